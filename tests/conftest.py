@@ -1,0 +1,31 @@
+"""What every test has: a cache of its own, no network, and where real data lie if they do."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+# Before anything imports TensorFlow or the hub's client, and for every process that a test starts.
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["TF_USE_LEGACY_KERAS"] = "1"
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+
+SHARED = Path(__file__).parents[2] / "shared"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder for what can be made again; no test sees, or leaves, anything in the user's own."""
+    folder = tmp_path_factory.mktemp("cache")
+    os.environ["TFCLASSIFY_CACHE"] = str(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of real data sets and weights; the test is skipped where there is none."""
+    if not SHARED.is_dir():
+        pytest.skip("no folder of real data beside the checkout")
+    return SHARED

@@ -1,0 +1,140 @@
+"""Batches as a pure function of (seed, epoch, step): every row exactly once per epoch, static shapes per bucket.
+
+A row goes to the shortest bucket that holds it. Rows that do not fill a bucket's last batch move up into the next
+bucket, so that only the very last batch of an epoch is filled up with rows of weight 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+Bucket = tuple[int, int]
+Pack = Callable[[int], tuple[NDArray[np.int32], int]]
+Arrays = dict[str, NDArray]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One step: rows of a split (int32[N], N at most the bucket's rows), and the bucket they are put in."""
+
+    rows: NDArray[np.int32]
+    bucket: Bucket
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What batches are made of: packed lengths int32[N], and per row its ids, target and weight.
+
+    ``pack(row)`` gives int32 ids with [CLS] and [SEP], and how many of them belong to the first text;
+    ``targets`` is int32[N], or float32[N, C] in a multi-label task.
+    """
+
+    lengths: NDArray[np.int32]
+    pack: Pack
+    targets: Callable[[NDArray[np.int32]], NDArray]
+    weights: NDArray[np.float32]
+
+
+def epoch_batches(
+    lengths: NDArray[np.int32], buckets: Sequence[Bucket], *, seed: int, epoch: int, shuffle: bool
+) -> list[Batch]:
+    """Deals the rows of a split into batches.
+
+    Args:
+        lengths: tokens per row, int32[N], none above the last bucket's length.
+        buckets: [rows, length] by rising length.
+        seed: seed of the run.
+        epoch: counted from 0; each epoch has its own order.
+        shuffle: False sorts by length instead and keeps equal lengths in order, for prediction.
+    """
+    random = np.random.default_rng((seed, epoch))
+    order = random.permutation(len(lengths)) if shuffle else np.argsort(lengths, kind="stable")
+    order = order.astype(np.int32)
+    places = np.searchsorted([length for _, length in buckets], lengths[order])
+    batches: list[Batch] = []
+    waiting = np.zeros(0, np.int32)
+    for place, bucket in enumerate(buckets):
+        pool = np.concatenate([waiting, order[places == place]])
+        full = len(pool) - len(pool) % bucket[0]
+        batches += [Batch(rows, bucket) for rows in pool[:full].reshape(-1, bucket[0])]
+        waiting = pool[full:]
+    if len(waiting):
+        batches.append(Batch(waiting, _smallest(lengths[waiting].max(), len(waiting), buckets)))
+    return [batches[step] for step in random.permutation(len(batches))] if shuffle else batches
+
+
+def steps_per_epoch(lengths: NDArray[np.int32], buckets: Sequence[Bucket]) -> int:
+    """Returns the number of batches of an epoch, which is the same in each epoch."""
+    return len(epoch_batches(lengths, buckets, seed=0, epoch=0, shuffle=False))
+
+
+def padding_share(lengths: NDArray[np.int32], batches: Sequence[Batch]) -> float:
+    """Returns the share of the tokens of these batches that is padding."""
+    shown = sum(rows * length for rows, length in (batch.bucket for batch in batches))
+    return 1.0 - float(lengths.sum()) / shown if shown else 0.0
+
+
+def fill(rows: Rows, batch: Batch) -> Arrays:
+    """Makes the arrays of a batch, in the static shape of its bucket.
+
+    Returns:
+        ``input_ids``, ``attention_mask``, ``token_type_ids`` int32[B, L]; ``labels`` int32[B] or float32[B, C];
+        ``weights`` float32[B], 0 for rows that only fill the batch.
+    """
+    size, length = batch.bucket
+    ids = np.zeros((size, length), np.int32)
+    mask = np.zeros((size, length), np.int32)
+    types = np.zeros((size, length), np.int32)
+    for place, row in enumerate(batch.rows):
+        pieces, first = rows.pack(int(row))
+        ids[place, : len(pieces)] = pieces
+        mask[place, : len(pieces)] = 1
+        types[place, first : len(pieces)] = 1
+    # An input without any token to attend to would make the softmax undefined.
+    mask[len(batch.rows) :, 0] = 1
+    targets = rows.targets(batch.rows)
+    labels = np.zeros((size, *targets.shape[1:]), targets.dtype)
+    labels[: len(targets)] = targets
+    weights = np.zeros(size, np.float32)
+    weights[: len(targets)] = rows.weights[batch.rows]
+    return {
+        "input_ids": ids,
+        "attention_mask": mask,
+        "token_type_ids": types,
+        "labels": labels,
+        "weights": weights,
+    }
+
+
+def training_batches(
+    rows: Rows, buckets: Sequence[Bucket], *, seed: int, epochs: int, first_epoch: int = 0
+) -> tf.data.Dataset:
+    """Returns the batches of all epochs, one after the other, made ahead of the training step."""
+
+    def made() -> Iterator[Arrays]:
+        for epoch in range(first_epoch, epochs):
+            for batch in epoch_batches(rows.lengths, buckets, seed=seed, epoch=epoch, shuffle=True):
+                yield fill(rows, batch)
+
+    signature = _signature(rows.targets(np.zeros(1, np.int32)))
+    return tf.data.Dataset.from_generator(made, output_signature=signature).prefetch(8)
+
+
+def _signature(targets: NDArray) -> Mapping[str, tf.TensorSpec]:
+    tokens = tf.TensorSpec([None, None], tf.int32)
+    return {
+        "input_ids": tokens,
+        "attention_mask": tokens,
+        "token_type_ids": tokens,
+        "labels": tf.TensorSpec([None, *targets.shape[1:]], targets.dtype),
+        "weights": tf.TensorSpec([None], tf.float32),
+    }
+
+
+def _smallest(length: int, rows: int, buckets: Sequence[Bucket]) -> Bucket:
+    return next(bucket for bucket in buckets if bucket[0] >= rows and bucket[1] >= length)

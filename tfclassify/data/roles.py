@@ -1,0 +1,139 @@
+"""Which column is what: as asked, or by its name where nobody said so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from tfclassify.data.sources import Columns
+from tfclassify.errors import UsageError, nearest
+from tfclassify.settings import DataSettings
+
+TEXT_NAMES = ("sentence", "review", "question", "message", "content", "body")
+LABEL_NAMES = ("intent", "category", "class", "sentiment", "target")
+
+Reasons = dict[str, tuple[object, str]]
+Decide = Callable[[Sequence[str], str], tuple[str | None, str]]
+
+
+def resolve_columns(
+    names: Sequence[str], asked: DataSettings, *, location: str = "the data", labelled: bool = True
+) -> tuple[Columns, Reasons]:
+    """Decides which column is what.
+
+    Args:
+        names: the columns there are.
+        asked: the data settings; "auto" asks for a decision.
+        location: what to call the data in a message.
+        labelled: whether there has to be a label column.
+
+    Returns:
+        The columns; and for each that was decided here its settings key with the value and the reason.
+
+    Raises:
+        UsageError: a column that was asked for is not there, or nothing says which one to take.
+    """
+    reasons: Reasons = {}
+    text = _decided("text", asked.text, _text_column, names, location, reasons)
+    text_b = _decided("text_b", asked.text_b, _optional("text_b"), names, location, reasons)
+    label, labels = _label_columns(names, asked, location, reasons, labelled)
+    row_id = _decided("id", asked.id or "auto", _optional("id"), names, location, reasons)
+    weight = None if asked.weight is None else present("data.weight", asked.weight, names, location)
+    columns = Columns(
+        text=str(text),
+        text_b=text_b,
+        label=label,
+        labels=labels,
+        label_separator=asked.label_separator,
+        weight=weight,
+        id=row_id,
+        encoding=asked.encoding,
+        delimiter=asked.delimiter,
+        bad_rows=asked.bad_rows,
+    )
+    return columns, reasons
+
+
+def present(key: str, name: str, names: Sequence[str], location: str) -> str:
+    """Returns the name of a column that is there.
+
+    Raises:
+        UsageError: it is not among the names of the location.
+    """
+    if name not in names:
+        raise UsageError(
+            f"{key}: column '{name}' is not in {location}; columns are: {', '.join(names)}"
+            f"{nearest(name, names)}{_other_delimiter(names)}"
+        )
+    return name
+
+
+def _other_delimiter(names: Sequence[str]) -> str:
+    if len(names) == 1 and ";" in names[0]:
+        return "; the header has ';' in it: set data.delimiter=';'"
+    if len(names) == 1 and "\t" in names[0]:
+        return "; the header has tabs in it: set data.delimiter='\"\\t\"'"
+    return ""
+
+
+def _decided(
+    key: str, asked: str | None, decide: Decide, names: Sequence[str], location: str, reasons: Reasons
+) -> str | None:
+    if asked is None:
+        return None
+    if asked != "auto":
+        return present(f"data.{key}", asked, names, location)
+    value, reason = decide(names, location)
+    reasons[f"data.{key}"] = (value, reason)
+    return value
+
+
+def _text_column(names: Sequence[str], location: str) -> tuple[str, str]:
+    if "text" in names:
+        return "text", "the column 'text' is there"
+    return _candidate("text", names, TEXT_NAMES, location)
+
+
+def _optional(name: str) -> Decide:
+    def decide(names: Sequence[str], location: str) -> tuple[str | None, str]:
+        return (name, f"the column '{name}' is there") if name in names else (None, f"there is no column '{name}'")
+
+    return decide
+
+
+def _label_columns(
+    names: Sequence[str], asked: DataSettings, location: str, reasons: Reasons, labelled: bool
+) -> tuple[str | None, str | None]:
+    """Decides on the column of the one label, or on that of several; one of the two is None."""
+    label, labels = asked.label, asked.labels
+    given = [name for name in (label, labels) if name not in (None, "auto")]
+    if len(given) == 2:
+        raise UsageError("data.label and data.labels are both set; expected one: the latter for several labels a row")
+    if given and label == given[0]:
+        return present("data.label", given[0], names, location), None
+    if given:
+        return None, present("data.labels", given[0], names, location)
+    found = [name for name, rule in (("label", label), ("labels", labels)) if rule == "auto" and name in names]
+    if len(found) == 2:
+        raise UsageError(f"{location} has columns 'label' and 'labels'; set data.label=label or data.labels=labels")
+    if found == ["labels"]:
+        reasons["data.labels"] = ("labels", "the column 'labels' is there: a row may have several labels")
+        return None, "labels"
+    if label is None or (not labelled and not found):
+        return None, None
+    return _decided("label", "auto", _label_column, names, location, reasons), None
+
+
+def _label_column(names: Sequence[str], location: str) -> tuple[str, str]:
+    if "label" in names:
+        return "label", "the column 'label' is there"
+    return _candidate("label", names, LABEL_NAMES, location)
+
+
+def _candidate(key: str, names: Sequence[str], usual: Sequence[str], location: str) -> tuple[str, str]:
+    found = [name for name in names if name in usual]
+    if len(found) == 1:
+        return found[0], f"there is no column '{key}', and '{found[0]}' is the only usual name for one"
+    if not found:
+        present(f"data.{key}", key, names, location)
+    listed = " or ".join(f"'{name}'" for name in found)
+    raise UsageError(f"data.{key}: column '{key}' is not in {location}, and it could be {listed}; set data.{key}")

@@ -1,0 +1,8 @@
+"""Sources: functions from a location and its columns to Arrow record batches, in bounded memory."""
+
+from tfclassify.data.sources.columns import Columns, Source
+from tfclassify.data.sources.finding import SOURCES, column_names, find_source
+from tfclassify.data.sources.fingerprints import fingerprint
+from tfclassify.data.sources.sample import sample_splits
+
+__all__ = ["SOURCES", "Columns", "Source", "column_names", "find_source", "fingerprint", "sample_splits"]

@@ -1,0 +1,132 @@
+"""Local files as streams of bytes: decompressed, in UTF-8, with every failure put into one line."""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Iterator
+from contextlib import contextmanager
+from encodings.aliases import aliases
+from pathlib import Path
+
+import pyarrow as pa
+
+from tfclassify.errors import UsageError, nearest
+
+CHUNK_BYTES = 1 << 20
+# UTF-32 before UTF-16: its little-endian mark begins with the other's.
+MARKS = (
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+    (codecs.BOM_UTF8, "utf-8"),
+)
+
+
+def file_path(location: str) -> Path:
+    """Returns the path of a regular file.
+
+    Raises:
+        UsageError: there is none at the location.
+    """
+    path = Path(location).expanduser()
+    if path.is_file():
+        return path
+    if "://" in location:
+        raise UsageError(f"{location} is an address; expected a local path: download it first")
+    if path.is_dir():
+        raise UsageError(f"{location} is a folder; expected a file")
+    if path.exists():
+        # Opening a named pipe that nobody writes to would wait forever.
+        raise UsageError(f"{location} is not a regular file; expected one: write it to disk first")
+    if not path.parent.is_dir():
+        raise UsageError(f"{location} does not exist, nor does its folder; expected a file")
+    names = [entry.name for entry in path.parent.iterdir()]
+    raise UsageError(f"{location} does not exist; expected a file{nearest(path.name, names)}")
+
+
+def open_raw(path: Path) -> pa.NativeFile:
+    """Opens a file for reading its bytes from the beginning, decompressed where its name ends in .gz."""
+    return pa.input_stream(str(path), compression="gzip" if path.suffix.lower() == ".gz" else None)
+
+
+def open_utf8(location: str, encoding: str | None) -> pa.NativeFile:
+    """Opens a file for reading its text as UTF-8 bytes; bytes of a UTF-8 file are passed on unchecked.
+
+    Raises:
+        UsageError: there is no such file or no such encoding, or a byte order mark says otherwise.
+    """
+    path = file_path(location)
+    with open_raw(path) as stream:
+        codec = codec_of(stream.read(4), encoding, location=location)
+    stream = open_raw(path)
+    return stream if codec == "utf-8" else pa.transcoding_input_stream(stream, codec, "utf-8")
+
+
+def codec_of(head: bytes, encoding: str | None, *, location: str) -> str:
+    """Returns the codec of bytes that begin so: as asked, else by the byte order mark, else UTF-8."""
+    marked = next((codec for mark, codec in MARKS if head.startswith(mark)), "utf-8")
+    if encoding in (None, "auto"):
+        return marked
+    codec = _canonical(encoding)
+    if codec == "utf-8" and marked != "utf-8":
+        raise UsageError(f"{location} begins with a {marked.upper()} byte order mark; set data.encoding={marked}")
+    return codec
+
+
+def _canonical(encoding: str) -> str:
+    try:
+        # Unlike codecs.lookup this refuses codecs that are not for text, such as base64.
+        b"".decode(encoding)
+    except LookupError as error:
+        known = nearest(encoding.lower(), [*aliases, *aliases.values()])
+        raise UsageError(
+            f"data.encoding: no encoding '{encoding}'; expected one that Python knows, such as cp1252{known}"
+        ) from error
+    name = codecs.lookup(encoding).name
+    return "utf-8" if name == "utf-8-sig" else name
+
+
+@contextmanager
+def reading(location: str, encoding: str | None) -> Iterator[None]:
+    """Turns what goes wrong between disk and decoder into a UsageError."""
+    try:
+        yield
+    except UnicodeDecodeError as error:
+        raise UsageError(
+            f"{location} is not {encoding or error.encoding}: {_hexadecimal(error.object[error.start])} "
+            f"cannot be decoded; set data.encoding to what the file was written in"
+        ) from error
+    except (OSError, EOFError, pa.ArrowException) as error:
+        raise UsageError(f"{location} cannot be read: {_one_line(error)}") from error
+
+
+def undecodable(location: str) -> str:
+    """Describes the first byte of a file that is not UTF-8, with its offset in the (decompressed) file."""
+    offset, tail = 0, b""
+    with open_raw(file_path(location)) as stream:
+        while chunk := stream.read(CHUNK_BYTES):
+            block = tail + chunk
+            bad = _first_bad(block)
+            # A character of up to four bytes may be cut in two by the end of the block.
+            if bad < len(block) - 3:
+                return f"{_hexadecimal(block[bad])} at byte {offset + bad}"
+            offset, tail = offset + bad, block[bad:]
+    return f"{_hexadecimal(tail[0])} at byte {offset}" if tail else "no byte"
+
+
+def _first_bad(block: bytes) -> int:
+    try:
+        block.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return error.start
+    return len(block)
+
+
+def _hexadecimal(byte: int) -> str:
+    return f"0x{byte:02x}"
+
+
+def _one_line(error: BaseException) -> str:
+    reason = getattr(error, "strerror", None) or str(error)
+    return " ".join(reason.split())

@@ -1,0 +1,119 @@
+"""Which source reads a location, and which columns it has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from importlib import metadata
+from pathlib import Path, PurePath
+from typing import Any, Literal, Protocol
+
+import pyarrow as pa
+
+from tfclassify.data.sources.columns import Columns, Skipped, Source, uncounted
+from tfclassify.data.sources.delimited import read_delimited
+from tfclassify.data.sources.folder import read_folder
+from tfclassify.data.sources.json_lines import read_json_lines
+from tfclassify.data.sources.parquet import read_parquet
+from tfclassify.data.sources.sample import read_sample
+from tfclassify.data.sources.tfds import read_tfds
+from tfclassify.errors import UsageError, nearest
+from tfclassify.extending import find
+
+GROUP = "tfclassify.sources"
+FILES = ("csv", "tsv", "jsonl", "parquet")
+PREFIXES = ("tfds", "sample")
+FORMS = "expected a .csv, .tsv, .jsonl or .parquet file (each also .gz), a folder, tfds:NAME or sample:NAME"
+
+SOURCES: Mapping[str, Source] = {
+    "csv": read_delimited,
+    "tsv": read_delimited,
+    "jsonl": read_json_lines,
+    "parquet": read_parquet,
+    "folder": read_folder,
+    "tfds": read_tfds,
+    "sample": read_sample,
+}
+
+
+class Format(Protocol):
+    """The settings that say how a location is read."""
+
+    @property
+    def encoding(self) -> str | None:
+        """See Columns."""
+        ...
+
+    @property
+    def delimiter(self) -> str | None:
+        """See Columns."""
+        ...
+
+    @property
+    def bad_rows(self) -> Literal["fail", "skip"]:
+        """See Columns."""
+        ...
+
+
+def find_source(location: str) -> Source:
+    """Finds the source of a location.
+
+    Args:
+        location: ``tfds:...`` or ``sample:...``; else a file by its suffix; else a folder; else your own
+            source, which gets the whole location: ``NAME[:REST]`` with NAME an entry point of the group
+            ``tfclassify.sources``, or ``package.module:function[:REST]``.
+
+    Returns:
+        The source. Your own takes ``(location, columns)`` only, and raises where it would skip a row.
+
+    Raises:
+        UsageError: nothing reads this location.
+    """
+    prefix, colon, _ = location.partition(":")
+    if colon and prefix in PREFIXES:
+        return SOURCES[prefix]
+    suffix = PurePath(location.lower().removesuffix(".gz")).suffix.removeprefix(".")
+    if suffix in FILES:
+        return SOURCES[suffix]
+    if Path(location).expanduser().is_dir():
+        return SOURCES["folder"]
+    if "://" in location:
+        raise UsageError(f"{location} is an address; expected a local path: download it first")
+    if colon:
+        return _own(location, prefix)
+    raise UsageError(f"{location} {_failing(location)}; {FORMS}")
+
+
+def column_names(location: str, format: Format) -> tuple[str, ...]:
+    """Returns the names of the columns of a location, in order; of JSON lines those of the first 8192 rows.
+
+    Raises:
+        UsageError: the location cannot be read.
+    """
+    columns = Columns("", encoding=format.encoding, delimiter=format.delimiter, bad_rows=format.bad_rows)
+    batches = find_source(location)(location, columns)
+    return tuple(next(iter(batches)).schema.names)
+
+
+def _own(location: str, prefix: str) -> Source:
+    known = metadata.entry_points(group=GROUP, name=prefix)
+    name = prefix if known else ":".join(location.split(":")[:2])
+    empty: Mapping[str, Any] = {}
+    try:
+        function = find(name, empty, group=GROUP)
+    except UsageError as error:
+        raise UsageError(f"{error}{nearest(prefix, PREFIXES)}") from error
+    return _adapted(function)
+
+
+def _adapted(function: Callable[[str, Columns], Iterator[pa.RecordBatch]]) -> Source:
+    def read(location: str, columns: Columns, *, skipped: Skipped = uncounted) -> Iterator[pa.RecordBatch]:
+        return iter(function(location, columns))
+
+    return read
+
+
+def _failing(location: str) -> str:
+    path = Path(location).expanduser()
+    if not path.exists():
+        return "does not exist"
+    return f"is a '{path.suffix}' file" if path.suffix else "is a file without a suffix"

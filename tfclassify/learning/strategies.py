@@ -1,0 +1,56 @@
+"""Where the training runs: one table from the plan's word to a ``tf.distribute`` strategy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import tensorflow as tf
+import tf_keras as keras
+
+
+def one() -> tf.distribute.Strategy:
+    """One device: the first accelerator, or the CPU."""
+    return tf.distribute.get_strategy()
+
+
+def mirrored() -> tf.distribute.Strategy:
+    """All devices of this machine, each with a copy of the network."""
+    return tf.distribute.MirroredStrategy(_devices())
+
+
+def multi_worker() -> tf.distribute.Strategy:
+    """All machines that ``TF_CONFIG`` names."""
+    return tf.distribute.MultiWorkerMirroredStrategy()
+
+
+def tpu() -> tf.distribute.Strategy:
+    """The TPU that ``TPU_NAME`` names, or the local one."""
+    resolver = tf.distribute.cluster_resolver.TPUClusterResolver(tpu="local")
+    tf.config.experimental_connect_to_cluster(resolver)
+    tf.tpu.experimental.initialize_tpu_system(resolver)
+    return tf.distribute.TPUStrategy(resolver)
+
+
+def set_precision(precision: str) -> None:
+    """Sets the number format of the matrix products for the whole process.
+
+    On the CPU, bfloat16 is a rewrite of the graph by oneDNN; Keras's policy gives nothing there.
+    """
+    accelerated = bool(tf.config.list_physical_devices("GPU") or tf.config.list_physical_devices("TPU"))
+    policy = {"bfloat16": "mixed_bfloat16", "float16": "mixed_float16"}.get(precision, "float32")
+    keras.mixed_precision.set_global_policy(policy if accelerated else "float32")
+    rewritten = precision == "bfloat16" and not accelerated
+    tf.config.optimizer.set_experimental_options({"auto_mixed_precision_onednn_bfloat16": rewritten})
+
+
+def _devices() -> list[str]:
+    kind = "GPU" if tf.config.list_logical_devices("GPU") else "CPU"
+    return [device.name for device in tf.config.list_logical_devices(kind)]
+
+
+STRATEGIES: dict[str, Callable[[], tf.distribute.Strategy]] = {
+    "one": one,
+    "mirrored": mirrored,
+    "multi_worker": multi_worker,
+    "tpu": tpu,
+}

@@ -1,0 +1,50 @@
+"""How much a row counts in the loss: its own weight times that of its label."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tfclassify.errors import UsageError, nearest
+
+
+def label_weights(
+    choice: str | Mapping[str, float], labels: Sequence[str], counts: Mapping[str, int]
+) -> NDArray[np.float32]:
+    """Returns the weight of each label, float32[C].
+
+    Args:
+        choice: ``none``, ``balanced`` (rows / (classes * rows of the class)), or weights by label name.
+        labels: C label names.
+        counts: training rows per label.
+
+    Raises:
+        UsageError: a weight is given for a label that does not exist.
+    """
+    if choice == "none":
+        return np.ones(len(labels), np.float32)
+    if choice == "balanced":
+        each = np.array([max(counts[label], 1) for label in labels], np.float64)
+        return (each.sum() / (len(labels) * each)).astype(np.float32)
+    if isinstance(choice, str):
+        raise UsageError(f"train.class_weights is '{choice}'; expected none, balanced, or weights by label name")
+    for name in choice:
+        if name not in labels:
+            raise UsageError(f"train.class_weights names '{name}', which is no label{nearest(name, labels)}")
+    return np.array([choice.get(label, 1.0) for label in labels], np.float32)
+
+
+def row_weights(truth: NDArray, own: NDArray[np.float32], by_label: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Returns float32[N] with mean 1 over the rows, so that weights do not change the size of a step.
+
+    Args:
+        truth: int32[N] classes, or bool[N, C]; a row with several labels counts by the heaviest of them.
+        own: float32[N] weights of the rows themselves.
+        by_label: float32[C].
+    """
+    heaviest = np.where(truth, by_label, 0.0).max(axis=1) if truth.ndim == 2 else by_label[truth]
+    total = own * np.where(heaviest > 0, heaviest, 1.0)
+    mean = float(total.mean()) if len(total) else 1.0
+    return (total / mean if mean > 0 else total).astype(np.float32)

@@ -1,0 +1,147 @@
+"""The one model builder, around ``TFBertForSequenceClassification``; the only file that imports transformers."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+# transformers 4 speaks Keras 2 through tf_keras and looks at this when it is imported.
+os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
+
+import numpy as np
+import tensorflow as tf
+import tf_keras as keras
+from safetensors.numpy import load_file, save_file
+from transformers import BertConfig, TFBertForSequenceClassification
+from transformers.modeling_tf_pytorch_utils import (
+    convert_tf_weight_name_to_pt_weight_name,
+    load_pytorch_state_dict_in_tf2_model,
+)
+
+from tfclassify.errors import UsageError
+from tfclassify.model.weights import WEIGHTS_FILE, Found
+
+Step = Callable[["BertClassifier", Any], dict[str, tf.Tensor]]
+
+
+class BertClassifier(TFBertForSequenceClassification):
+    """BERT with a classification head, whose training step is given when it is compiled.
+
+    Inputs are int32[B, L] ``input_ids``, ``attention_mask`` and ``token_type_ids``; outputs float32[B, C] logits.
+    """
+
+    def compile(self, *, optimizer: keras.optimizers.Optimizer, step: Step, **options: Any) -> None:
+        """Compiles with an optimizer and a step ``(model, batch) -> {name: scalar}``."""
+        super().compile(optimizer=optimizer, loss=None, **options)
+        self._step = step
+
+    def train_step(self, data: Any) -> dict[str, tf.Tensor]:
+        """Runs the step on one batch."""
+        return self._step(self, data)
+
+
+def build(
+    found: Found,
+    *,
+    labels: Sequence[str],
+    multilabel: bool,
+    dropout: float,
+    weights: Path | None = None,
+) -> BertClassifier:
+    """Builds the network and loads its weights.
+
+    Args:
+        found: the model's files.
+        labels: C label names, kept in the configuration.
+        multilabel: whether a row may have several labels; the head is the same.
+        dropout: dropout in front of the head, a share.
+        weights: weights of an earlier training instead of the pre-trained ones.
+
+    Raises:
+        UsageError: the files are no BERT.
+    """
+    config = _config(found, labels=labels, multilabel=multilabel, dropout=dropout)
+    model = BertClassifier(config)
+    model.build_in_name_scope()
+    source = weights or found.weights
+    if source is not None:
+        load_weights(model, source)
+    return model
+
+
+def load_weights(model: BertClassifier, file: Path) -> None:
+    """Loads weights in PyTorch's names and layout from a safetensors file, without PyTorch."""
+    state = load_file(file)
+    load_pytorch_state_dict_in_tf2_model(model, state, tf_inputs=False, allow_missing_keys=True)
+
+
+def save_weights(model: BertClassifier, file: Path) -> None:
+    """Saves weights in PyTorch's names and layout to a safetensors file, whole or not at all."""
+    aside = file.with_name(f".{file.name}.{os.getpid()}")
+    save_file(_pytorch_state(model), aside, metadata={"format": "pt"})
+    aside.replace(file)
+
+
+def save_huggingface(model: BertClassifier, folder: Path, *, found: Found, lower_case: bool) -> None:
+    """Writes what ``AutoModelForSequenceClassification`` and ``AutoTokenizer`` read, in PyTorch as well."""
+    folder.mkdir(parents=True, exist_ok=True)
+    config = model.config
+    config.architectures = ["BertForSequenceClassification"]
+    config.save_pretrained(folder)
+    shutil.copyfile(found.vocabulary, folder / "vocab.txt")
+    (folder / "tokenizer_config.json").write_text(_tokenizer_config(config, lower_case), encoding="utf-8")
+    save_weights(model, folder / WEIGHTS_FILE)
+
+
+def logits(model: BertClassifier, batch: Mapping[str, tf.Tensor], *, training: bool) -> tf.Tensor:
+    """Returns float32[B, C] logits of a batch of ids, mask and token types."""
+    return tf.cast(outputs(model, batch, training=training)["logits"], tf.float32)
+
+
+def outputs(model: BertClassifier, batch: Mapping[str, tf.Tensor], *, training: bool) -> dict[str, tf.Tensor]:
+    """Runs the network once.
+
+    Returns:
+        ``logits`` float32[B, C] of one forward pass.
+    """
+    inputs = {name: batch[name] for name in ("input_ids", "attention_mask", "token_type_ids")}
+    result = model(inputs, training=training)
+    return {"logits": tf.cast(result.logits, tf.float32)}
+
+
+def _config(found: Found, *, labels: Sequence[str], multilabel: bool, dropout: float) -> BertConfig:
+    given = dict(found.config)
+    if given.get("model_type", "bert") != "bert":
+        raise UsageError(f"model '{found.name}' is of type '{given['model_type']}'; expected a BERT model")
+    given.pop("architectures", None)
+    kind = "multi_label_classification" if multilabel else "single_label_classification"
+    names = {
+        "num_labels": len(labels),
+        "id2label": dict(enumerate(labels)),
+        "label2id": {label: index for index, label in enumerate(labels)},
+    }
+    return BertConfig(**{**given, **names, "problem_type": kind, "classifier_dropout": dropout})
+
+
+def _pytorch_state(model: BertClassifier) -> dict[str, np.ndarray]:
+    state = {}
+    for variable in model.weights:
+        name, transpose = convert_tf_weight_name_to_pt_weight_name(variable.name, "", variable.shape)
+        value = variable.numpy()
+        state[name] = np.ascontiguousarray(value.T if transpose.value == "simple" else value)
+    return state
+
+
+def _tokenizer_config(config: BertConfig, lower_case: bool) -> str:
+    return json.dumps(
+        {
+            "tokenizer_class": "BertTokenizer",
+            "do_lower_case": lower_case,
+            "model_max_length": config.max_position_embeddings,
+        },
+        indent=2,
+    )

@@ -1,0 +1,88 @@
+"""Batch shapes: the lengths that waste the fewest tokens for a number of shapes, found exactly."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+Bucket = tuple[int, int]
+
+
+def choose_lengths(histogram: Sequence[int], *, max_shapes: int, multiple: int = 1) -> tuple[int, ...]:
+    """Chooses bucket lengths by dynamic programming over the histogram.
+
+    With ``waste(i, j)`` the padding of all rows longer than length i in a bucket of length j, the least padding of
+    k buckets that end at j is ``min over i of best(k - 1, i) + waste(i, j)``.
+
+    Args:
+        histogram: rows per length.
+        max_shapes: number of lengths, at most; fewer are used where more save nothing.
+        multiple: every length is a multiple of this.
+
+    Returns:
+        Rising lengths; the last one holds the longest row.
+    """
+    counts = np.asarray(histogram, np.int64)
+    ends = _candidates(counts, multiple)
+    rows = np.concatenate([[0], np.cumsum(counts)])[np.minimum(ends + 1, len(counts))]
+    tokens = np.concatenate([[0], np.cumsum(counts * np.arange(len(counts)))])[np.minimum(ends + 1, len(counts))]
+    rows, tokens = np.concatenate([[0], rows]), np.concatenate([[0], tokens])
+    # waste[i, j]: padding when the rows between candidate i (exclusive, 0 is none) and j share the length of j.
+    waste = (rows[None, 1:] - rows[:, None]) * ends[None, :] - (tokens[None, 1:] - tokens[:, None])
+    waste = np.where(np.arange(len(rows))[:, None] <= np.arange(len(ends))[None, :], waste, np.iinfo(np.int64).max // 4)
+    best, back = waste[0], []
+    for _ in range(min(max_shapes, len(ends)) - 1):
+        total = best[:, None] + waste[1:, :]
+        total = np.vstack([waste[0][None, :], total])
+        back.append(total.argmin(axis=0))
+        best = total.min(axis=0)
+    return _followed(ends, back)
+
+
+def rows_for(length: int, *, batch_size: int, batch_tokens: int) -> int:
+    """Returns the rows of a bucket: the batch size, or fewer where they would exceed the tokens of a batch."""
+    return max(1, min(batch_size, batch_tokens // length))
+
+
+def make_buckets(lengths: Sequence[int], *, batch_size: int, batch_tokens: int) -> tuple[Bucket, ...]:
+    """Returns [rows, length] for each length."""
+    return tuple((rows_for(length, batch_size=batch_size, batch_tokens=batch_tokens), length) for length in lengths)
+
+
+def expected_batches(histogram: Sequence[int], buckets: Sequence[Bucket]) -> list[tuple[int, Bucket]]:
+    """Returns how many batches of each shape an epoch has, when rows that fill no batch move up a bucket."""
+    counts = np.asarray(histogram, np.int64)
+    batches, waiting, start = [], 0, 0
+    for bucket in buckets:
+        pool = waiting + int(counts[start : bucket[1] + 1].sum())
+        batches.append((pool // bucket[0], bucket))
+        waiting, start = pool % bucket[0], bucket[1] + 1
+    if waiting:
+        batches.append((1, buckets[-1]))
+    return [(number, bucket) for number, bucket in batches if number]
+
+
+def padding_share(histogram: Sequence[int], buckets: Sequence[Bucket]) -> float:
+    """Returns the share of an epoch's tokens that will be padding, rows that only fill a batch included."""
+    shown = sum(number * rows * length for number, (rows, length) in expected_batches(histogram, buckets))
+    real = sum(length * rows for length, rows in enumerate(histogram))
+    return 1.0 - real / shown if shown else 0.0
+
+
+def _candidates(counts: np.ndarray, multiple: int) -> np.ndarray:
+    present = np.flatnonzero(counts)
+    lengths = np.maximum(present if len(present) else np.array([1]), 1)
+    return np.unique(-(-lengths // multiple) * multiple)
+
+
+def _followed(ends: np.ndarray, back: list[np.ndarray]) -> tuple[int, ...]:
+    place = len(ends) - 1
+    chosen = [int(ends[place])]
+    for choice in reversed(back):
+        before = int(choice[place])
+        if before == 0:
+            break
+        place = before - 1
+        chosen.append(int(ends[place]))
+    return tuple(reversed(chosen))

@@ -1,0 +1,67 @@
+"""What planning knows of the data, as plain numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class SplitStatistics:
+    """Counts over the rows of a split.
+
+    ``lengths[n]`` is the number of rows with n tokens, [CLS] and [SEP] included, before anything is cut.
+    """
+
+    rows: int
+    label_counts: Mapping[str, int]
+    lengths: tuple[int, ...]
+    tokens: int
+    unknown_tokens: int
+    duplicates: int
+    out_of_scope: int
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Counts over a data set. ``overlap["train&test"]`` is the number of test rows whose text train has too."""
+
+    splits: Mapping[str, SplitStatistics]
+    labels: tuple[str, ...]
+    multilabel: bool
+    pairs: bool
+    overlap: Mapping[str, int]
+
+
+def quantile_length(histogram: Sequence[int], share: float) -> int:
+    """Returns the least length that covers this share of the rows."""
+    wanted, seen = share * sum(histogram), 0
+    for length, rows in enumerate(histogram):
+        seen += rows
+        if seen >= wanted and seen > 0:
+            return length
+    return 0
+
+
+def rows_over(histogram: Sequence[int], length: int) -> int:
+    """Returns the number of rows longer than this."""
+    return sum(histogram[length + 1 :])
+
+
+def cut_lengths(histogram: Sequence[int], length: int) -> tuple[int, ...]:
+    """Returns the histogram after every longer row was cut to this length."""
+    if len(histogram) <= length + 1:
+        return tuple(histogram)
+    return (*histogram[:length], sum(histogram[length:]))
+
+
+def added(histograms: Sequence[Sequence[int]]) -> tuple[int, ...]:
+    """Returns the histogram of all rows together."""
+    size = max(len(histogram) for histogram in histograms)
+    padded = [(*histogram, *([0] * (size - len(histogram)))) for histogram in histograms]
+    return tuple(sum(column) for column in zip(*padded, strict=True))
+
+
+def imbalance(counts: Mapping[str, int]) -> float:
+    """Returns how many times more rows the largest class has than the smallest."""
+    return max(counts.values()) / max(min(counts.values()), 1)

@@ -1,0 +1,184 @@
+"""The settings tree: every key of the command line, with type, unit, default and meaning.
+
+``auto`` asks for planning: the planner replaces it by a value and a reason before anything is trained.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Auto = Literal["auto"]
+Share = Annotated[float, Field(ge=0.0, lt=1.0)]
+PositiveInt = Annotated[int, Field(gt=0)]
+PositiveFloat = Annotated[float, Field(gt=0.0)]
+Bucket = tuple[PositiveInt, PositiveInt]
+TaskKind = Literal["binary", "multiclass", "multilabel"]
+
+STRICT = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False)
+
+
+class DataSettings(BaseModel):
+    """Where the examples come from and what to do with rows that are not as expected."""
+
+    model_config = STRICT
+
+    train: str | None = None
+    """Training rows: a file (.csv .tsv .jsonl .parquet, each also .gz), a folder, tfds:NAME or sample:NAME."""
+    validation: str | None = None
+    """Validation rows; cut out of the training rows where not given."""
+    test: str | None = None
+    """Test rows; cut out of the training rows only when neither validation nor test rows are given."""
+    text: Auto | str = "auto"
+    """Column that holds the text."""
+    text_b: Auto | str | None = "auto"
+    """Column that holds the second text of a pair; null for single texts."""
+    label: Auto | str | None = "auto"
+    """Column that holds the one label of a row."""
+    labels: Auto | str | None = "auto"
+    """Column that holds the labels of a row in a multi-label task."""
+    label_separator: Annotated[str, Field(min_length=1)] = "|"
+    """What stands between two labels in the labels column."""
+    weight: str | None = None
+    """Column that holds the weight of a row in the training loss and in no metric."""
+    id: str | None = None
+    """Column that names a row in reports."""
+    bad_rows: Literal["fail", "skip"] = "fail"
+    """What to do with rows that cannot be read: stop, or skip and count them."""
+    duplicates: Literal["keep", "drop"] = "keep"
+    """Whether repeated training texts are kept, or dropped (and counted) after the first."""
+    empty: Literal["drop", "keep", "fail"] = "drop"
+    """What to do with rows whose text is empty: drop and count, keep, or stop."""
+    unknown_labels: Literal["fail", "drop"] = "fail"
+    """What to do with validation or test rows whose label is not among the training labels."""
+    encoding: str = "utf-8"
+    """Character encoding of delimited and JSON files."""
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = None
+    """Field delimiter of delimited files; by default a comma, in .tsv files a tab."""
+    max_rows: PositiveInt | None = None
+    """Read at most so many rows of each split."""
+    validation_share: Share = 0.1
+    """Share of the training rows that is cut out for validation."""
+    test_share: Share = 0.1
+    """Share of the training rows that is cut out for the test."""
+    out_of_scope_label: str | None = None
+    """Rows with this label are no class: they are kept out of training and count only in the scope metrics."""
+
+
+class TextSettings(BaseModel):
+    """How texts become token ids."""
+
+    model_config = STRICT
+
+    max_length: Auto | Annotated[int, Field(ge=4)] = "auto"
+    """Longest input in tokens, [CLS] and [SEP] included; longer texts are cut and counted."""
+    lower_case: Auto | bool = "auto"
+    """Whether texts are lower-cased and stripped of accents, as the model's vocabulary expects."""
+
+
+class ModelSettings(BaseModel):
+    """Which network, with which head."""
+
+    model_config = STRICT
+
+    name: Auto | str = "auto"
+    """A preset, a folder, a hub name, or random-tiny."""
+    task: Auto | TaskKind = "auto"
+    """Kind of task; planned from the label columns."""
+    dropout: Auto | Share = "auto"
+    """Dropout in front of the classification head."""
+
+
+class TrainSettings(BaseModel):
+    """How the network learns."""
+
+    model_config = STRICT
+
+    epochs: Auto | PositiveInt = "auto"
+    """Passes over the training rows."""
+    learning_rate: Auto | PositiveFloat = "auto"
+    """Peak learning rate of AdamW."""
+    batch_size: Auto | PositiveInt = "auto"
+    """Rows in one batch, at most."""
+    batch_tokens: Auto | PositiveInt = "auto"
+    """Tokens in one batch, at most; long buckets have fewer rows for it."""
+    max_shapes: Auto | PositiveInt = "auto"
+    """How many batch shapes there may be, at most."""
+    buckets: Auto | tuple[Bucket, ...] = "auto"
+    """Batch shapes [rows, length in tokens], by rising length."""
+    precision: Auto | Literal["float32", "bfloat16", "float16"] = "auto"
+    """Number format of the matrix products."""
+    strategy: Auto | Literal["one", "mirrored", "multi_worker", "tpu"] = "auto"
+    """Distribution strategy."""
+    objectives: Auto | tuple[str | dict[str, dict[str, Any]], ...] = "auto"
+    """Terms of the loss: a name, or {name: {weight: 1.0, option: value}}."""
+    class_weights: Auto | Literal["none", "balanced"] | dict[str, PositiveFloat] = "auto"
+    """Weight of a label in the loss: none, balanced, or by label name."""
+    metric: Auto | Literal["accuracy", "macro_f1", "micro_f1", "mcc", "log_loss"] = "auto"
+    """Validation metric by which the best epoch is chosen."""
+    early_stopping: Auto | Annotated[int, Field(ge=0)] = "auto"
+    """Epochs without a better validation metric after which training stops; 0 never stops early."""
+    warmup_share: Auto | Share = "auto"
+    """Share of the steps over which the learning rate rises."""
+    weight_decay: Auto | Annotated[float, Field(ge=0.0)] = "auto"
+    """Decoupled weight decay; none on biases and layer norms."""
+    clip_norm: Auto | Annotated[float, Field(ge=0.0)] = "auto"
+    """Largest global norm of the gradients; 0 does not clip."""
+
+
+class AnswerSettings(BaseModel):
+    """What a caller gets."""
+
+    model_config = STRICT
+
+    calibrate: Auto | Literal["temperature", "none"] = "auto"
+    """How scores are calibrated on the validation rows."""
+
+
+class Settings(BaseModel):
+    """Everything a run can be told."""
+
+    model_config = STRICT
+
+    run: str | None = None
+    """Directory of the run; by default runs/<data name>-<time>."""
+    name: str | None = None
+    """Name of the classifier in reports; by default the data's name."""
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    """Seed of everything random: splits, batch order, dropout, head."""
+    deterministic: bool = False
+    """Whether only deterministic operations are used, where TensorFlow has slower ones to offer."""
+    track: tuple[Literal["tensorboard"], ...] = ()
+    """Trackers that get the metrics of the run."""
+    data: DataSettings = DataSettings()
+    text: TextSettings = TextSettings()
+    model: ModelSettings = ModelSettings()
+    train: TrainSettings = TrainSettings()
+    answer: AnswerSettings = AnswerSettings()
+
+
+class EvaluateRequest(BaseModel):
+    """What ``evaluate`` can be told: a run and, if not the run's own, the test rows."""
+
+    model_config = STRICT
+
+    run: str
+    """Directory of the run."""
+    output: str | None = None
+    """Folder for the report; by default a new one in the run."""
+    data: DataSettings = DataSettings()
+
+
+class PredictRequest(BaseModel):
+    """What ``predict`` can be told: a run, a file in, a file out."""
+
+    model_config = STRICT
+
+    run: str
+    """Directory of the run."""
+    input: str
+    """Rows to answer: a file (.csv .tsv .jsonl .parquet, each also .gz), or - for CSV on standard input."""
+    output: str = "-"
+    """Where the answers go: .csv, .jsonl or .parquet, or - for CSV on standard output."""
+    data: DataSettings = DataSettings()
