@@ -10,7 +10,14 @@ class UsageError(ValueError):
     """What was asked cannot be done as asked; the message says what was given, what was expected, what to do."""
 
 
+def closest(name: str, choices: Iterable[str]) -> str | None:
+    """Returns the choice most like ``name`` whatever the case of its letters, or None if none is much like it."""
+    by_folded = {choice.casefold(): choice for choice in choices}
+    matches = difflib.get_close_matches(name.casefold(), by_folded, n=1)
+    return by_folded[matches[0]] if matches else None
+
+
 def nearest(name: str, choices: Iterable[str]) -> str:
-    """Returns ``"; did you mean 'x'?"`` for the choice most like ``name``, or an empty string."""
-    matches = difflib.get_close_matches(name, list(choices), n=1, cutoff=0.5)
-    return f"; did you mean '{matches[0]}'?" if matches else ""
+    """Returns ``"; did you mean 'x'?"`` for the choice most like ``name``, or an empty string; ends a message."""
+    match = closest(name, choices)
+    return f"; did you mean '{match}'?" if match is not None else ""

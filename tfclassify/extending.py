@@ -20,26 +20,36 @@ def find(name: str, table: Mapping[str, T], *, group: str) -> T:
         group: entry-point group in which installed packages offer theirs, such as ``tfclassify.objectives``.
 
     Raises:
-        UsageError: the name is nowhere to be found.
+        UsageError: the name is nowhere to be found, or what it names is no function. Whatever else goes wrong while
+            the module of a user is imported is raised as it is.
     """
     if name in table:
         return table[name]
     for entry in metadata.entry_points(group=group, name=name):
-        return entry.load()
+        return _function(entry.value.partition("[")[0].strip())
     if ":" in name:
-        return _imported(name)
+        return _function(name)
+    known = sorted({*table, *metadata.entry_points(group=group).names})
     kind = group.rpartition(".")[2].removesuffix("s")
     raise UsageError(
-        f"no {kind} '{name}'{nearest(name, table)}; known: {', '.join(table)}; "
-        "your own is given as package.module:function"
+        f"no {kind} '{name}'; known: {', '.join(known)}; your own is given as package.module:function"
+        f"{nearest(name, known)}"
     )
 
 
-def _imported(name: str) -> Any:
-    module, _, attribute = name.partition(":")
+def _function(name: str) -> Any:
+    """Imports ``package.module:function``; the function may lie deeper, as in ``module:Class.method``."""
+    module, _, attributes = name.partition(":")
+    if not all(part.isidentifier() for part in [*module.split("."), *attributes.split(".")]):
+        raise UsageError(f"'{name}' cannot be imported; expected package.module:function")
     try:
-        return getattr(import_module(module), attribute)
+        found: Any = import_module(module)
     except ImportError as error:
         raise UsageError(f"'{name}' cannot be imported: {error}") from error
-    except AttributeError as error:
-        raise UsageError(f"module '{module}' has no function '{attribute}'") from error
+    for attribute in attributes.split("."):
+        if not hasattr(found, attribute):
+            raise UsageError(f"module '{module}' has no function '{attributes}'{nearest(attribute, dir(found))}")
+        found = getattr(found, attribute)
+    if not callable(found):
+        raise UsageError(f"'{name}' is of type {type(found).__name__}; expected a function")
+    return found

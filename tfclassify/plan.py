@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+if __name__ == "__main__":
+    # Before anything heavy is imported: help must not wait for TensorFlow.
+    from tfclassify.command_line import main
+
+    raise SystemExit(main("plan"))
+
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tfclassify.data.corpus import Corpus, read_corpus
 from tfclassify.data.token_store import Pieces
 from tfclassify.display import SILENT, Display
-from tfclassify.hardware import Hardware, detect
+from tfclassify.hardware import Hardware, detect_cpu
+from tfclassify.learning.strategies import accelerators
+from tfclassify.learning.trained import pieces_of
 from tfclassify.model.weights import Found, encoder_size, find, lower_case
-from tfclassify.planning.deciders import choose_model
-from tfclassify.planning.planner import Facts, Plan, make_plan
+from tfclassify.planning.deciders.task import choose_model
+from tfclassify.planning.facts import Facts
+from tfclassify.planning.planner import Plan, make_plan
 from tfclassify.runs import cache_folder
-from tfclassify.settings import Settings, parse
-from tfclassify.text.word_pieces import read_vocabulary, word_pieces
+from tfclassify.settings import Settings, changed, parse
 
 DEFAULT_DATA = "sample:support"
+# The label that the sample gives to questions that are none of the desk's.
+DEFAULT_OUT_OF_SCOPE = "out_of_scope"
 
 
 @dataclass(frozen=True)
@@ -51,44 +60,28 @@ def prepare(asked: Settings, *, display: Display) -> Prepared:
     Raises:
         UsageError: what is asked cannot be done.
     """
-    asked = with_data(asked)
-    hardware = detect()
+    asked, chosen = _with_data(asked)
+    hardware = replace(detect_cpu(), accelerators=accelerators())
     found = find(str(choose_model(asked, hardware).value), cache=cache_folder())
-    pieces = tokenizer_of(found, lower=lower_case(found) if asked.text.lower_case == "auto" else asked.text.lower_case)
-    corpus = read_corpus(asked, pieces, cache=cache_folder(), display=display)
+    expected = lower_case(found)
+    lower = expected if asked.text.lower_case == "auto" else asked.text.lower_case
+    pieces = pieces_of(found.vocabulary, lower_case=lower)
+    corpus = read_corpus(asked.data, pieces, seed=asked.seed, cache=cache_folder(), display=display)
     facts = Facts(
         statistics=corpus.statistics,
         hardware=hardware,
         encoder=encoder_size(found),
-        columns=corpus.reasons,
-        lower_case=pieces.lower_case,
+        lower_case=expected,
+        columns={**chosen, **corpus.reasons},
     )
     return Prepared(make_plan(asked, facts), corpus, found, pieces, hardware)
 
 
-def with_data(asked: Settings) -> Settings:
-    """Returns the settings with the embedded sample where no data are named.
-
-    Raises:
-        UsageError: other data than training rows are named alone.
-    """
-    if asked.data.train is not None:
-        return asked
-    data = asked.data.model_copy(update={"train": DEFAULT_DATA})
-    return asked.model_copy(update={"data": data})
-
-
-def tokenizer_of(found: Found, *, lower: bool) -> Pieces:
-    """Makes the tokenizer of a model's vocabulary."""
-    return vocabulary_pieces(found.vocabulary, lower=lower)
-
-
-def vocabulary_pieces(vocabulary: Path, *, lower: bool) -> Pieces:
-    """Makes the tokenizer of a vocabulary file: texts to word pieces, in TensorFlow ops."""
-    tokens = read_vocabulary(vocabulary)
-    return Pieces(
-        tokenize=word_pieces(vocabulary, lower_case=lower),
-        vocabulary=vocabulary,
-        lower_case=lower,
-        unknown=tokens.index("[UNK]"),
-    )
+def _with_data(asked: Settings) -> tuple[Settings, dict[str, tuple[Any, str]]]:
+    """Takes the embedded sample where no data are named, and its own mark for what is out of scope."""
+    chosen: dict[str, tuple[Any, str]] = {}
+    if asked.data.train is None:
+        chosen["data.train"] = (DEFAULT_DATA, "no data were named, and this sample comes with the package")
+    if asked.data.train in (None, DEFAULT_DATA) and asked.data.out_of_scope_label is None:
+        chosen["data.out_of_scope_label"] = (DEFAULT_OUT_OF_SCOPE, f"{DEFAULT_DATA} marks such rows so")
+    return changed(asked, {key: value for key, (value, _) in chosen.items()}), chosen

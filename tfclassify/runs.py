@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import platform
 import re
 import subprocess
-import sys
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -68,16 +69,19 @@ class Run:
 
 
 def create(asked: str | None, name: str) -> Run:
-    """Makes the directory of a new run: the one asked for, or runs/<name>-<time>.
+    """Makes the directory of a new run: the one asked for, or runs/<name>-<time>, which no other process takes.
 
     Raises:
-        UsageError: the directory already holds a run.
+        UsageError: the directory already holds a run, or cannot be made.
     """
-    run = Run(Path(asked) if asked else _unused(Path("runs"), name))
-    if run.manifest.exists():
-        state = json.loads(run.manifest.read_text(encoding="utf-8"))["state"]
-        raise UsageError(f"run={run.folder} already holds a {state} run; give the name of a new directory")
-    run.weights.parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(os.path.expanduser(asked)) if asked else Path("runs", f"{name}-{time.strftime('%Y%m%d-%H%M%S')}")
+    try:
+        run = Run(folder if asked else _claimed(folder))
+        if run.manifest.exists():
+            raise UsageError(f"run={folder} already holds a {state_of(run)} run; give the name of a new directory")
+        run.weights.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"run={folder} cannot be made: {error.strerror}") from error
     return run
 
 
@@ -87,9 +91,10 @@ def open_run(folder: str) -> Run:
     Raises:
         UsageError: there is no such directory, or it holds no trained classifier.
     """
-    run = Run(Path(folder))
-    if not run.folder.is_dir():
-        raise UsageError(f"run={folder} does not exist{_near(run.folder)}")
+    run = Run(Path(os.path.expanduser(folder)))
+    if not os.path.isdir(run.folder):
+        known = "is a file" if os.path.isfile(run.folder) else "does not exist"
+        raise UsageError(f"run={folder} {known}; expected the directory of a run{_near(run.folder)}")
     missing = [path.name for path in (run.plan, run.labels, run.weights) if not path.is_file()]
     if missing:
         raise UsageError(f"run={folder} holds no trained classifier (no {', '.join(missing)})")
@@ -97,20 +102,33 @@ def open_run(folder: str) -> Run:
 
 
 def data_name(location: str) -> str:
-    """Returns the name of a data set: the sample's, or that of the file's folder or of the file."""
-    if ":" in location and not Path(location).exists():
+    """Returns a name for a data set in letters that any file system takes.
+
+    It is what stands behind ``tfds:`` or ``sample:``, or the name of the file, or that of its folder where the
+    file is only called train or data.
+    """
+    if ":" in location and not os.path.exists(location):
         return _plain(location.partition(":")[2])
-    path = Path(location)
-    stem = path.name.split(".")[0]
-    return _plain(path.resolve().parent.name if stem in ("train", "data") else stem)
+    stem = Path(location).name.split(".")[0]
+    return _plain(Path(os.path.abspath(location)).parent.name if stem in ("train", "data") else stem)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a file in UTF-8, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    aside.write_text(text, encoding="utf-8")
+    aside.replace(path)
 
 
 def write_json(path: Path, values: Any) -> None:
-    """Writes values as indented JSON, whole or not at all."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside.write_text(json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
-    aside.replace(path)
+    """Writes values as indented JSON, whole or not at all.
+
+    Raises:
+        ValueError: a number is not finite.
+        TypeError: a value is not of JSON.
+    """
+    write_text(path, json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def manifest(*, state: str, seed: int, data: Mapping[str, Any], **facts: Any) -> dict[str, Any]:
@@ -121,7 +139,7 @@ def manifest(*, state: str, seed: int, data: Mapping[str, Any], **facts: Any) ->
         "seed": seed,
         "versions": {"python": platform.python_version(), **_versions()},
         "machine": {"system": platform.system(), "processor": platform.machine(), "cores": os.cpu_count()},
-        "git": _commit(),
+        "git": _commit(Path(__file__).parent),
         "data": dict(data),
         **facts,
     }
@@ -135,18 +153,29 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tfclassify"
 
 
-def _unused(parent: Path, name: str) -> Path:
-    stamp = f"{name}-{time.strftime('%Y%m%d-%H%M%S')}"
-    candidates = [parent / stamp, *(parent / f"{stamp}-{number}" for number in range(2, 1000))]
-    return next(folder for folder in candidates if not folder.exists())
+def _claimed(folder: Path) -> Path:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    for name in (folder.name, *(f"{folder.name}-{number}" for number in range(2, 1000))):
+        with suppress(FileExistsError):
+            folder.with_name(name).mkdir()
+            return folder.with_name(name)
+    raise FileExistsError(errno.EEXIST, "a thousand runs of this second are there")
+
+
+def state_of(run: Run) -> str:
+    """Returns what the manifest of a run says: ``training``, ``stopped`` or ``finished``; else ``damaged``."""
+    try:
+        return str(json.loads(run.manifest.read_text(encoding="utf-8"))["state"])
+    except (ValueError, LookupError, TypeError):
+        return "damaged"
 
 
 def _plain(name: str) -> str:
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.") or "data"
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name)[:60].strip("-.") or "data"
 
 
 def _near(folder: Path) -> str:
-    beside = [str(other) for other in folder.parent.iterdir()] if folder.parent.is_dir() else []
+    beside = [str(other) for other in folder.parent.iterdir()] if os.path.isdir(folder.parent) else []
     return nearest(str(folder), beside)
 
 
@@ -160,13 +189,17 @@ def _versions() -> dict[str, str]:
     return found
 
 
-def _commit() -> str | None:
-    """Returns the commit of the code that runs, where it is a checkout."""
-    folder = Path(sys.modules["tfclassify"].__file__ or ".").parent
+def _commit(folder: Path) -> str | None:
+    """Returns the last commit of the code in a folder, where it is part of a checkout and not only lies in one."""
+    commit = _git(folder, "log", "-1", "--format=%H", "--", ".")
+    return f"{commit}-changed" if commit and _git(folder, "status", "--porcelain", "--", ".") else commit or None
+
+
+def _git(folder: Path, *words: str) -> str:
     try:
         asked = subprocess.run(
-            ["git", "-C", str(folder), "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5, check=False
+            ["git", "-C", str(folder), *words], capture_output=True, text=True, timeout=5, check=False
         )
     except (OSError, subprocess.TimeoutExpired):
-        return None
-    return asked.stdout.strip() or None
+        return ""
+    return asked.stdout.strip()

@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+if __name__ == "__main__":
+    # Before anything heavy is imported: help must not wait for TensorFlow.
+    from tfclassify.command_line import main
+
+    raise SystemExit(main("train"))
+
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tfclassify.data.batches import Rows
-from tfclassify.data.corpus import Split
+import numpy as np
+
+from tfclassify.data.batches import epoch_batches, padding_share
+from tfclassify.data.rows import rows_cut, rows_of
+from tfclassify.data.sources import fingerprint
 from tfclassify.display import SILENT, Display
-from tfclassify.plan import prepare
-from tfclassify.runs import Run, create, data_name
+from tfclassify.learning.fitting import Course
+from tfclassify.learning.judging import judge_splits
+from tfclassify.learning.reporting import Training, results, write_report
+from tfclassify.learning.training import Learned, learn
+from tfclassify.learning.trained import kind_of, limits_of
+from tfclassify.model.classifier import save_huggingface
+from tfclassify.plan import Prepared, prepare
+from tfclassify.planning.costs import Costs
+from tfclassify.planning.planner import describe_costs, plan_yaml, reasons_markdown
+from tfclassify.runs import Run, create, data_name, manifest, write_json, write_text
 from tfclassify.settings import Settings, parse
-
-KEY_EPOCH_METRICS = ("accuracy", "macro_f1", "micro_f1", "mcc", "log_loss")
-
-
-@dataclass(frozen=True)
-class Material:
-    """Rows of each split as batches take them; those of the training split carry the loss weights."""
-
-    rows: Mapping[str, Rows]
-    splits: Mapping[str, Split]
 
 
 def train(settings: Settings | Mapping[str, Any] | None = None, *, display: Display = SILENT) -> Run:
@@ -32,15 +39,112 @@ def train(settings: Settings | Mapping[str, Any] | None = None, *, display: Disp
         display: gets the progress.
 
     Returns:
-        The run; ``manifest.json`` says whether it is finished or was stopped on request.
+        The run; its manifest says whether it is finished, or was stopped on request.
 
     Raises:
         UsageError: what is asked cannot be done.
     """
-    asked = parse(settings or {}, Settings)
-    prepared = prepare(asked, display=display)
-    run = create(asked.run, data_name(prepared.plan.settings.data.train or ""))
-    _write_plan(run, prepared)
-    for note in prepared.corpus.notes:
+    prepared = prepare(parse(settings or {}, Settings), display=display)
+    asked = prepared.plan.settings
+    run = create(asked.run, data_name(str(asked.data.train)))
+    _begin(run, prepared, display)
+    learned = learn(prepared.plan, prepared.corpus, prepared.found, prepared.pieces, run=run, display=display)
+    _keep(run, prepared, learned)
+    if learned.course.stopped == "signal":
+        _note_state(run, prepared, state="stopped")
+        return run
+    _report(run, prepared, learned, display)
+    _note_state(run, prepared, state="finished")
+    return run
+
+
+def _begin(run: Run, prepared: Prepared, display: Display) -> None:
+    """Writes down what is going to be done before it is begun."""
+    write_text(run.plan, plan_yaml(prepared.plan))
+    write_text(run.reasons, reasons_markdown(prepared.plan))
+    _note_state(run, prepared, state="training")
+    for note in (*prepared.corpus.notes, describe_costs(prepared.plan.costs)):
         display.say(note)
-    return _train(run, prepared, display)
+
+
+def _note_state(run: Run, prepared: Prepared, *, state: str) -> None:
+    data = prepared.plan.settings.data
+    named = {split: getattr(data, split) for split in ("train", "validation", "test") if getattr(data, split)}
+    marks = {split: {"location": place, "sha256": fingerprint(place)} for split, place in named.items()}
+    facts = manifest(state=state, seed=prepared.plan.settings.seed, data=marks, model_files=prepared.found.source)
+    write_json(run.manifest, facts)
+
+
+def _keep(run: Run, prepared: Prepared, learned: Learned) -> None:
+    """Writes what answers need, so that the run can be used from here on."""
+    labels = learned.trained.labels
+    facts = {
+        "kind": kind_of(labels),
+        "labels": list(labels.names),
+        "out_of_scope": labels.out_of_scope,
+        "temperature": learned.trained.temperature,
+    }
+    write_json(run.labels, facts)
+    save_huggingface(
+        learned.model, run.huggingface, found=prepared.found, lower_case=prepared.pieces.lower_case, weights=run.weights
+    )
+
+
+def _report(run: Run, prepared: Prepared, learned: Learned, display: Display) -> None:
+    corpus, trained = prepared.corpus, learned.trained
+    judgement = judge_splits(trained, corpus.splits, train=corpus.splits["train"], display=display)
+    training = _training(prepared, learned)
+    report = results(trained, judgement, rows=_rows(prepared), training=training)
+    write_report(
+        run.folder, report, trained, judgement, training=training, notes=corpus.notes, facts=_facts(run, prepared)
+    )
+
+
+def _training(prepared: Prepared, learned: Learned) -> Training:
+    plan, course = prepared.plan, learned.course
+    rows = rows_of(prepared.corpus.splits["train"], learned.trained.limits)
+    batches = epoch_batches(rows.lengths, plan.settings.train.buckets, seed=plan.settings.seed, epoch=0, shuffle=True)
+    steps_per_second = course.steps / course.seconds if course.seconds else float("nan")
+    tokens = int(rows.lengths.sum(dtype=np.int64))
+    return Training(
+        predicted=plan.costs,
+        actual=Costs(
+            seconds_per_epoch=len(batches) / steps_per_second,
+            peak_memory_bytes=course.peak_memory_bytes,
+            padding_share=padding_share(rows.lengths, batches),
+        ),
+        speed={
+            "train_examples_per_second": len(rows) / len(batches) * steps_per_second,
+            "train_tokens_per_second": tokens / len(batches) * steps_per_second,
+            "time_to_first_step_seconds": course.first_step_seconds,
+        },
+        history=course.history,
+        lengths=prepared.corpus.statistics.splits["train"].lengths,
+        decisions=plan.decisions,
+    )
+
+
+def _rows(prepared: Prepared) -> dict[str, Any]:
+    """Accounts for every row that was read: read = trained + those of the other splits + dropped."""
+    corpus, length = prepared.corpus, prepared.plan.settings.text.max_length
+    others = {name: len(split) for name, split in corpus.splits.items() if name != "train"}
+    return {
+        "read": corpus.read,
+        "trained": len(corpus.splits["train"]),
+        **others,
+        "dropped": dict(corpus.dropped),
+        "cut": sum(rows_cut(split, length) for split in corpus.splits.values()),
+    }
+
+
+def _facts(run: Run, prepared: Prepared) -> dict[str, str]:
+    settings, hardware = prepared.plan.settings, prepared.hardware
+    return {
+        "run": str(run.folder),
+        "model": f"{settings.model.name} ({prepared.found.source})",
+        "data": str(settings.data.train),
+        "seed": str(settings.seed),
+        "hardware": f"{hardware.cores} cores, {hardware.memory_bytes / 1e9:.0f} GB free memory"
+        + "".join(f", {device.kind}" for device in hardware.accelerators),
+        **{f"version of {name}": version for name, version in manifest(state="", seed=0, data={})["versions"].items()},
+    }

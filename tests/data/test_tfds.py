@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tfclassify.data.sources import Columns
-from tfclassify.data.sources.tfds import read_tfds
+from tfclassify.data.sources import Columns, fingerprint, fingerprints
+from tfclassify.data.sources import tfds as tfds_module
+from tfclassify.data.sources.tfds import prepared, read_tfds
 from tfclassify.errors import UsageError
 
 COLUMNS = Columns("text", label="label")
@@ -33,8 +35,9 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 "stars": np.int32,
                 "image": tfds.features.Image(shape=(2, 2, 1)),
                 "vector": tfds.features.Sequence(np.float32, length=2),
+                "bytes": tfds.features.Tensor(shape=(), dtype=np.object_),
             }
-            return self.dataset_info_from_configs(features=tfds.features.FeaturesDict(features))
+            return tfds.core.DatasetInfo(builder=self, features=tfds.features.FeaturesDict(features))
 
         def _split_generators(self, dl_manager: Any) -> Any:
             return {"train": self._generate_examples(3), "test": self._generate_examples(1)}
@@ -45,11 +48,12 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
                     row,
                     {
                         "text": f"é {row}",
-                        "label": row % 2,
+                        "label": (0, 1, -1)[row],
                         "topics": list(range(row)),
                         "stars": row,
                         "image": np.zeros((2, 2, 1), np.uint8),
                         "vector": [0.0, 1.0],
+                        "bytes": b"\xff",
                     },
                 )
 
@@ -66,13 +70,54 @@ def rows(location: str, data_dir: Path) -> list[dict[str, Any]]:
 @pytest.mark.slow
 def test_a_split(data_dir: Path) -> None:
     assert rows("tfds:tiny_topics", data_dir) == [
-        {"text": "é 0", "label": "sport", "topics": [], "stars": 0},
-        {"text": "é 1", "label": "money", "topics": ["a"], "stars": 1},
-        {"text": "é 2", "label": "sport", "topics": ["a", "b"], "stars": 2},
+        {"text": "é 0", "label": "sport", "topics": [], "stars": 0, "bytes": b"\xff"},
+        {"text": "é 1", "label": "money", "topics": ["a"], "stars": 1, "bytes": b"\xff"},
+        {"text": "é 2", "label": None, "topics": ["a", "b"], "stars": 2, "bytes": b"\xff"},
     ]
     assert len(rows("tfds:tiny_topics:test", data_dir)) == 1
     assert len(rows("tfds:tiny_topics:train[:2]", data_dir)) == 2
-    assert rows("tfds:tiny_topics:train[:0]", data_dir) == []
+    assert len(rows("tfds:tiny_topics:train+test", data_dir)) == 4
+
+
+@pytest.mark.slow
+def test_batches_are_in_order(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tfds_module, "ROWS", 2)
+    batches = list(read_tfds("tfds:tiny_topics", COLUMNS, data_dir=data_dir))
+    assert [batch.num_rows for batch in batches] == [2, 1]
+    assert batches[0].schema == batches[1].schema
+    again = list(read_tfds("tfds:tiny_topics", COLUMNS, data_dir=data_dir))
+    assert [batch.to_pylist() for batch in again] == [batch.to_pylist() for batch in batches]
+
+
+@pytest.mark.slow
+def test_preparing_writes_nothing_to_standard_output(
+    data_dir: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert len(rows("tfds:tiny_topics:test", tmp_path)) == 1
+    assert capfd.readouterr().out == ""
+
+
+@pytest.mark.slow
+def test_a_fingerprint(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fingerprints, "prepared", partial(prepared, data_dir=data_dir))
+    marks = [fingerprint(f"tfds:tiny_topics:{split}") for split in ("train", "test", "train[:2]", "train")]
+    assert marks[0] == marks[3]
+    assert len(set(marks)) == 3
+
+
+@pytest.mark.slow
+def test_what_cannot_be_downloaded(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import tensorflow_datasets as tfds
+
+    def failing(*_: Any, **__: Any) -> None:
+        raise AssertionError("Manual directory\n does not exist.")
+
+    monkeypatch.setattr(tfds.core.DatasetBuilder, "download_and_prepare", failing)
+    with pytest.raises(UsageError) as caught:
+        rows("tfds:tiny_topics", data_dir)
+    assert str(caught.value) == (
+        "tfds:tiny_topics cannot be downloaded; prepare it where it can be: Manual directory does not exist."
+    )
 
 
 @pytest.mark.slow
@@ -86,6 +131,14 @@ def test_a_split(data_dir: Path) -> None:
         (
             "tfds:ag_news_subst",
             "tfds:ag_news_subst: TensorFlow Datasets has no data set 'ag_news_subst'; did you mean 'ag_news_subset'?",
+        ),
+        (
+            "tfds:tiny_topics:train[:0]",
+            "tfds:tiny_topics:train[:0] cannot be read: Instruction [] corresponds to no data!",
+        ),
+        (
+            "tfds:tiny_topics:train[7:]",
+            "tfds:tiny_topics:train[7:] cannot be read: Requested slice [7:3] incompatible with 3 examples.",
         ),
     ],
 )

@@ -6,15 +6,16 @@ bucket, so that only the very last batch of an epoch is filled up with rows of w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from tfclassify.data.rows import Rows
+
 Bucket = tuple[int, int]
-Pack = Callable[[int], tuple[NDArray[np.int32], int]]
 Arrays = dict[str, NDArray]
 
 
@@ -24,20 +25,6 @@ class Batch:
 
     rows: NDArray[np.int32]
     bucket: Bucket
-
-
-@dataclass(frozen=True)
-class Rows:
-    """What batches are made of: packed lengths int32[N], and per row its ids, target and weight.
-
-    ``pack(row)`` gives int32 ids with [CLS] and [SEP], and how many of them belong to the first text;
-    ``targets`` is int32[N], or float32[N, C] in a multi-label task.
-    """
-
-    lengths: NDArray[np.int32]
-    pack: Pack
-    targets: Callable[[NDArray[np.int32]], NDArray]
-    weights: NDArray[np.float32]
 
 
 def epoch_batches(
@@ -64,7 +51,7 @@ def epoch_batches(
         batches += [Batch(rows, bucket) for rows in pool[:full].reshape(-1, bucket[0])]
         waiting = pool[full:]
     if len(waiting):
-        batches.append(Batch(waiting, _smallest(lengths[waiting].max(), len(waiting), buckets)))
+        batches.append(Batch(waiting, _shortest(int(lengths[waiting].max()), len(waiting), buckets)))
     return [batches[step] for step in random.permutation(len(batches))] if shuffle else batches
 
 
@@ -86,28 +73,16 @@ def fill(rows: Rows, batch: Batch) -> Arrays:
         ``input_ids``, ``attention_mask``, ``token_type_ids`` int32[B, L]; ``labels`` int32[B] or float32[B, C];
         ``weights`` float32[B], 0 for rows that only fill the batch.
     """
-    size, length = batch.bucket
-    ids = np.zeros((size, length), np.int32)
-    mask = np.zeros((size, length), np.int32)
-    types = np.zeros((size, length), np.int32)
-    for place, row in enumerate(batch.rows):
-        pieces, first = rows.pack(int(row))
-        ids[place, : len(pieces)] = pieces
-        mask[place, : len(pieces)] = 1
-        types[place, first : len(pieces)] = 1
-    # An input without any token to attend to would make the softmax undefined.
-    mask[len(batch.rows) :, 0] = 1
-    targets = rows.targets(batch.rows)
-    labels = np.zeros((size, *targets.shape[1:]), targets.dtype)
-    labels[: len(targets)] = targets
-    weights = np.zeros(size, np.float32)
-    weights[: len(targets)] = rows.weights[batch.rows]
+    size, used = batch.bucket[0], len(batch.rows)
+    packed = rows.pack(batch.rows, batch.bucket)
+    # A row without any token to attend to would make the softmax undefined.
+    packed.mask[used:, 0] = 1
     return {
-        "input_ids": ids,
-        "attention_mask": mask,
-        "token_type_ids": types,
-        "labels": labels,
-        "weights": weights,
+        "input_ids": packed.ids,
+        "attention_mask": packed.mask,
+        "token_type_ids": packed.types,
+        "labels": _filled(rows.targets[batch.rows], size),
+        "weights": _filled(rows.weights[batch.rows], size),
     }
 
 
@@ -121,8 +96,7 @@ def training_batches(
             for batch in epoch_batches(rows.lengths, buckets, seed=seed, epoch=epoch, shuffle=True):
                 yield fill(rows, batch)
 
-    signature = _signature(rows.targets(np.zeros(1, np.int32)))
-    return tf.data.Dataset.from_generator(made, output_signature=signature).prefetch(8)
+    return tf.data.Dataset.from_generator(made, output_signature=_signature(rows.targets)).prefetch(8)
 
 
 def _signature(targets: NDArray) -> Mapping[str, tf.TensorSpec]:
@@ -136,5 +110,13 @@ def _signature(targets: NDArray) -> Mapping[str, tf.TensorSpec]:
     }
 
 
-def _smallest(length: int, rows: int, buckets: Sequence[Bucket]) -> Bucket:
+def _filled(values: NDArray, size: int) -> NDArray:
+    """Appends rows of zeros."""
+    filled = np.zeros((size, *values.shape[1:]), values.dtype)
+    filled[: len(values)] = values
+    return filled
+
+
+def _shortest(length: int, rows: int, buckets: Sequence[Bucket]) -> Bucket:
+    """Returns the shortest bucket that holds so many rows of at most this length."""
     return next(bucket for bucket in buckets if bucket[0] >= rows and bucket[1] >= length)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -23,10 +22,10 @@ NAMED_ROWS = 5
 
 @dataclass(frozen=True)
 class Where:
-    """Where a batch comes from: a location, and the number of its first row, from 1 without the header."""
+    """Where N rows come from: a location, and their numbers in it, int64[N], from 1 without the header."""
 
     location: str
-    first_row: int = 1
+    rows: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -52,8 +51,8 @@ def examples(batch: pa.RecordBatch, columns: Columns, *, where: Where) -> Exampl
     """Checks the columns of a batch.
 
     Labels are text as written, integers in decimals; the labels of a multi-label row lose outer white
-    space, and a row may have none. A null text is an empty one. Where the location has no column for them,
-    weights are 1 and ids the numbers of the rows.
+    space, and a row may have none. A null text is an empty one, a null id too. Where the location has no
+    column for them, weights are 1 and ids the numbers of the rows.
 
     Raises:
         UsageError: a column is missing or of the wrong type, a label is empty, a weight is below 0 or
@@ -134,12 +133,8 @@ def _weights(batch: pa.RecordBatch, name: str | None, where: Where) -> NDArray[n
     if name is None or name not in batch.schema.names:
         return np.ones(batch.num_rows, np.float32)
     column = _plain(batch.column(name))
-    try:
-        values = column.cast(pa.float64()).to_numpy(zero_copy_only=False)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-        values = np.array([_number(value) for value in column.to_pylist()])
     with np.errstate(over="ignore"):
-        weights = values.astype(np.float32)
+        weights = _numbers(column).astype(np.float32)
     bad = ~(np.isfinite(weights) & (weights >= 0))
     if bad.any():
         value = column[int(np.argmax(bad))].as_py()
@@ -150,17 +145,31 @@ def _weights(batch: pa.RecordBatch, name: str | None, where: Where) -> NDArray[n
     return weights
 
 
-def _number(value: Any) -> float:
+def _numbers(column: pa.Array) -> NDArray[np.float64]:
+    """Returns a column of numbers, or of texts that are numbers; what is none becomes NaN."""
+    if pa.types.is_boolean(column.type):
+        return np.full(len(column), np.nan)
+    if _is_text(column.type):
+        column = pc.utf8_trim_whitespace(column)
     try:
-        return float(value)
-    except (TypeError, ValueError):
-        return float("nan")
+        return column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        return np.array([_number(value) for value in column], np.float64)
+
+
+def _number(value: pa.Scalar) -> float | None:
+    try:
+        return value.cast(pa.float64(), safe=False).as_py()
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        return None
 
 
 def _ids(batch: pa.RecordBatch, name: str, where: Where) -> pa.StringArray:
     if name not in batch.schema.names:
-        return pa.array(np.arange(where.first_row, where.first_row + batch.num_rows)).cast(pa.string())
+        return pa.array(where.rows).cast(pa.string())
     column = _plain(batch.column(name))
+    if _is_text(column.type):
+        return _strings(column, "data.id", name, where).fill_null("")
     try:
         return column.cast(pa.string()).fill_null("")
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
@@ -196,6 +205,6 @@ def _empty(text: pa.StringArray) -> NDArray[np.bool_]:
 
 
 def _rows(bad: NDArray[np.bool_], where: Where) -> str:
-    rows = [str(where.first_row + int(place)) for place in np.flatnonzero(bad)]
+    rows = [str(row) for row in where.rows[bad]]
     more = f" and {len(rows) - NAMED_ROWS} more" if len(rows) > NAMED_ROWS else ""
     return f"row{'s' if len(rows) > 1 else ''} {', '.join(rows[:NAMED_ROWS])}{more}"

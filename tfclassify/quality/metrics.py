@@ -139,18 +139,17 @@ def judge(predictions: Predictions, metrics: Mapping[str, Metric] | None = None)
 
     Returns:
         One entry of ``splits`` of report.json: ``rows`` (all), ``out_of_scope_rows``, ``accuracy_interval`` (95 %) and
-        what the metrics give; ``scope`` only where there are out-of-scope rows.
+        what the metrics give, as JSON takes it; ``scope`` only where there are out-of-scope rows.
     """
     inside = in_scope(predictions)
     right = int(correct(predictions)[inside].sum())
     judged: dict[str, Any] = {
         "rows": len(inside),
         "out_of_scope_rows": int((~inside).sum()),
-        **accuracy(predictions),
         "accuracy_interval": list(wilson(right, int(inside.sum()))),
     }
     for metric in {**METRICS, **(metrics or {})}.values():
-        judged.update(metric(predictions))
+        judged.update(_plain(metric(predictions)))
     return judged
 
 
@@ -176,6 +175,17 @@ def _counts(predictions: Predictions) -> tuple[NDArray[np.int64], NDArray[np.int
 def _matrix(truth: NDArray[Any], given: NDArray[Any], width: int) -> NDArray[np.int64]:
     cells = truth.astype(np.int64) * width + given.astype(np.int64)
     return np.bincount(cells, minlength=width * width).reshape(width, width)
+
+
+def _plain(value: Any) -> Any:
+    """Returns what a metric gave as JSON takes it; a metric of a user gives numbers of numpy, and NaN."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, np.ndarray | np.generic):
+        return _plain(value.tolist())
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return None if isinstance(value, float) and not isfinite(value) else value
 
 
 def _mean(values: NDArray[Any]) -> float | None:

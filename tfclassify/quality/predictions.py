@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -107,5 +107,5 @@ def correct(predictions: Predictions) -> NDArray[np.bool_]:
     return predicted(predictions) == predictions.truth
 
 
-def _one_hot(columns: NDArray[np.integer], width: int) -> NDArray[np.bool_]:
+def _one_hot(columns: NDArray[Any], width: int) -> NDArray[np.bool_]:
     return columns[:, None] == np.arange(width)[None, :]

@@ -1,6 +1,7 @@
 """Everything a run can be told: one validated tree, read from YAML files and dotted ``key=value`` overrides."""
 
-from tfclassify.settings.reading import changed, parse, read
+from tfclassify.settings.explaining import keys
+from tfclassify.settings.reading import changed, parse, read, written
 from tfclassify.settings.tree import (
     AnswerSettings,
     DataSettings,
@@ -22,6 +23,8 @@ __all__ = [
     "TextSettings",
     "TrainSettings",
     "changed",
+    "keys",
     "parse",
     "read",
+    "written",
 ]

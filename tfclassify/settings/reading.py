@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -10,15 +11,20 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from tfclassify.errors import UsageError, nearest
+from tfclassify.settings import dialect
+from tfclassify.settings.explaining import explain, keys, shown
 
 Tree = TypeVar("Tree", bound=BaseModel)
 
+NULLS = ("", "~", "null", "Null", "NULL")
+
 
 def read(arguments: Sequence[str], tree: type[Tree]) -> Tree:
-    """Reads the words of a command line: YAML files first, then ``section.key=value`` overrides, in order.
+    """Reads the words of a command line: YAML files and ``section.key=value`` overrides; of two values the later wins.
 
     Args:
-        arguments: file names ending in .yaml or .yml, and overrides whose values are YAML.
+        arguments: file names ending in .yaml or .yml, and overrides. The value of an override is a YAML list, map,
+            quoted string or null; anything else is text as it stands, which its field reads (3, 1e-3, yes).
         tree: the pydantic model to fill.
 
     Raises:
@@ -26,8 +32,8 @@ def read(arguments: Sequence[str], tree: type[Tree]) -> Tree:
     """
     values: dict[str, Any] = {}
     for argument in arguments:
-        given = _override(argument) if "=" in argument else _file(argument)
-        values = _merged(values, given)
+        given = _override(argument) if "=" in argument else _file(argument, tree)
+        values = _merged(values, _nested(given))
     return parse(values, tree)
 
 
@@ -39,68 +45,95 @@ def parse(values: Mapping[str, Any] | Tree, tree: type[Tree]) -> Tree:
     """
     if isinstance(values, tree):
         return values
-    nested: dict[str, Any] = {}
-    for key, value in dict(values).items():
-        nested = _merged(nested, _nested(str(key), value))
+    if not isinstance(values, Mapping):
+        raise UsageError(f"the settings are {shown(values)}; expected keys and values")
+    nested = _nested(values)
     try:
         return tree.model_validate(nested)
     except ValidationError as error:
-        raise UsageError(_explain(error, tree)) from error
+        raise UsageError(explain(error, nested, tree)) from error
 
 
 def changed(settings: Tree, values: Mapping[str, Any]) -> Tree:
-    """Returns the settings with some keys (dotted) set to other values, validated again."""
-    given = settings.model_dump()
-    for key, value in values.items():
-        given = _merged(given, _nested(key, value))
-    return type(settings).model_validate(given)
+    """Returns the settings with some keys (dotted) set to other values, validated again.
+
+    Raises:
+        UsageError: a key or a value is wrong.
+    """
+    return parse({**settings.model_dump(), **values}, type(settings))
 
 
-def _file(argument: str) -> dict[str, Any]:
+def written(settings: BaseModel) -> str:
+    """Returns the settings as the text of a YAML file; to read it gives the same settings."""
+    return dialect.dump(settings.model_dump(mode="json"))
+
+
+def _file(argument: str, tree: type[BaseModel]) -> dict[str, Any]:
     if not argument.endswith((".yaml", ".yml")):
-        raise UsageError(f"'{argument}' is neither a settings file (.yaml) nor an override (section.key=value)")
-    path = Path(argument)
-    if not path.is_file():
-        raise UsageError(f"settings file '{argument}' does not exist{_nearest_file(path)}")
+        raise UsageError(_no_settings(argument, tree))
+    # Not Path.is_dir and Path.is_file, which raise where a name is too long.
+    if os.path.isdir(argument):
+        raise UsageError(f"settings file {argument!r} is a folder")
+    if not os.path.isfile(argument):
+        raise UsageError(f"settings file {argument!r} does not exist{_nearest_file(Path(argument))}")
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        values = dialect.load(Path(argument).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"settings file {argument!r} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"settings file {argument!r} is not UTF-8 (byte {error.start})") from error
     except yaml.YAMLError as error:
-        raise UsageError(f"settings file '{argument}' is not YAML: {_one_line(error)}") from error
+        raise UsageError(f"settings file {argument!r} is not YAML: {_problem(error)}") from error
     if not isinstance(values, dict | None):
-        raise UsageError(f"settings file '{argument}' holds a {type(values).__name__}; expected keys and values")
+        raise UsageError(f"settings file {argument!r} holds {shown(values)}; expected keys and values")
     return values or {}
 
 
+def _no_settings(argument: str, tree: type[BaseModel]) -> str:
+    key = argument.removeprefix("--")
+    if key in keys(tree):
+        return f"{key} has no value; give it as {key}=..."
+    expected = "a settings file (.yaml) nor an override (section.key=value, such as data.train=FILE)"
+    return f"{argument!r} is neither {expected}{nearest(key, keys(tree))}"
+
+
 def _nearest_file(path: Path) -> str:
-    beside = path.parent.glob("*.y*ml") if path.parent.is_dir() else ()
+    beside = path.parent.glob("*.y*ml") if os.path.isdir(path.parent) else ()
     return nearest(path.name, [other.name for other in beside])
+
+
+def _problem(error: yaml.YAMLError) -> str:
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
+        return f"{error.problem} (line {error.problem_mark.line + 1}, column {error.problem_mark.column + 1})"
+    return " ".join(str(error).split())
 
 
 def _override(argument: str) -> dict[str, Any]:
     key, _, text = argument.partition("=")
+    key = key.removeprefix("--")
+    if not key:
+        raise UsageError(f"{argument!r} names no key; expected section.key=value")
+    return {key: _value(text)}
+
+
+def _value(text: str) -> Any:
+    if text in NULLS:
+        return None
     try:
-        value = yaml.safe_load(text)
+        value = dialect.load(text)
     except yaml.YAMLError:
-        value = text
-    # Separators such as "|" or "@" are no YAML value, or an empty one; they are meant as they stand.
-    value = text if value == "" and text.strip("'\" ") else value
-    return _nested(key.removeprefix("--"), _number(value))
+        return text
+    # As text a label 007 stays one, "a #1" loses no comment, and the separators "|" and "#" are no empty values.
+    return value if isinstance(value, dict | list) or text.startswith(("'", '"')) else text
 
 
-def _number(value: Any) -> Any:
-    # YAML 1.1 reads 3e-4 as a string; people mean a number.
-    if not isinstance(value, str) or "e" not in value.lower():
-        return value
-    try:
-        return float(value)
-    except ValueError:
-        return value
-
-
-def _nested(key: str, value: Any) -> dict[str, Any]:
-    for part in reversed(key.split(".")):
-        value = {part: value}
-    return value
+def _nested(values: Mapping[str, Any]) -> dict[str, Any]:
+    nested: dict[str, Any] = {}
+    for key, value in values.items():
+        for part in reversed(str(key).split(".")):
+            value = {part: value}
+        nested = _merged(nested, value)
+    return nested
 
 
 def _merged(left: Mapping[str, Any], right: Mapping[str, Any]) -> dict[str, Any]:
@@ -109,56 +142,3 @@ def _merged(left: Mapping[str, Any], right: Mapping[str, Any]) -> dict[str, Any]
         both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
         merged[key] = _merged(merged[key], value) if both else value
     return merged
-
-
-def _explain(error: ValidationError, tree: type[BaseModel]) -> str:
-    problems = error.errors(include_url=False)
-    first = min(problems, key=lambda problem: problem["type"] != "extra_forbidden")
-    names = [str(part) for part in first["loc"]]
-    if first["type"] == "extra_forbidden":
-        return _unknown_key(names, tree)
-    if first["type"] == "missing":
-        return f"{'.'.join(names)} is missing; give it as {'.'.join(names)}=..."
-    path = _key_path(names, tree)
-    mine = [problem for problem in problems if _key_path([str(p) for p in problem["loc"]], tree) == path]
-    wanted = " or ".join(dict.fromkeys(_wanted(problem["msg"]) for problem in mine))
-    return f"{path} is {_given(first['input'])}; expected {wanted}"
-
-
-def _given(value: Any) -> str:
-    return repr(value) if len(repr(value)) <= 80 else f"{repr(value)[:77]}..."
-
-
-def _wanted(message: str) -> str:
-    for start in ("Input should be ", "String should have ", "Value should have "):
-        message = message.removeprefix(start)
-    message = message.partition(", unable")[0].partition(", got")[0]
-    return message[:1].lower() + message[1:]
-
-
-def _unknown_key(names: Sequence[str], tree: type[BaseModel]) -> str:
-    fields = _fields(names[:-1], tree)
-    place = ".".join(names[:-1]) or "the settings"
-    return f"no field '{names[-1]}' in {place}{nearest(names[-1], fields)}; fields: {', '.join(fields)}"
-
-
-def _fields(names: Sequence[str], tree: type[BaseModel]) -> list[str]:
-    for name in names:
-        tree = tree.model_fields[name].annotation  # type: ignore[assignment]  # sections are plain models
-    return list(tree.model_fields)
-
-
-def _key_path(names: Sequence[str], tree: type[BaseModel]) -> str:
-    """Keeps the part of a pydantic location that names a key; behind it stand branches of a union."""
-    path = []
-    for name in names:
-        fields = getattr(tree, "model_fields", {})
-        if name not in fields:
-            break
-        path.append(name)
-        tree = fields[name].annotation
-    return ".".join(path)
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())

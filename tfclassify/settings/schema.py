@@ -9,8 +9,9 @@ from tfclassify.settings.tree import Settings
 
 
 def schema() -> str:
-    """Returns the JSON Schema (draft 2020-12) of a settings file as indented text."""
-    return json.dumps(Settings.model_json_schema(), indent=2, sort_keys=True) + "\n"
+    """Returns the JSON Schema (draft 2020-12) of a settings file with nested keys, as indented text."""
+    described = {"$schema": "https://json-schema.org/draft/2020-12/schema", **Settings.model_json_schema()}
+    return json.dumps(described, indent=2, sort_keys=True) + "\n"
 
 
 if __name__ == "__main__":

@@ -7,13 +7,31 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
+
+
+def _no_flag(value: Any) -> Any:
+    # Python takes true for 1; nobody who writes it means a number.
+    if isinstance(value, bool):
+        raise PydanticCustomError("flag", "a number")
+    return value
+
+
+def _rising(buckets: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...]:
+    lengths = [length for _, length in buckets]
+    if lengths != sorted(set(lengths)):
+        raise PydanticCustomError("rising", "shapes [rows, length], each longer than the one before it")
+    return buckets
+
 
 Auto = Literal["auto"]
-Share = Annotated[float, Field(ge=0.0, lt=1.0)]
-PositiveInt = Annotated[int, Field(gt=0)]
-PositiveFloat = Annotated[float, Field(gt=0.0)]
+NO_FLAG = BeforeValidator(_no_flag)
+Share = Annotated[float, Field(ge=0.0, lt=1.0), NO_FLAG]
+PositiveInt = Annotated[int, Field(gt=0), NO_FLAG]
+PositiveFloat = Annotated[float, Field(gt=0.0), NO_FLAG]
 Bucket = tuple[PositiveInt, PositiveInt]
+Buckets = Annotated[tuple[Bucket, ...], Field(min_length=1), AfterValidator(_rising)]
 TaskKind = Literal["binary", "multiclass", "multilabel"]
 
 STRICT = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False)
@@ -71,7 +89,7 @@ class TextSettings(BaseModel):
 
     model_config = STRICT
 
-    max_length: Auto | Annotated[int, Field(ge=4)] = "auto"
+    max_length: Auto | Annotated[int, Field(ge=4), NO_FLAG] = "auto"
     """Longest input in tokens, [CLS] and [SEP] included; longer texts are cut and counted."""
     lower_case: Auto | bool = "auto"
     """Whether texts are lower-cased and stripped of accents, as the model's vocabulary expects."""
@@ -97,6 +115,8 @@ class TrainSettings(BaseModel):
 
     epochs: Auto | PositiveInt = "auto"
     """Passes over the training rows."""
+    steps: PositiveInt | None = None
+    """Training steps after which the training ends, whatever the epochs; by default all of them are made."""
     learning_rate: Auto | PositiveFloat = "auto"
     """Peak learning rate of AdamW."""
     batch_size: Auto | PositiveInt = "auto"
@@ -105,7 +125,7 @@ class TrainSettings(BaseModel):
     """Tokens in one batch, at most; long buckets have fewer rows for it."""
     max_shapes: Auto | PositiveInt = "auto"
     """How many batch shapes there may be, at most."""
-    buckets: Auto | tuple[Bucket, ...] = "auto"
+    buckets: Auto | Buckets = "auto"
     """Batch shapes [rows, length in tokens], by rising length."""
     precision: Auto | Literal["float32", "bfloat16", "float16"] = "auto"
     """Number format of the matrix products."""
@@ -117,13 +137,13 @@ class TrainSettings(BaseModel):
     """Weight of a label in the loss: none, balanced, or by label name."""
     metric: Auto | Literal["accuracy", "macro_f1", "micro_f1", "mcc", "log_loss"] = "auto"
     """Validation metric by which the best epoch is chosen."""
-    early_stopping: Auto | Annotated[int, Field(ge=0)] = "auto"
+    early_stopping: Auto | Annotated[int, Field(ge=0), NO_FLAG] = "auto"
     """Epochs without a better validation metric after which training stops; 0 never stops early."""
     warmup_share: Auto | Share = "auto"
     """Share of the steps over which the learning rate rises."""
-    weight_decay: Auto | Annotated[float, Field(ge=0.0)] = "auto"
+    weight_decay: Auto | Annotated[float, Field(ge=0.0), NO_FLAG] = "auto"
     """Decoupled weight decay; none on biases and layer norms."""
-    clip_norm: Auto | Annotated[float, Field(ge=0.0)] = "auto"
+    clip_norm: Auto | Annotated[float, Field(ge=0.0), NO_FLAG] = "auto"
     """Largest global norm of the gradients; 0 does not clip."""
 
 
@@ -145,10 +165,12 @@ class Settings(BaseModel):
     """Directory of the run; by default runs/<data name>-<time>."""
     name: str | None = None
     """Name of the classifier in reports; by default the data's name."""
-    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    seed: Annotated[int, Field(ge=0, lt=2**31), NO_FLAG] = 0
     """Seed of everything random: splits, batch order, dropout, head."""
     deterministic: bool = False
     """Whether only deterministic operations are used, where TensorFlow has slower ones to offer."""
+    goal: Literal["fast", "balanced", "best"] = "balanced"
+    """What planning favours: little time, accuracy at a fair price, or accuracy."""
     track: tuple[Literal["tensorboard"], ...] = ()
     """Trackers that get the metrics of the run."""
     data: DataSettings = DataSettings()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeVar
 
 import pyarrow as pa
 
@@ -15,6 +15,7 @@ BATCH_BYTES = 8 << 20
 LONGEST_ROW_BYTES = 8 << 20
 
 Skipped = Callable[[int], None]
+Row = TypeVar("Row")
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,8 @@ class Source(Protocol):
     """Reads a location, batch by batch (at most 8192 rows), with all of its columns as they are.
 
     Every source gives at least one batch, without rows where there are none, so that the columns are known.
-    ``skipped`` is called with the number of rows just left out, before the batch that comes after them.
+    Rows are numbered from 1, those left out too. ``skipped`` is called with the number of each row that is
+    left out, in rising order and before the batch with the row that comes after it.
     """
 
     def __call__(self, location: str, columns: Columns, *, skipped: Skipped = ...) -> Iterator[pa.RecordBatch]:
@@ -49,14 +51,31 @@ class Source(Protocol):
         ...
 
 
-def uncounted(rows: int) -> None:
-    """Takes the number of skipped rows and does nothing with it."""
+def uncounted(row: int) -> None:
+    """Takes the number of a skipped row and does nothing with it."""
 
 
-def slices(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
-    """Cuts a batch into parts of at most 8192 rows without copying; a batch without rows stays whole."""
-    for start in range(0, max(batch.num_rows, 1), BATCH_ROWS):
-        yield batch.slice(start, BATCH_ROWS)
+def parts(rows: Iterable[tuple[Row, int]]) -> Iterator[list[Row]]:
+    """Cuts rows, each given with its bytes, into lists for one batch each; at least one list, if an empty one.
+
+    Where the rows end in an error, those before it are given first: they may be all that was asked for.
+    """
+    part: list[Row] = []
+    size = given = 0
+    try:
+        for row, row_bytes in rows:
+            part.append(row)
+            size += row_bytes
+            if len(part) == BATCH_ROWS or size >= BATCH_BYTES:
+                yield part
+                given += len(part)
+                part, size = [], 0
+    except UsageError:
+        if part:
+            yield part
+        raise
+    if part or not given:
+        yield part
 
 
 def different(names: list[str], *, location: str) -> None:

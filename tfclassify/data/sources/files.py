@@ -1,15 +1,20 @@
-"""Local files as streams of bytes: decompressed, in UTF-8, with every failure put into one line."""
+"""Local files as streams: decompressed, decoded, with every failure put into one line."""
 
 from __future__ import annotations
 
 import codecs
+import gzip
+import io
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from encodings.aliases import aliases
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
 
+from tfclassify.data.sources.columns import LONGEST_ROW_BYTES
 from tfclassify.errors import UsageError, nearest
 
 CHUNK_BYTES = 1 << 20
@@ -19,7 +24,6 @@ MARKS = (
     (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
-    (codecs.BOM_UTF8, "utf-8"),
 )
 
 
@@ -29,7 +33,7 @@ def file_path(location: str) -> Path:
     Raises:
         UsageError: there is none at the location.
     """
-    path = Path(location).expanduser()
+    path = local(location)
     if path.is_file():
         return path
     if "://" in location:
@@ -45,46 +49,79 @@ def file_path(location: str) -> Path:
     raise UsageError(f"{location} does not exist; expected a file{nearest(path.name, names)}")
 
 
-def open_raw(path: Path) -> pa.NativeFile:
+def local(location: str) -> Path:
+    """Returns the path of a location, ``~`` replaced by the home folder."""
+    try:
+        return Path(location).expanduser()
+    except RuntimeError as error:
+        raise UsageError(f"{location}: there is no such user here; expected a path") from error
+
+
+def open_raw(path: Path) -> io.BufferedIOBase:
     """Opens a file for reading its bytes from the beginning, decompressed where its name ends in .gz."""
-    return pa.input_stream(str(path), compression="gzip" if path.suffix.lower() == ".gz" else None)
+    return gzip.open(path, "rb") if path.suffix.lower() == ".gz" else open(path, "rb")
 
 
-def open_utf8(location: str, encoding: str | None) -> pa.NativeFile:
-    """Opens a file for reading its text as UTF-8 bytes; bytes of a UTF-8 file are passed on unchecked.
+@contextmanager
+def open_lines(location: str, encoding: str | None) -> Iterator[Iterator[str]]:
+    """Opens a file of text as its lines, which end in LF, CR LF or CR.
+
+    Bytes of a UTF-8 file that are not UTF-8 become lone surrogates, so that the row can be named or left out:
+    see :func:`measured`. A line of more than 8 MiB comes in parts.
 
     Raises:
         UsageError: there is no such file or no such encoding, or a byte order mark says otherwise.
     """
     path = file_path(location)
-    with open_raw(path) as stream:
-        codec = codec_of(stream.read(4), encoding, location=location)
-    stream = open_raw(path)
-    return stream if codec == "utf-8" else pa.transcoding_input_stream(stream, codec, "utf-8")
+    with open_raw(path) as head:
+        codec = codec_of(head.read(4), encoding, location=location)
+    errors = "surrogateescape" if codec == "utf-8-sig" else "strict"
+    with (
+        open_raw(path) as raw,
+        io.TextIOWrapper(io.BufferedReader(raw, CHUNK_BYTES), codec, errors, newline="") as stream,
+    ):
+        yield iter(partial(stream.readline, LONGEST_ROW_BYTES + 1), "")
+
+
+def measured(line: str) -> tuple[int, bool]:
+    """Returns the bytes that a line takes in UTF-8, and whether all of it could be decoded."""
+    if line.isascii():
+        return len(line), True
+    try:
+        return len(line.encode()), True
+    except UnicodeEncodeError:
+        return len(line.encode("utf-8", "surrogateescape")), False
 
 
 def codec_of(head: bytes, encoding: str | None, *, location: str) -> str:
-    """Returns the codec of bytes that begin so: as asked, else by the byte order mark, else UTF-8."""
-    marked = next((codec for mark, codec in MARKS if head.startswith(mark)), "utf-8")
+    """Returns the codec of bytes that begin so: as asked, else by the byte order mark, else UTF-8 ("utf-8-sig")."""
+    marked = next((codec for mark, codec in MARKS if head.startswith(mark)), "utf-8-sig")
     if encoding in (None, "auto"):
         return marked
     codec = _canonical(encoding)
-    if codec == "utf-8" and marked != "utf-8":
+    if codec == "utf-8-sig" != marked:
         raise UsageError(f"{location} begins with a {marked.upper()} byte order mark; set data.encoding={marked}")
-    return codec
+    # The codecs that name a byte order would keep the mark as a character of the first row.
+    return marked if codec.startswith(marked) else codec
 
 
 def _canonical(encoding: str) -> str:
-    try:
-        # Unlike codecs.lookup this refuses codecs that are not for text, such as base64.
-        b"".decode(encoding)
-    except LookupError as error:
-        known = nearest(encoding.lower(), [*aliases, *aliases.values()])
+    if not _is_for_text(encoding):
+        known = nearest(encoding.lower(), filter(_is_for_text, [*aliases, *aliases.values()]))
         raise UsageError(
             f"data.encoding: no encoding '{encoding}'; expected one that Python knows, such as cp1252{known}"
-        ) from error
+        )
     name = codecs.lookup(encoding).name
-    return "utf-8" if name == "utf-8-sig" else name
+    return "utf-8-sig" if name == "utf-8" else name
+
+
+def _is_for_text(encoding: str) -> bool:
+    try:
+        # Unlike codecs.lookup this refuses codecs of bytes, such as base64.
+        "a".encode(encoding)
+    except (LookupError, ValueError):
+        return False
+    return True
 
 
 @contextmanager
@@ -97,7 +134,7 @@ def reading(location: str, encoding: str | None) -> Iterator[None]:
             f"{location} is not {encoding or error.encoding}: {_hexadecimal(error.object[error.start])} "
             f"cannot be decoded; set data.encoding to what the file was written in"
         ) from error
-    except (OSError, EOFError, pa.ArrowException) as error:
+    except (OSError, EOFError, zlib.error, pa.ArrowException) as error:
         raise UsageError(f"{location} cannot be read: {_one_line(error)}") from error
 
 

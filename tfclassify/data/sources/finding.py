@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib import metadata
-from pathlib import Path, PurePath
+from pathlib import PurePath
 from typing import Any, Literal, Protocol
 
 import pyarrow as pa
 
-from tfclassify.data.sources.columns import Columns, Skipped, Source, uncounted
+from tfclassify.data.sources.columns import Columns, Skipped, Source, different, uncounted
 from tfclassify.data.sources.delimited import read_delimited
+from tfclassify.data.sources.files import local
 from tfclassify.data.sources.folder import read_folder
 from tfclassify.data.sources.json_lines import read_json_lines
 from tfclassify.data.sources.parquet import read_parquet
@@ -74,7 +75,7 @@ def find_source(location: str) -> Source:
     suffix = PurePath(location.lower().removesuffix(".gz")).suffix.removeprefix(".")
     if suffix in FILES:
         return SOURCES[suffix]
-    if Path(location).expanduser().is_dir():
+    if _is_folder(location):
         return SOURCES["folder"]
     if "://" in location:
         raise UsageError(f"{location} is an address; expected a local path: download it first")
@@ -83,15 +84,14 @@ def find_source(location: str) -> Source:
     raise UsageError(f"{location} {_failing(location)}; {FORMS}")
 
 
-def column_names(location: str, format: Format) -> tuple[str, ...]:
+def column_names(location: str, settings: Format) -> tuple[str, ...]:
     """Returns the names of the columns of a location, in order; of JSON lines those of the first 8192 rows.
 
     Raises:
         UsageError: the location cannot be read.
     """
-    columns = Columns("", encoding=format.encoding, delimiter=format.delimiter, bad_rows=format.bad_rows)
-    batches = find_source(location)(location, columns)
-    return tuple(next(iter(batches)).schema.names)
+    columns = Columns("", encoding=settings.encoding, delimiter=settings.delimiter, bad_rows=settings.bad_rows)
+    return tuple(next(find_source(location)(location, columns)).schema.names)
 
 
 def _own(location: str, prefix: str) -> Source:
@@ -102,18 +102,32 @@ def _own(location: str, prefix: str) -> Source:
         function = find(name, empty, group=GROUP)
     except UsageError as error:
         raise UsageError(f"{error}{nearest(prefix, PREFIXES)}") from error
-    return _adapted(function)
+    return _adapted(function, name)
 
 
-def _adapted(function: Callable[[str, Columns], Iterator[pa.RecordBatch]]) -> Source:
+def _adapted(function: Callable[[str, Columns], Iterable[pa.RecordBatch]], name: str) -> Source:
     def read(location: str, columns: Columns, *, skipped: Skipped = uncounted) -> Iterator[pa.RecordBatch]:
-        return iter(function(location, columns))
+        batch = None
+        for batch in function(location, columns):
+            if not isinstance(batch, pa.RecordBatch):
+                raise UsageError(f"the source '{name}' gave a {type(batch).__name__}; expected a pyarrow.RecordBatch")
+            different(batch.schema.names, location=location)
+            yield batch
+        if batch is None:
+            raise UsageError(f"the source '{name}' gave nothing; expected at least one batch, if without rows")
 
     return read
 
 
+def _is_folder(location: str) -> bool:
+    try:
+        return local(location).is_dir()
+    except OSError as error:
+        raise UsageError(f"{location} cannot be read: {error.strerror}") from error
+
+
 def _failing(location: str) -> str:
-    path = Path(location).expanduser()
+    path = local(location)
     if not path.exists():
         return "does not exist"
     return f"is a '{path.suffix}' file" if path.suffix else "is a file without a suffix"

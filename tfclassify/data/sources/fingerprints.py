@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from tfclassify.data.sources.files import file_path
+from tfclassify.data.sources.files import file_path, local, reading
 from tfclassify.data.sources.finding import SOURCES, find_source
 from tfclassify.data.sources.folder import label_files
 from tfclassify.data.sources.sample import sample_file
@@ -23,15 +24,16 @@ def fingerprint(location: str) -> str | None:
     kinds = [kind for kind, entry in SOURCES.items() if entry is source]
     if not kinds:
         return None
-    if kinds[0] == "sample":
-        return _digest(Path(sample_file(location)))
-    if kinds[0] == "tfds":
-        builder, split = prepared(location)
-        folder = Path(builder.data_dir)
-        return _combined(sorted(folder.rglob("*")), folder, name=f"{builder.info.full_name}:{split}")
-    if kinds[0] == "folder":
-        return _combined((path for _, path in label_files(location)), Path(location).expanduser(), name="")
-    return _digest(file_path(location))
+    with reading(location, None):
+        if kinds[0] == "sample":
+            return _digest(Path(sample_file(location)))
+        if kinds[0] == "tfds":
+            builder, split = prepared(location)
+            folder = Path(builder.data_dir)
+            return _combined(sorted(folder.rglob("*")), folder, name=f"{builder.info.full_name}:{split}")
+        if kinds[0] == "folder":
+            return _combined((path for _, path in label_files(location)), local(location), name="")
+        return _digest(file_path(location))
 
 
 def _digest(path: Path) -> str:
@@ -43,5 +45,5 @@ def _combined(paths: Iterable[Path], folder: Path, *, name: str) -> str:
     digest = hashlib.sha256(name.encode())
     for path in paths:
         if path.is_file():
-            digest.update(f"\0{path.relative_to(folder).as_posix()}\0{_digest(path)}".encode())
+            digest.update(b"\0" + os.fsencode(path.relative_to(folder).as_posix()) + b"\0" + _digest(path).encode())
     return digest.hexdigest()

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from tfclassify.data.sources.columns import BATCH_BYTES, BATCH_ROWS, Columns, Skipped, uncounted
-from tfclassify.data.sources.files import codec_of, reading
+from tfclassify.data.sources.columns import LONGEST_ROW_BYTES, Columns, Skipped, parts, uncounted
+from tfclassify.data.sources.files import codec_of, file_path, local, reading
 from tfclassify.errors import UsageError
 
 SCHEMA = pa.schema([("text", pa.string()), ("label", pa.string()), ("id", pa.string())])
@@ -21,34 +21,21 @@ def read_folder(location: str, columns: Columns, *, skipped: Skipped = uncounted
     """Reads every file under every sub-folder in the order of their paths, except hidden ones.
 
     The columns are ``text`` (the file as it is), ``label`` (the sub-folder's name) and ``id`` (the path
-    within the folder, with ``/``). With ``bad_rows="skip"`` files that cannot be decoded are left out and
-    counted.
+    within the folder, with ``/``). A file may have at most 8 MiB. With ``bad_rows="skip"`` files that cannot
+    be read or decoded are left out and counted.
 
     Raises:
-        UsageError: there is no sub-folder, or a file that cannot be decoded.
+        UsageError: there is no sub-folder, or a file that cannot be read or decoded.
     """
-    folder = Path(location).expanduser()
-    rows: list[Row] = []
-    size = bad = 0
-    for label, path in label_files(location):
-        text = _text(path, columns)
-        if text is None:
-            bad += 1
-            continue
-        rows.append((text, label, path.relative_to(folder).as_posix()))
-        size += len(text)
-        if len(rows) == BATCH_ROWS or size >= BATCH_BYTES:
-            skipped(bad)
-            yield _batch(rows)
-            rows, size, bad = [], 0, 0
-    skipped(bad)
-    yield _batch(rows)
+    for part in parts(_rows(location, columns, skipped)):
+        fields = zip(*part, strict=True) if part else [()] * len(SCHEMA)
+        yield pa.RecordBatch.from_arrays([pa.array(column, pa.string()) for column in fields], schema=SCHEMA)
 
 
 def label_files(location: str) -> Iterator[tuple[str, Path]]:
     """Gives label and path of every file under the sub-folders of a folder, in the order of their paths."""
-    folder = Path(location).expanduser()
-    labels = sorted(entry for entry in folder.iterdir() if entry.is_dir() and not _hidden(entry.name))
+    with reading(location, None):
+        labels = sorted(entry for entry in local(location).iterdir() if entry.is_dir() and not _hidden(entry.name))
     if not labels:
         raise UsageError(f"{location} has no sub-folder; expected one sub-folder per label with text files in it")
     for label in labels:
@@ -56,29 +43,49 @@ def label_files(location: str) -> Iterator[tuple[str, Path]]:
             yield label.name, path
 
 
+def _rows(location: str, columns: Columns, skipped: Skipped) -> Iterator[tuple[Row, int]]:
+    folder = local(location)
+    for number, (label, path) in enumerate(label_files(location), 1):
+        try:
+            text, size = _text(path, columns.encoding)
+            row = (text, _encodable(label, path), _encodable(path.relative_to(folder).as_posix(), path))
+        except UsageError:
+            if columns.bad_rows == "fail":
+                raise
+            skipped(number)
+        else:
+            yield row, size
+
+
 def _files(folder: Path) -> Iterator[Path]:
-    for place, folders, names in os.walk(folder):
+    for place, folders, names in os.walk(folder, onerror=_unreadable):
         # os.walk goes where this list says, in its order.
         folders[:] = sorted(name for name in folders if not _hidden(name))
         yield from (Path(place, name) for name in sorted(names) if not _hidden(name))
+
+
+def _unreadable(error: OSError) -> None:
+    raise UsageError(f"{error.filename} cannot be read: {error.strerror}") from error
 
 
 def _hidden(name: str) -> bool:
     return name.startswith(".")
 
 
-def _text(path: Path, columns: Columns) -> str | None:
+def _text(path: Path, encoding: str | None) -> tuple[str, int]:
+    """Returns the text of a file, and its bytes."""
+    location = str(path)
+    with reading(location, encoding):
+        file_path(location)
+        if path.stat().st_size > LONGEST_ROW_BYTES:
+            raise UsageError(f"{location} is longer than {LONGEST_ROW_BYTES >> 20} MiB; expected a text a file")
+        data = path.read_bytes()
+        return data.decode(codec_of(data[:4], encoding, location=location)), len(data)
+
+
+def _encodable(name: str, path: Path) -> str:
     try:
-        with reading(str(path), columns.encoding):
-            data = path.read_bytes()
-            codec = codec_of(data[:4], columns.encoding, location=str(path))
-            return data.decode("utf-8-sig" if codec == "utf-8" else codec)
-    except UsageError:
-        if columns.bad_rows == "skip":
-            return None
-        raise
-
-
-def _batch(rows: list[Row]) -> pa.RecordBatch:
-    columns = list(zip(*rows, strict=True)) or [(), (), ()]
-    return pa.RecordBatch.from_arrays([pa.array(column, pa.string()) for column in columns], schema=SCHEMA)
+        name.encode()
+    except UnicodeEncodeError as error:
+        raise UsageError(f"{str(path)!r} has a name that is not UTF-8; give it another") from error
+    return name

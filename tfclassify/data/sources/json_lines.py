@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-import codecs
-import io
 import json
 from collections.abc import Iterator
-from functools import partial
 from typing import Any
 
 import pyarrow as pa
 
-from tfclassify.data.sources.columns import (
-    BATCH_BYTES,
-    BATCH_ROWS,
-    LONGEST_ROW_BYTES,
-    Columns,
-    Skipped,
-    uncounted,
-)
-from tfclassify.data.sources.files import open_utf8, reading, undecodable
+from tfclassify.data.sources.columns import LONGEST_ROW_BYTES, Columns, Skipped, parts, uncounted
+from tfclassify.data.sources.files import measured, open_lines, reading, undecodable
 from tfclassify.errors import UsageError, nearest
 
 Record = dict[str, Any]
@@ -47,48 +37,35 @@ def read_json_lines(location: str, columns: Columns, *, skipped: Skipped = uncou
             ``bad_rows="skip"`` such lines are left out and counted.
     """
     names: dict[str, None] = {}
-    with reading(location, columns.encoding), open_utf8(location, columns.encoding) as stream:
-        lines = _lines(io.BufferedReader(stream, BATCH_BYTES), location)
-        part = None
-        for part in _parts(lines):
-            found = [_record(line, columns, location, number) for number, line in part]
-            records = [record for record in found if record is not None]
-            names.update(dict.fromkeys(name for record in records for name in record))
-            if len(records) < len(found):
-                skipped(len(found) - len(records))
-            yield _batch(records, list(names))
-        if part is None:
-            raise UsageError(f"{location} is empty; expected one JSON object a line")
+    with reading(location, columns.encoding), open_lines(location, columns.encoding) as lines:
+        for part in parts(_records(lines, location, columns, skipped)):
+            names.update(dict.fromkeys(name for record in part for name in record))
+            yield _batch(part, list(names))
 
 
-def _lines(stream: io.BufferedReader, location: str) -> Iterator[tuple[int, bytes]]:
-    """Gives number and bytes of every line that is not empty."""
-    for number, line in enumerate(iter(partial(stream.readline, LONGEST_ROW_BYTES + 1), b""), 1):
-        if len(line) > LONGEST_ROW_BYTES:
+def _records(lines: Iterator[str], location: str, columns: Columns, skipped: Skipped) -> Iterator[tuple[Record, int]]:
+    """Gives object and bytes of every line that can be read; rows are the lines that are not empty."""
+    row = 0
+    for number, line in enumerate(lines, 1):
+        size, decoded = measured(line)
+        if size > LONGEST_ROW_BYTES:
             raise UsageError(
                 f"{location}: line {number} is longer than {LONGEST_ROW_BYTES >> 20} MiB; expected one object a line"
             )
-        line = line.removeprefix(codecs.BOM_UTF8) if number == 1 else line
-        if not line.isspace():
-            yield number, line
+        if line.isspace():
+            continue
+        row += 1
+        record = _checked(line if decoded else None, columns, location, number)
+        if record is None:
+            skipped(row)
+        else:
+            yield record, size
+    if not row:
+        raise UsageError(f"{location} is empty; expected one JSON object a line")
 
 
-def _parts(lines: Iterator[tuple[int, bytes]]) -> Iterator[list[tuple[int, bytes]]]:
-    """Cuts lines into parts of bounded rows and bytes."""
-    part: list[tuple[int, bytes]] = []
-    size = 0
-    for number, line in lines:
-        part.append((number, line))
-        size += len(line)
-        if len(part) == BATCH_ROWS or size >= BATCH_BYTES:
-            yield part
-            part, size = [], 0
-    if part:
-        yield part
-
-
-def _record(line: bytes, columns: Columns, location: str, number: int) -> Record | None:
-    """Parses and checks a line; None for one that is to be left out."""
+def _checked(line: str | None, columns: Columns, location: str, number: int) -> Record | None:
+    """Parses and checks a line, None where it could not be decoded; returns None if it is to be left out."""
     try:
         record = _parsed(line, location)
         _check(record, columns)
@@ -101,19 +78,22 @@ def _record(line: bytes, columns: Columns, location: str, number: int) -> Record
     return record
 
 
-def _parsed(line: bytes, location: str) -> Record:
+def _parsed(line: str | None, location: str) -> Record:
+    if line is None:
+        raise ValueError(f"is not UTF-8 ({undecodable(location)}, see data.encoding)")
     try:
-        record = json.loads(line.decode("utf-8"))
-    except UnicodeDecodeError as error:
-        raise ValueError(f"is not UTF-8 ({undecodable(location)}, see data.encoding)") from error
+        record = json.loads(line.rstrip("\r\n"))
     except json.JSONDecodeError as error:
-        raise ValueError(f"is not JSON: {error.msg} at character {error.colno}") from error
+        raise ValueError(f"is not JSON: {error.msg} at character {error.pos + 1}") from error
     except RecursionError as error:
         raise ValueError("is nested too deeply") from error
+    except ValueError as error:
+        # Python refuses numbers that would take it too long.
+        raise ValueError("holds an integer of too many digits") from error
     if not isinstance(record, dict):
         raise ValueError(f"holds {KINDS[type(record)]}; expected one object a line")
     # An escaped half of a surrogate pair is JSON, but no text that can be encoded.
-    if b"\\ud" in line.lower():
+    if "\\ud" in line.lower():
         _encodable(record)
     return record
 

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Iterator
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from tfclassify.data.sources.columns import BATCH_ROWS, Columns, Skipped, uncounted
+from tfclassify.data.sources.columns import Columns, Skipped, uncounted
 from tfclassify.errors import UsageError, nearest
+
+# Fewer than elsewhere: how many bytes they take is known only afterwards.
+ROWS = 1024
 
 Column = Callable[[Any], pa.Array]
 
@@ -20,8 +25,8 @@ def read_tfds(
 ) -> Iterator[pa.RecordBatch]:
     """Reads a split, prepared (and downloaded) first where it is not; class numbers become class names.
 
-    Features other than texts, class labels, numbers and lists of these are left out. SPLIT may be a slice,
-    such as ``train[:80%]``. No row is skipped.
+    Features other than texts, class labels, numbers and lists of these are left out; a row without a class
+    (number -1) has null. SPLIT may be a slice, such as ``train[:80%]``. No row is skipped.
 
     Args:
         location: ``tfds:NAME[/CONFIG][:SPLIT]``.
@@ -30,12 +35,15 @@ def read_tfds(
         data_dir: where prepared data sets are; by default where TensorFlow Datasets keeps them.
 
     Raises:
-        UsageError: tensorflow-datasets is not installed, or has no such data set or split.
+        UsageError: tensorflow-datasets is not installed, or has no such data set or split, or cannot get it.
     """
     builder, split = prepared(location, data_dir=data_dir)
     made = {name: column for name, feature in builder.info.features.items() if (column := _column(feature))}
-    dataset = builder.as_dataset(split=split, shuffle_files=False)
-    dataset = dataset.map(lambda example: {name: example[name] for name in made}).ragged_batch(BATCH_ROWS)
+    try:
+        dataset = builder.as_dataset(split=split, shuffle_files=False)
+    except ValueError as error:
+        raise UsageError(f"{location} cannot be read: {_one_line(error)}") from error
+    dataset = dataset.map(lambda example: {name: example[name] for name in made}).ragged_batch(ROWS)
     batch = None
     for batch in dataset:
         yield pa.RecordBatch.from_arrays([made[name](batch[name]) for name in made], names=list(made))
@@ -47,7 +55,7 @@ def prepared(location: str, *, data_dir: Path | None = None) -> tuple[Any, str]:
     """Returns the builder of a data set whose files are there, and the split asked for.
 
     Raises:
-        UsageError: tensorflow-datasets is not installed, or has no such data set or split.
+        UsageError: tensorflow-datasets is not installed, or has no such data set or split, or cannot get it.
     """
     try:
         import tensorflow_datasets as tfds
@@ -61,9 +69,12 @@ def prepared(location: str, *, data_dir: Path | None = None) -> tuple[Any, str]:
         known = nearest(name, tfds.list_builders(with_community_datasets=False))
         raise UsageError(f"{location}: TensorFlow Datasets has no data set '{name}'{known}") from error
     try:
-        builder.download_and_prepare()
-    except OSError as error:
-        reason = " ".join(str(error).split())
+        # It prints what it does; standard output is for results.
+        with redirect_stdout(sys.stderr):
+            builder.download_and_prepare()
+    except Exception as error:
+        # The data set's own code, which raises what it likes, the network and the disk all have a part in this.
+        reason = _one_line(error)
         raise UsageError(f"{location} cannot be downloaded; prepare it where it can be: {reason}") from error
     _check_split(location, split, list(builder.info.splits))
     return builder, split
@@ -87,7 +98,7 @@ def _column(feature: Any) -> Column | None:
         return None if item is None else lambda batch: _lists(batch, item)
     if isinstance(feature, tfds.features.ClassLabel):
         names = pa.array([feature.int2str(place) for place in range(feature.num_classes)], pa.string())
-        return lambda batch: names.take(pa.array(batch.numpy()))
+        return lambda batch: names.take(pa.array(batch.numpy(), mask=batch.numpy() < 0))
     if isinstance(feature, tfds.features.Tensor) and feature.shape == ():
         return _scalars
     return None
@@ -95,8 +106,16 @@ def _column(feature: Any) -> Column | None:
 
 def _scalars(batch: Any) -> pa.Array:
     column = pa.array(batch.numpy())
-    return column.cast(pa.string()) if pa.types.is_binary(column.type) else column
+    try:
+        return column.cast(pa.string()) if pa.types.is_binary(column.type) else column
+    except pa.ArrowInvalid:
+        # Features of bytes look like texts.
+        return column
 
 
 def _lists(batch: Any, item: Column) -> pa.ListArray:
     return pa.ListArray.from_arrays(pa.array(batch.row_splits.numpy(), pa.int32()), item(batch.values))
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())

@@ -1,0 +1,121 @@
+"""The YAML of settings: what plain values are, what is refused, and that writing and reading agree."""
+
+from __future__ import annotations
+
+import json
+import math
+from contextlib import suppress
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tfclassify.settings.dialect import dump, load
+
+SCALARS = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False)
+    | st.text()
+    | st.from_regex(r"[-+.0-9eE_:~<=]{1,8}", fullmatch=True)
+)
+VALUES = st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=12)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", None),
+        ("~", None),
+        ("null", None),
+        ("none", "none"),
+        ("None", "None"),
+        ("true", True),
+        ("False", False),
+        ("yes", "yes"),
+        ("no", "no"),
+        ("on", "on"),
+        ("3", 3),
+        ("-3", -3),
+        ("1_000", 1000),
+        ("007", "007"),
+        ("0x10", "0x10"),
+        ("1:30", "1:30"),
+        ("3e-4", 3e-4),
+        ("1E5", 1e5),
+        ("1.", 1.0),
+        (".5", 0.5),
+        ("2.5e+3", 2500.0),
+        (".inf", math.inf),
+        ("-.inf", -math.inf),
+        (".", "."),
+        ("e5", "e5"),
+        ("1.2.3", "1.2.3"),
+        ("2024-01-05", "2024-01-05"),
+        ("2024-13-45", "2024-13-45"),
+        ("=", "="),
+        ("<<", "<<"),
+        ("'3'", "3"),
+        ('"no"', "no"),
+        ("[1e-3, {a: no}]", [1e-3, {"a": "no"}]),
+        ("{1: 2, no: 3, ~: 4}", {"1": 2, "no": 3, "~": 4}),
+    ],
+)
+def test_plain_values(text: str, expected: Any) -> None:
+    found = load(text)
+    assert found == expected
+    assert type(found) is type(expected)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("a: 1\nb: 2\na: 3", "the key 'a' is given twice"),
+        ("a: {b: 1, 'b': 2}", "the key 'b' is given twice"),
+        ("? [a]\n: b", "a key is no text"),
+        ("{a: 1}: b", "a key is no text"),
+        ("a: &x {b: *x}", r"aliases \(\*\) and tags \(!\) are not taken"),
+        ("a: &x 1\nb: *x", r"aliases \(\*\) and tags \(!\) are not taken"),
+        ("a: !!timestamp never", r"aliases \(\*\) and tags \(!\) are not taken"),
+        ("!!python/object:os.system x", r"aliases \(\*\) and tags \(!\) are not taken"),
+        ("9" * 5000, "Exceeds the limit"),
+        ("[" * 5000, "recursion"),
+        ("a: [", "did not find expected node content|expected the node content"),
+        ("a\n---\nb", "expected a single document"),
+        ("\x07", "special characters are not allowed"),
+    ],
+)
+def test_what_is_refused(text: str, problem: str) -> None:
+    with pytest.raises(yaml.YAMLError, match=problem):
+        load(text)
+
+
+@given(st.text() | st.text("[]{}:,#&*!|>'\"%@-?=~. \n\t019aeENn_<"))
+def test_any_text_is_read_or_refused(text: str) -> None:
+    with suppress(yaml.YAMLError):
+        json.dumps(load(text))
+
+
+@pytest.mark.parametrize(
+    "text", ["\x85", "\r", "\r\n", "\u2028 x", " a\n\n b \n", "\ufeff", "\t", "\x7f", "\ud800", "🙂", "- a", "# a"]
+)
+def test_odd_letters_survive(text: str) -> None:
+    assert load(dump({text: [text]})) == {text: [text]}
+
+
+@given(VALUES)
+def test_what_is_written_is_read_again(values: Any) -> None:
+    assert load(dump(values)) == values
+
+
+@given(VALUES)
+def test_other_readers_of_yaml_read_the_same(values: Any) -> None:
+    assert yaml.safe_load(dump(values)) == values
+
+
+def test_writing_keeps_the_order_and_repeats_what_occurs_twice() -> None:
+    twice = {"x": 1}
+    assert dump({"b": twice, "a": twice, "ü": "é"}) == "b:\n  x: 1\na:\n  x: 1\nü: é\n"

@@ -1,0 +1,88 @@
+"""From the words of a command line to an exit status."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any
+
+from tfclassify.command_line.helping import help_on, help_on_all
+from tfclassify.command_line.terminal import terminal_display
+from tfclassify.command_line.verbs import VERBS, Verb
+from tfclassify.errors import UsageError, nearest
+from tfclassify.settings import read
+
+DONE, FAILED, WRONG = 0, 1, 2
+HELP = ("--help", "-h", "help")
+
+
+def main(name: str | None = None, words: Sequence[str] | None = None) -> int:
+    """Runs a verb.
+
+    Args:
+        name: of the verb; by default the first word.
+        words: by default those that the process was started with.
+
+    Returns:
+        The exit status: 0 done, 2 what was asked is wrong, 75 stopped on request, 1 anything else.
+    """
+    given = list(sys.argv[1:] if words is None else words)
+    try:
+        status = _main(name, given)
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:
+        # Whoever read the results has enough of them; the interpreter must not try to write the rest at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+
+
+def _main(name: str | None, words: list[str]) -> int:
+    if name is None:
+        if not words or words[0] in HELP:
+            print(help_on_all())
+            return DONE
+        name = words.pop(0)
+    if name not in VERBS:
+        return _refuse("tfclassify", f"no verb '{name}'; expected one of {', '.join(VERBS)}{nearest(name, VERBS)}")
+    if any(word in HELP for word in words):
+        print(help_on(name, VERBS[name]))
+        return DONE
+    return _run(name, VERBS[name], [word for word in words if word != "--json"], as_json="--json" in words)
+
+
+def _run(name: str, verb: Verb, words: Sequence[str], *, as_json: bool) -> int:
+    try:
+        request = read(words, verb.request)
+        _quiet()
+        with terminal_display() as display:
+            result = _function(verb.function)(request, display=display)
+        shown = _function(verb.show)(result)
+    except UsageError as error:
+        return _refuse(f"tfclassify {name}", str(error))
+    except KeyboardInterrupt:
+        print(f"tfclassify {name}: interrupted before there was anything to keep", file=sys.stderr)
+        return FAILED
+    text = json.dumps(shown.values, ensure_ascii=False, default=str) if as_json else shown.text
+    if text:
+        print(text)
+    return shown.status
+
+
+def _function(place: str) -> Any:
+    module, _, name = place.partition(":")
+    return getattr(import_module(module), name)
+
+
+def _refuse(who: str, message: str) -> int:
+    print(f"{who}: {' '.join(message.split())}", file=sys.stderr)
+    return WRONG
+
+
+def _quiet() -> None:
+    """Keeps TensorFlow's start-up messages out of the way of people, unless they ask for them."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")

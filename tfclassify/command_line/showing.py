@@ -1,0 +1,92 @@
+"""What a verb's result is on standard output: text for people, values for ``--json``, and the exit status."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from tfclassify.planning.planner import Plan, plan_yaml, reasons_markdown
+from tfclassify.runs import Run, state_of
+
+if TYPE_CHECKING:
+    from tfclassify.evaluate import Evaluation
+    from tfclassify.predict import Prediction
+
+DONE, STOPPED = 0, 75
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A result: lines for people, plain values for programs, and the exit status."""
+
+    text: str
+    values: Any
+    status: int = DONE
+
+
+def show_plan(plan: Plan) -> Shown:
+    """Shows a plan as the file that repeats it, with the reasons."""
+    decisions = {key: {"value": each.value, "reason": each.reason} for key, each in plan.decisions.items()}
+    values = {"settings": plan.settings.model_dump(mode="json"), "decisions": decisions, "costs": asdict(plan.costs)}
+    return Shown(f"{plan_yaml(plan)}\n{reasons_markdown(plan)}", values)
+
+
+def show_run(run: Run) -> Shown:
+    """Shows how a training ended: its figures beside the baseline's, and where everything is."""
+    state = state_of(run)
+    if state != "finished":
+        text = f"{state} on request; the best weights so far answer from {run.folder}"
+        return Shown(text, {"run": str(run.folder), "state": state}, STOPPED)
+    report = json.loads(run.report.read_text(encoding="utf-8"))
+    values = {"run": str(run.folder), "state": state, "report": report}
+    return Shown(f"{figures(report)}\nrun: {run.folder}\nreport: {run.folder / 'report.html'}", values)
+
+
+def show_evaluation(evaluation: Evaluation) -> Shown:
+    """Shows the figures, and where the report is."""
+    values = {"output": str(evaluation.folder), "report": evaluation.report}
+    return Shown(f"{figures(evaluation.report)}\nreport: {evaluation.folder / 'report.html'}", values)
+
+
+def show_prediction(prediction: Prediction) -> Shown:
+    """Shows where the answers are; nothing where they are on standard output themselves."""
+    values = asdict(prediction)
+    return Shown("" if prediction.output == "-" else f"{prediction.rows} answers: {prediction.output}", values)
+
+
+def figures(report: dict[str, Any]) -> str:
+    """Puts the main figures of a report into a few lines."""
+    lines = []
+    for name, split in report["splits"].items():
+        low, high = split["accuracy_interval"]
+        interval = f"({low:.3f} to {high:.3f})"
+        lines.append(f"{name:<11} {_scores(split)}  {interval}  {split['rows']} rows")
+        if "scope" in split:
+            lines.append(f"{'':<11} out of scope: AUROC {_number(split['scope']['auroc'])}")
+        if name in report.get("baseline", {}):
+            lines.append(f"{'  baseline':<11} {_scores(report['baseline'][name])}  TF-IDF + logistic regression")
+    return "\n".join([*lines, *_training(report)])
+
+
+def _training(report: dict[str, Any]) -> list[str]:
+    if "plan" not in report:
+        return []
+    planned, actual = report["plan"]["predicted"], report["plan"]["actual"]
+    pairs = (
+        ("seconds per epoch", "seconds_per_epoch", 1.0, ".1f"),
+        ("peak memory, GB", "peak_memory_bytes", 1e-9, ".2f"),
+        ("padding, %", "padding_share", 100.0, ".1f"),
+    )
+    return [
+        f"{title:<17} planned {planned[key] * factor:{form}}, was {(actual[key] or 0.0) * factor:{form}}"
+        for title, key, factor, form in pairs
+    ]
+
+
+def _scores(split: dict[str, Any]) -> str:
+    return f"accuracy {_number(split['accuracy'])}  macro-F1 {_number(split['macro_f1'])}"
+
+
+def _number(value: float | None) -> str:
+    return "undefined" if value is None else f"{value:.3f}"

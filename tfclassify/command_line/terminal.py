@@ -1,0 +1,68 @@
+"""Progress on standard error: bars where a person looks at a terminal, plain lines where a file or a pipe listens."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tfclassify.display import Display
+
+SECONDS_BETWEEN_LINES = 10.0
+
+
+@contextmanager
+def terminal_display() -> Iterator[Display]:
+    """Gives the display that fits standard error."""
+    with _bars() if sys.stderr.isatty() else _lines() as display:
+        yield display
+
+
+@contextmanager
+def _bars() -> Iterator[Display]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(elapsed_when_finished=True),
+        TextColumn("{task.fields[note]}"),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+
+        def start(title: str, total: int) -> None:
+            for task in progress.task_ids:
+                progress.remove_task(task)
+            progress.add_task(title, total=total or None, note="")
+
+        def advance(units: int, note: str) -> None:
+            progress.update(progress.task_ids[-1], advance=units, note=note)
+
+        def say(line: str) -> None:
+            progress.console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+        yield Display(start, advance, say)
+
+
+@contextmanager
+def _lines() -> Iterator[Display]:
+    state = {"title": "", "total": 0, "done": 0, "said": time.monotonic()}
+
+    def start(title: str, total: int) -> None:
+        state.update(title=title, total=total, done=0, said=time.monotonic())
+
+    def advance(units: int, note: str) -> None:
+        state["done"] += units
+        if time.monotonic() - state["said"] >= SECONDS_BETWEEN_LINES:
+            state["said"] = time.monotonic()
+            of = f"/{state['total']}" if state["total"] else ""
+            say(f"{state['title']}: {state['done']}{of}  {note}".rstrip())
+
+    def say(line: str) -> None:
+        print(line, file=sys.stderr, flush=True)
+
+    yield Display(start, advance, say)

@@ -1,0 +1,54 @@
+"""The verbs: what each can be told, where its function is, and how its result is shown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pydantic import BaseModel
+
+from tfclassify.settings import EvaluateRequest, PredictRequest, Settings
+
+
+@dataclass(frozen=True)
+class Verb:
+    """A verb: what it can be told, its function, a summary in a line, an example, and what shows its result.
+
+    Functions are named as ``module:function`` and imported when the verb is run: help must not wait for TensorFlow.
+    """
+
+    request: type[BaseModel]
+    function: str
+    summary: str
+    example: str
+    show: str
+
+
+VERBS: dict[str, Verb] = {
+    "plan": Verb(
+        Settings,
+        "tfclassify.plan:plan",
+        "say what would be trained, why, and what it would cost; train nothing",
+        "data.train=reviews.csv",
+        "tfclassify.command_line.showing:show_plan",
+    ),
+    "train": Verb(
+        Settings,
+        "tfclassify.train:train",
+        "plan, fine-tune, judge and report; leaves a run",
+        "data.train=reviews.csv run=runs/reviews",
+        "tfclassify.command_line.showing:show_run",
+    ),
+    "evaluate": Verb(
+        EvaluateRequest,
+        "tfclassify.evaluate:evaluate",
+        "judge a run on its own test rows, or on others",
+        "run=runs/reviews data.test=new.csv",
+        "tfclassify.command_line.showing:show_evaluation",
+    ),
+    "predict": Verb(
+        PredictRequest,
+        "tfclassify.predict:predict",
+        "answer the rows of a file, or of a pipe, as they stream by",
+        "run=runs/reviews input=new.csv output=answers.csv",
+        "tfclassify.command_line.showing:show_prediction",
+    ),
+}

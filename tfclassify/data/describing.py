@@ -1,0 +1,76 @@
+"""What is known of a corpus once it is read: counts for planning, and lines for whoever trains."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tfclassify.data.labelling import OUT_OF_SCOPE, LabelMap, Split
+from tfclassify.data.rows import piece_lengths
+from tfclassify.data.splits import duplicates, overlap
+from tfclassify.planning.statistics import SplitStatistics, Statistics
+from tfclassify.text.packing import packed_lengths
+
+NAMED_LABELS = 5
+
+
+def statistics_of(splits: Mapping[str, Split], labels: LabelMap) -> Statistics:
+    """Counts rows, labels, lengths, unknown tokens, repeated texts, and texts that two splits share."""
+    hashes = {name: split.store.hashes[split.rows] for name, split in splits.items()}
+    names = list(splits)
+    shared = {
+        f"{left}&{right}": overlap(hashes[left], hashes[right])
+        for place, left in enumerate(names)
+        for right in names[place + 1 :]
+    }
+    return Statistics(
+        splits={name: _counted(split, hashes[name], labels) for name, split in splits.items()},
+        labels=labels.names,
+        multilabel=labels.multilabel,
+        pairs=splits["train"].store.pieces_b is not None,
+        overlap=shared,
+    )
+
+
+def notes_on(statistics: Statistics, *, dropped: Mapping[str, int], cut_out: tuple[str, ...]) -> tuple[str, ...]:
+    """Says what is odd about the data and what was done to them, a line each."""
+    return tuple(_notes(statistics, dropped, cut_out))
+
+
+def _notes(statistics: Statistics, dropped: Mapping[str, int], cut_out: tuple[str, ...]) -> Iterator[str]:
+    for name in cut_out:
+        rows = statistics.splits[name].rows
+        yield f"{name}: {rows} rows cut out of the training rows by a stratified hash of the text"
+    for reason, rows in dropped.items():
+        if rows:
+            yield f"dropped: {rows} rows ({reason.replace('_', ' ')})"
+    for pair, texts in statistics.overlap.items():
+        if texts:
+            yield f"{pair.replace('&', ' and ')} share {texts} texts, which flatters the figures on them"
+    for name, split in statistics.splits.items():
+        if split.duplicates:
+            yield f"{name}: {split.duplicates} rows repeat the text of an earlier row"
+        missing = [label for label, rows in split.label_counts.items() if not rows]
+        if missing:
+            shown = ", ".join(missing[:NAMED_LABELS]) + ", ..." * (len(missing) > NAMED_LABELS)
+            yield f"{name}: no row has the label{'s' * (len(missing) > 1)} {shown}"
+
+
+def _counted(split: Split, hashes: NDArray[np.uint64], labels: LabelMap) -> SplitStatistics:
+    lengths = packed_lengths(*piece_lengths(split))
+    counts = (
+        split.truth.sum(axis=0)
+        if labels.multilabel
+        else np.bincount(split.truth[split.truth != OUT_OF_SCOPE], minlength=len(labels.names))
+    )
+    return SplitStatistics(
+        rows=len(split),
+        label_counts={label: int(count) for label, count in zip(labels.names, counts, strict=True)},
+        lengths=tuple(np.bincount(lengths).tolist()) if len(lengths) else (0,),
+        tokens=int(lengths.sum(dtype=np.int64)),
+        unknown_tokens=int(split.store.unknown[split.rows].sum(dtype=np.int64)),
+        duplicates=duplicates(hashes),
+        out_of_scope=0 if labels.multilabel else int((split.truth == OUT_OF_SCOPE).sum()),
+    )

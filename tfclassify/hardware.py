@@ -1,0 +1,113 @@
+"""What the machine can do, as plain data: cores, memory, accelerators, and how fast it multiplies matrices."""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import psutil
+
+CPU_FLAGS = Path("/proc/cpuinfo")
+CGROUP_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
+BFLOAT16_FLAGS = ("avx512_bf16", "amx_bf16")
+
+
+@dataclass(frozen=True)
+class Accelerator:
+    """A device beside the CPU: a GPU, or a core of a TPU."""
+
+    kind: Literal["gpu", "tpu"]
+    memory_bytes: int
+    bfloat16: bool
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """The machine as planning sees it.
+
+    ``matmul_flops_per_second`` is what all cores together reach in float32; None where it was not measured.
+    """
+
+    cores: int
+    memory_bytes: int
+    cpu_bfloat16: bool = False
+    matmul_flops_per_second: float | None = None
+    accelerators: tuple[Accelerator, ...] = ()
+
+
+def detect_cpu() -> Hardware:
+    """Looks at this machine's processor and memory; takes a tenth of a second for the speed of its cores."""
+    return Hardware(
+        cores=usable_cores(),
+        memory_bytes=usable_memory_bytes(),
+        cpu_bfloat16=_multiplies_bfloat16(CPU_FLAGS),
+        matmul_flops_per_second=measure_matmul(),
+    )
+
+
+def usable_cores() -> int:
+    """Returns the cores that this process may run on, which a container or a batch system may have limited."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def usable_memory_bytes() -> int:
+    """Returns the memory that is free for this process: the machine's, or the container's limit if that is lower."""
+    free = psutil.virtual_memory().available
+    return min([free, *filter(None, map(_limit_bytes, CGROUP_LIMITS))])
+
+
+@cache
+def measure_matmul(*, size: int = 768, repeats: int = 12) -> float:
+    """Returns floating-point operations per second of a float32 product of two ``size`` x ``size`` matrices.
+
+    The median of the repeats, measured once per process.
+    """
+    left = np.ones((size, size), np.float32)
+    out = np.empty_like(left)
+    seconds = []
+    for _ in range(repeats + 2):
+        begun = time.perf_counter()
+        np.matmul(left, left, out=out)
+        seconds.append(time.perf_counter() - begun)
+    return 2.0 * size**3 / float(np.median(seconds[2:]))
+
+
+def _multiplies_bfloat16(flags: Path) -> bool:
+    if not flags.is_file():
+        return False
+    words = set(flags.read_text(encoding="ascii", errors="ignore").split())
+    return any(flag in words for flag in BFLOAT16_FLAGS)
+
+
+def _limit_bytes(path: Path) -> int | None:
+    if not path.is_file():
+        return None
+    text = path.read_text(encoding="ascii").strip()
+    return int(text) if text.isdigit() else None
+
+
+def reset_peak_memory() -> None:
+    """Forgets the process's highest memory use, where the system can (Linux)."""
+    with suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+
+
+def peak_memory_bytes() -> int:
+    """Returns the highest resident memory of this process since it was last reset, or since it began."""
+    with suppress(OSError):
+        for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    memory = psutil.Process().memory_info()
+    return int(getattr(memory, "peak_wset", memory.rss))
+
+
+def seconds_since_start() -> float:
+    """Returns how long this process has been running."""
+    return time.time() - psutil.Process().create_time()

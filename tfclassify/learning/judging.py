@@ -1,0 +1,79 @@
+"""The judgement of a classifier: what it says of each split, beside the truth and beside the baseline."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tfclassify.data.labelling import LabelMap, Split, in_scope, text_of
+from tfclassify.display import Display
+from tfclassify.learning.trained import THRESHOLD, Trained, kind_of, predict_split
+from tfclassify.quality.baseline import Baseline, baseline_scores, fit_baseline
+from tfclassify.quality.predictions import Predictions
+
+BASELINE_ROWS = 50_000
+# The least score that a logarithm is taken of.
+TINY = 1e-12
+
+
+@dataclass(frozen=True, eq=False)
+class Judgement:
+    """Predictions by split, and those of a baseline on the reported split where one could be fitted."""
+
+    predictions: Mapping[str, Predictions]
+    reported: str
+    texts: tuple[str, ...]
+    baseline: Baseline | None = None
+    baseline_predictions: Predictions | None = None
+
+
+def judge_splits(trained: Trained, splits: Mapping[str, Split], *, train: Split | None, display: Display) -> Judgement:
+    """Judges every split but the training rows, and fits a baseline on those.
+
+    Args:
+        trained: the classifier.
+        splits: by name; the test split is reported if it is there, else the validation split, else the last one.
+        train: training rows for the baseline; without them there is none.
+        display: gets the progress.
+    """
+    judged = {name: split for name, split in splits.items() if name != "train"}
+    reported = next((name for name in ("test", "validation") if name in judged), [*judged][-1])
+    predictions = {}
+    for name, split in judged.items():
+        display.start(f"judging {name}", len(split))
+        predictions[name] = predict_split(trained, split, advance=display.advance)
+    texts = tuple(text_of(judged[reported], row) for row in range(len(judged[reported])))
+    if train is None:
+        return Judgement(predictions, reported, texts)
+    baseline = _fitted(train, trained.labels, display)
+    answers = _answers(baseline, texts, judged[reported], trained.labels)
+    return Judgement(predictions, reported, texts, baseline, answers)
+
+
+def _fitted(train: Split, labels: LabelMap, display: Display) -> Baseline:
+    rows = np.flatnonzero(in_scope(train))
+    if len(rows) > BASELINE_ROWS:
+        rows = np.sort(np.random.default_rng(0).choice(rows, BASELINE_ROWS, replace=False))
+    display.start("fitting the baseline", 0)
+    texts = [text_of(train, int(row)) for row in rows]
+    return fit_baseline(texts, train.truth[rows], labels=labels.names, multilabel=labels.multilabel)
+
+
+def _answers(baseline: Baseline, texts: tuple[str, ...], split: Split, labels: LabelMap) -> Predictions:
+    scores = baseline_scores(baseline, texts)
+    return Predictions(
+        kind=kind_of(labels),
+        labels=labels.names,
+        truth=split.truth,
+        logits=np.log(np.maximum(scores, TINY)),
+        scores=scores,
+        scope_scores=_highest(scores),
+        thresholds=THRESHOLD,
+    )
+
+
+def _highest(scores: NDArray[np.float32]) -> NDArray[np.float32]:
+    return scores.max(axis=1) if scores.shape[1] else np.zeros(len(scores), np.float32)

@@ -1,0 +1,94 @@
+"""From a judgement to report.json, the page and the model card."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from tfclassify.learning.judging import Judgement
+from tfclassify.learning.trained import Trained, kind_of
+from tfclassify.planning.costs import Costs
+from tfclassify.planning.facts import Decision
+from tfclassify.quality.intervals import paired_difference
+from tfclassify.quality.metrics import accuracy, judge, macro_f1, micro_f1
+from tfclassify.quality.mistakes import mistakes
+from tfclassify.quality.predictions import correct, in_scope
+from tfclassify.quality.report import Story, card, page
+from tfclassify.runs import write_json, write_text
+
+MISTAKES_SHOWN = 30
+
+
+@dataclass(frozen=True)
+class Training:
+    """What a report tells of the training itself."""
+
+    predicted: Costs
+    actual: Costs
+    speed: Mapping[str, float | None]
+    history: Sequence[Mapping[str, Any]]
+    lengths: Sequence[int]
+    decisions: Mapping[str, Decision]
+
+
+def results(
+    trained: Trained, judgement: Judgement, *, rows: Mapping[str, Any], training: Training | None
+) -> dict[str, Any]:
+    """Assembles report.json."""
+    made: dict[str, Any] = {
+        "task": {"kind": kind_of(trained.labels), "labels": list(trained.labels.names)},
+        "splits": {name: judge(predictions) for name, predictions in judgement.predictions.items()},
+    }
+    if judgement.baseline is not None:
+        made["baseline"] = _baseline(judgement)
+    if training is not None:
+        made["plan"] = {"predicted": asdict(training.predicted), "actual": asdict(training.actual)}
+        made["speed"] = dict(training.speed)
+    return {**made, "rows": dict(rows)}
+
+
+def write_report(
+    folder: Path,
+    report: Mapping[str, Any],
+    trained: Trained,
+    judgement: Judgement,
+    *,
+    training: Training | None,
+    notes: Sequence[str],
+    facts: Mapping[str, str],
+) -> None:
+    """Writes report.json, report.html and card.md into a folder."""
+    story = Story(
+        name=trained.settings.name or "classifier",
+        report=report,
+        history=training.history if training else (),
+        predictions=judgement.predictions[judgement.reported],
+        split=judgement.reported,
+        mistakes=mistakes(judgement.predictions[judgement.reported], judgement.texts, MISTAKES_SHOWN),
+        baseline_predictions=judgement.baseline_predictions,
+        lengths=training.lengths if training else (),
+        buckets=trained.settings.train.buckets,
+        decisions=[(key, str(d.value), d.reason) for key, d in (training.decisions if training else {}).items()],
+        notes=notes,
+        facts=facts,
+    )
+    write_json(folder / "report.json", report)
+    write_text(folder / "report.html", page(story))
+    write_text(folder / "card.md", card(story))
+
+
+def _baseline(judgement: Judgement) -> dict[str, Any]:
+    baseline, answers = judgement.baseline, judgement.baseline_predictions
+    if baseline is None or answers is None:
+        raise ValueError("no baseline was fitted; expected one")
+    own = judgement.predictions[judgement.reported]
+    inside = in_scope(own)
+    return {
+        "name": baseline.name,
+        "seconds": baseline.seconds,
+        "rows": baseline.rows,
+        judgement.reported: {**accuracy(answers), **macro_f1(answers), **micro_f1(answers)},
+        "difference": list(paired_difference(correct(own)[inside], correct(answers)[inside])),
+    }

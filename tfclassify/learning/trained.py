@@ -1,0 +1,151 @@
+"""A trained classifier as it answers: texts or rows in, logits, calibrated scores and answers out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from tfclassify.data.labelling import LabelMap, Split
+from tfclassify.data.ragged import Ragged
+from tfclassify.data.rows import Limits, Rows, rows_of, rows_of_pieces
+from tfclassify.data.token_store import Pieces
+from tfclassify.learning.prediction import Forward, covering, forward, logits_of
+from tfclassify.learning.strategies import set_precision
+from tfclassify.model.classifier import build
+from tfclassify.model.weights import find
+from tfclassify.quality.calibration import scope_score, scores
+from tfclassify.quality.predictions import Predictions
+from tfclassify.runs import Run, cache_folder
+from tfclassify.settings import Settings, read
+from tfclassify.text.word_pieces import read_vocabulary, special_ids, word_pieces
+
+THRESHOLD = 0.5
+CHUNK_ROWS = 2048
+
+Advance = Callable[[int, str], None]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A network with everything that turns texts into answers."""
+
+    settings: Settings
+    labels: LabelMap
+    pieces: Pieces
+    limits: Limits
+    forward: Forward
+    temperature: float = 1.0
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What the network says of N texts: logits and scores float32[N, C], scope scores float32[N]."""
+
+    logits: NDArray[np.float32]
+    scores: NDArray[np.float32]
+    scope_scores: NDArray[np.float32]
+
+
+def open_trained(run: Run) -> Trained:
+    """Loads the classifier of a run.
+
+    Raises:
+        UsageError: its files are not what a training writes.
+    """
+    settings = read([str(run.plan)], Settings)
+    facts = json.loads(run.labels.read_text(encoding="utf-8"))
+    labels = LabelMap(tuple(facts["labels"]), facts["kind"] == "multilabel", facts["out_of_scope"])
+    found = find(str(run.huggingface), cache=cache_folder())
+    set_precision(str(settings.train.precision))
+    model = build(
+        found,
+        labels=labels.names,
+        multilabel=labels.multilabel,
+        dropout=float(settings.model.dropout),
+        weights=run.weights,
+    )
+    pieces = pieces_of(found.vocabulary, lower_case=bool(settings.text.lower_case))
+    limits = limits_of(pieces, max_length=int(settings.text.max_length))
+    return Trained(settings, labels, pieces, limits, forward(model), facts["temperature"])
+
+
+def pieces_of(vocabulary: Any, *, lower_case: bool) -> Pieces:
+    """Makes the tokenizer of a vocabulary file."""
+    ids = special_ids(read_vocabulary(vocabulary))
+    return Pieces(word_pieces(vocabulary, lower_case=lower_case), vocabulary, lower_case, ids.unknown)
+
+
+def limits_of(pieces: Pieces, *, max_length: int) -> Limits:
+    """Returns how rows of this tokenizer are packed."""
+    ids = special_ids(read_vocabulary(pieces.vocabulary))
+    return Limits(max_length, ids.cls, ids.sep)
+
+
+def predict_split(trained: Trained, split: Split, *, advance: Advance | None = None) -> Predictions:
+    """Answers the rows of a split, beside what is true of them."""
+    scored = _score(trained, rows_of(split, trained.limits), advance)
+    return Predictions(
+        kind=kind_of(trained.labels),
+        labels=trained.labels.names,
+        truth=split.truth,
+        logits=scored.logits,
+        scores=scored.scores,
+        scope_scores=scored.scope_scores,
+        thresholds=THRESHOLD,
+    )
+
+
+def score_texts(trained: Trained, texts: Sequence[str], texts_b: Sequence[str] | None = None) -> Scored:
+    """Scores N texts, or N pairs."""
+    first = tokenized(trained.pieces, texts)
+    second = None if texts_b is None else tokenized(trained.pieces, texts_b)
+    return _score(trained, rows_of_pieces(first, second, trained.limits), None)
+
+
+def answer(trained: Trained, texts: Sequence[str], texts_b: Sequence[str] | None = None) -> list[dict[str, Any]]:
+    """Answers N texts, or N pairs, each as callers of a servable get it."""
+    scored = score_texts(trained, texts, texts_b)
+    rows = zip(scored.scores.tolist(), scored.scope_scores.tolist(), strict=True)
+    return [_answer(trained.labels, row, scope) for row, scope in rows]
+
+
+def tokenized(pieces: Pieces, texts: Sequence[str]) -> Ragged:
+    """Cuts texts into word pieces, a few thousand at a time."""
+    values, lengths = [np.zeros(0, np.int32)], [np.zeros(0, np.int64)]
+    for start in range(0, len(texts), CHUNK_ROWS):
+        made = pieces.tokenize(tf.constant(list(texts[start : start + CHUNK_ROWS]), tf.string))
+        values.append(made.values.numpy())
+        lengths.append(made.row_lengths().numpy())
+    return Ragged(np.concatenate(values), np.concatenate([[0], np.cumsum(np.concatenate(lengths))]).astype(np.int64))
+
+
+def kind_of(labels: LabelMap) -> str:
+    """Returns the kind of task: binary, multiclass or multilabel."""
+    if labels.multilabel:
+        return "multilabel"
+    return "binary" if len(labels.names) == 2 else "multiclass"
+
+
+def _score(trained: Trained, rows: Rows, advance: Advance | None) -> Scored:
+    buckets = covering(trained.settings.train.buckets, trained.limits.max_length)
+    logits = logits_of(trained.forward, rows, buckets, classes=len(trained.labels.names), advance=advance)
+    return Scored(
+        logits=logits,
+        scores=scores(logits, temperature=trained.temperature, multilabel=trained.labels.multilabel),
+        scope_scores=scope_score(logits, trained.temperature),
+    )
+
+
+def _answer(labels: LabelMap, row: Sequence[float], scope: float) -> dict[str, Any]:
+    ordered = sorted(zip(labels.names, row, strict=True), key=lambda pair: -pair[1])
+    best, score = ordered[0]
+    made = {"label": best, "score": score, "scores": dict(ordered)}
+    if labels.multilabel:
+        made["labels"] = [label for label, each in ordered if each >= THRESHOLD]
+    return {**made, "in_scope": True, "scope_score": scope, "route": "full", "rule": None, "masked": 0}

@@ -1,0 +1,137 @@
+"""One training: the network built and compiled under its strategy, fitted, and left with its best weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import tensorflow as tf
+import tf_keras as keras
+
+from tfclassify.data.batches import steps_per_epoch, training_batches
+from tfclassify.data.corpus import Corpus
+from tfclassify.data.rows import Rows, rows_of
+from tfclassify.data.token_store import Pieces
+from tfclassify.display import Display
+from tfclassify.learning.fitting import Course, Orders, fit
+from tfclassify.learning.objectives import choose
+from tfclassify.learning.optimizers import AdamW, WarmupLinearDecay
+from tfclassify.learning.prediction import forward
+from tfclassify.learning.step import training_step
+from tfclassify.learning.strategies import STRATEGIES, set_precision
+from tfclassify.learning.trained import Trained, limits_of, predict_split
+from tfclassify.learning.weighting import label_weights, row_weights
+from tfclassify.model.classifier import BertClassifier, build
+from tfclassify.model.weights import Found
+from tfclassify.planning.planner import Plan
+from tfclassify.quality.calibration import fit_temperature
+from tfclassify.quality.metrics import METRICS
+from tfclassify.runs import Run
+from tfclassify.settings import Settings
+
+WATCHED = ("accuracy", "macro_f1", "micro_f1", "mcc", "log_loss")
+
+
+@dataclass(frozen=True)
+class Learned:
+    """A trained classifier, the network behind it, and what the training went through."""
+
+    trained: Trained
+    model: BertClassifier
+    course: Course
+
+
+def learn(plan: Plan, corpus: Corpus, found: Found, pieces: Pieces, *, run: Run, display: Display) -> Learned:
+    """Trains what the plan says on the training rows, and calibrates it on the validation rows.
+
+    Args:
+        plan: complete settings.
+        corpus: the data.
+        found: the model's files.
+        pieces: the tokenizer.
+        run: where the best weights and the history go.
+        display: gets the progress.
+
+    Raises:
+        UsageError: an objective is unknown, or a class weight is for no label.
+    """
+    settings, train = plan.settings, plan.settings.train
+    _seed(settings)
+    set_precision(train.precision)
+    limits = limits_of(pieces, max_length=settings.text.max_length)
+    rows = _weighted(rows_of(corpus.splits["train"], limits), corpus, settings)
+    steps = steps_per_epoch(rows.lengths, train.buckets)
+    total_steps = min(steps * train.epochs, train.steps or steps * train.epochs)
+    with STRATEGIES[train.strategy]().scope():
+        model = _compiled(found, corpus, settings, total_steps=total_steps)
+    trained = Trained(settings, corpus.labels, pieces, limits, forward(model))
+    course = fit(
+        model,
+        training_batches(rows, train.buckets, seed=settings.seed, epochs=train.epochs),
+        orders=_orders(settings, run, rows=len(rows), steps=steps, total_steps=total_steps),
+        judge=lambda: _watch(trained, corpus),
+        display=display,
+    )
+    return Learned(_calibrated(trained, corpus), model, course)
+
+
+def _seed(settings: Settings) -> None:
+    keras.utils.set_random_seed(settings.seed)
+    if settings.deterministic:
+        tf.config.experimental.enable_op_determinism()
+
+
+def _weighted(rows: Rows, corpus: Corpus, settings: Settings) -> Rows:
+    counts = corpus.statistics.splits["train"].label_counts
+    by_label = label_weights(settings.train.class_weights, corpus.labels.names, counts)
+    return replace(rows, weights=row_weights(corpus.splits["train"].truth, rows.weights, by_label))
+
+
+def _compiled(found: Found, corpus: Corpus, settings: Settings, *, total_steps: int) -> BertClassifier:
+    train = settings.train
+    model = build(
+        found,
+        labels=corpus.labels.names,
+        multilabel=corpus.labels.multilabel,
+        dropout=settings.model.dropout,
+    )
+    rate = WarmupLinearDecay(
+        train.learning_rate, warmup_steps=round(train.warmup_share * total_steps), total_steps=total_steps
+    )
+    optimizer = AdamW(
+        rate, weight_decay=train.weight_decay, clip_norm=train.clip_norm, row_wise=train.strategy == "one"
+    )
+    if train.precision == "float16":
+        optimizer = keras.mixed_precision.LossScaleOptimizer(optimizer)
+    model.compile(optimizer=optimizer, step=training_step(choose(train.objectives)))
+    return model
+
+
+def _orders(settings: Settings, run: Run, *, rows: int, steps: int, total_steps: int) -> Orders:
+    return Orders(
+        epochs=-(-total_steps // steps),
+        steps_per_epoch=steps,
+        total_steps=total_steps,
+        rows_per_epoch=rows,
+        metric=settings.train.metric,
+        patience=settings.train.early_stopping,
+        weights=run.weights,
+        history=run.history,
+        tensorboard=run.folder / "tensorboard" if "tensorboard" in settings.track else None,
+    )
+
+
+def _watch(trained: Trained, corpus: Corpus) -> Mapping[str, float | None]:
+    """Measures the validation rows with the network as it stands."""
+    if "validation" not in corpus.splits:
+        return {}
+    predictions = predict_split(trained, corpus.splits["validation"])
+    return {name: METRICS[name](predictions)[name] for name in WATCHED}
+
+
+def _calibrated(trained: Trained, corpus: Corpus) -> Trained:
+    if trained.settings.answer.calibrate == "none" or "validation" not in corpus.splits:
+        return trained
+    predictions = predict_split(trained, corpus.splits["validation"])
+    temperature = fit_temperature(predictions.logits, predictions.truth, multilabel=corpus.labels.multilabel)
+    return replace(trained, temperature=temperature)

@@ -1,0 +1,90 @@
+"""What a training is expected to cost: seconds per epoch, peak memory, tokens wasted on padding."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tfclassify.planning.buckets import Bucket, expected_batches, padding_share
+from tfclassify.planning.facts import Facts
+from tfclassify.planning.presets import EncoderSize
+from tfclassify.planning.statistics import cut_lengths
+from tfclassify.settings import Settings
+
+# A forward and a backward pass: one product forwards and two backwards, a multiplication and an addition each.
+FLOPS_PER_PARAMETER_AND_TOKEN = 6
+FLOPS_PER_SECOND_UNKNOWN = 50e9
+
+
+@dataclass(frozen=True)
+class Costs:
+    """Predicted, or measured, costs of a training."""
+
+    seconds_per_epoch: float
+    peak_memory_bytes: int
+    padding_share: float
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How a training step spends its time on a processor, and its memory.
+
+    ``speedup`` is that of the step's matrix products over the float32 products that the machine was measured by;
+    the other seconds are those of a machine with ``REFERENCE_FLOPS_PER_SECOND``.
+    """
+
+    speedup: float
+    seconds_per_step: float
+    seconds_per_value: float
+    seconds_per_parameter: float
+
+
+# Fitted by benchmarks/costs.py on two cores with 158 GFLOP/s.
+REFERENCE_FLOPS_PER_SECOND = 158e9
+PACES = {
+    "float32": Pace(1.0, 0.005, 1.2e-9, 1.0e-9),
+    "bfloat16": Pace(1.6, 0.005, 1.2e-9, 1.0e-9),
+}
+BASE_MEMORY_BYTES = 900_000_000
+BYTES_PER_PARAMETER = 20
+BYTES_PER_VALUE = 40
+
+
+def predict_costs(settings: Settings, facts: Facts) -> Costs:
+    """Predicts what a complete plan will cost."""
+    lengths = cut_lengths(facts.statistics.splits["train"].lengths, settings.text.max_length)
+    buckets = settings.train.buckets
+    seconds = sum(
+        number * step_seconds(bucket, facts, precision=settings.train.precision)
+        for number, bucket in expected_batches(lengths, buckets)
+    )
+    return Costs(seconds, _peak_memory_bytes(buckets, facts.encoder), padding_share(lengths, buckets))
+
+
+def step_seconds(bucket: Bucket, facts: Facts, *, precision: str) -> float:
+    """Predicts the time of one training step of this shape."""
+    rows, length = bucket
+    pace = PACES.get(precision, PACES["float32"])
+    speed = facts.hardware.matmul_flops_per_second or FLOPS_PER_SECOND_UNKNOWN
+    slower = REFERENCE_FLOPS_PER_SECOND / speed
+    products = step_flops(facts.encoder, rows, length) / (speed * pace.speedup)
+    values = _activations(facts.encoder, rows, length) * pace.seconds_per_value
+    update = facts.encoder.layer_parameters * pace.seconds_per_parameter
+    return products + slower * (pace.seconds_per_step + values + update)
+
+
+def step_flops(size: EncoderSize, rows: int, length: int) -> float:
+    """Returns the floating-point operations of the matrix products of one training step."""
+    tokens = rows * length
+    attention = 2 * size.layers * length * size.width
+    return FLOPS_PER_PARAMETER_AND_TOKEN * tokens * float(size.layer_parameters + attention)
+
+
+def _activations(size: EncoderSize, rows: int, length: int) -> float:
+    """Returns the values that the layers hand on: vectors of each width, and attention scores."""
+    per_token = 8 * size.width + 2 * size.intermediate + 3 * size.heads * length
+    return float(rows * length * size.layers * per_token)
+
+
+def _peak_memory_bytes(buckets: tuple[Bucket, ...], size: EncoderSize) -> int:
+    largest = max(_activations(size, rows, length) for rows, length in buckets)
+    return int(BASE_MEMORY_BYTES + BYTES_PER_PARAMETER * size.parameters + BYTES_PER_VALUE * largest)

@@ -1,0 +1,73 @@
+"""How long an input may be, and in which static shapes rows reach the network."""
+
+from __future__ import annotations
+
+from tfclassify.planning.buckets import choose_lengths, make_buckets, padding_share
+from tfclassify.planning.facts import Decision, Facts
+from tfclassify.planning.statistics import added, cut_lengths, quantile_length, rows_over
+from tfclassify.settings import Settings
+
+COVERED_SHARE = 0.995
+SHORTEST = 32
+MULTIPLE = 8
+CPU_SHAPES, ACCELERATOR_SHAPES = 20, 8
+TOKENS_PER_BATCH = 8192
+
+
+def decide_max_length(settings: Settings, facts: Facts) -> Decision:
+    """Takes nearly every text whole, as far as the model's positions reach."""
+    lengths = added([split.lengths for split in facts.statistics.splits.values()])
+    positions, longest = facts.encoder.positions, len(lengths) - 1
+    wanted = max(SHORTEST, _rounded_up(quantile_length(lengths, COVERED_SHARE)))
+    length = min(positions, wanted)
+    cut = rows_over(lengths, length)
+    if not cut:
+        return Decision(length, f"the longest text has {longest} tokens")
+    why = f"the model reads {positions}" if length == positions else f"{COVERED_SHARE:.1%} of the texts are no longer"
+    return Decision(length, f"{why}; {cut} of {sum(lengths)} texts lose tokens, the longest has {longest}")
+
+
+def decide_batch_size(settings: Settings, facts: Facts) -> Decision:
+    """Takes few rows a step when there are few rows, so that there are steps enough to learn in."""
+    rows = facts.statistics.splits["train"].rows
+    if rows < 500:
+        return Decision(16, f"{rows} training rows make few steps of more")
+    return Decision(32, f"{rows} training rows; larger batches gain little speed on this model and need higher rates")
+
+
+def decide_batch_tokens(settings: Settings, facts: Facts) -> Decision:
+    """Bounds the memory of a step: long buckets have fewer rows for it."""
+    return Decision(
+        max(TOKENS_PER_BATCH, settings.text.max_length),
+        f"keeps the activations of a step of {facts.encoder.layers} layers within memory",
+    )
+
+
+def decide_max_shapes(settings: Settings, facts: Facts) -> Decision:
+    """Allows as many shapes as the machine can have without compiling all day."""
+    if facts.hardware.accelerators:
+        return Decision(ACCELERATOR_SHAPES, "each shape is compiled once, which takes its time on an accelerator")
+    return Decision(CPU_SHAPES, "the processor takes any shape without compiling it")
+
+
+def decide_buckets(settings: Settings, facts: Facts) -> Decision:
+    """Chooses the lengths that pad least, exactly."""
+    lengths = cut_lengths(facts.statistics.splits["train"].lengths, settings.text.max_length)
+    multiple = MULTIPLE if facts.hardware.accelerators else 1
+    chosen = choose_lengths(lengths, max_shapes=settings.train.max_shapes, multiple=multiple)
+    buckets = make_buckets(chosen, batch_size=settings.train.batch_size, batch_tokens=settings.train.batch_tokens)
+    share = padding_share(lengths, buckets)
+    return Decision(buckets, f"the least padding that {len(chosen)} shapes can have: {share:.1%} of all tokens")
+
+
+def _rounded_up(length: int) -> int:
+    return -(-length // MULTIPLE) * MULTIPLE
+
+
+BATCHES = {
+    "text.max_length": decide_max_length,
+    "train.batch_size": decide_batch_size,
+    "train.batch_tokens": decide_batch_tokens,
+    "train.max_shapes": decide_max_shapes,
+    "train.buckets": decide_buckets,
+}

@@ -1,0 +1,97 @@
+"""How the network learns: how long, how fast, towards what, and when it stops."""
+
+from __future__ import annotations
+
+from math import ceil
+
+from tfclassify.planning.facts import Decision, Facts
+from tfclassify.planning.statistics import imbalance
+from tfclassify.settings import Settings
+
+EPOCHS = {"fast": 0.5, "balanced": 1.0, "best": 1.5}
+FEWEST_EPOCHS, MOST_EPOCHS = 3, 20
+ROWS_SEEN = 300_000
+RATE_AT_WIDTH_384 = 1e-4
+MANY_CLASSES = 25
+UNEVEN = 20
+
+
+def decide_objectives(settings: Settings, facts: Facts) -> Decision:
+    """Takes the likelihood of the labels."""
+    if settings.model.task == "multilabel":
+        return Decision(("binary_cross_entropy",), "labels are independent of each other")
+    return Decision(("cross_entropy",), "a row has one label")
+
+
+def decide_class_weights(settings: Settings, facts: Facts) -> Decision:
+    """Leaves the classes as they are: weights trade accuracy for recall of small classes, for people to ask."""
+    ratio = imbalance(facts.statistics.splits["train"].label_counts)
+    hint = "; balanced would favour the small ones" if ratio > UNEVEN else ""
+    return Decision("none", f"the largest class has {ratio:.0f} times the rows of the smallest{hint}")
+
+
+def decide_metric(settings: Settings, facts: Facts) -> Decision:
+    """Judges by what people will ask for first."""
+    if settings.model.task == "multilabel":
+        return Decision("micro_f1", "with several labels a row, accuracy counts only rows that are right in all")
+    ratio = imbalance(facts.statistics.splits["train"].label_counts)
+    if ratio > UNEVEN:
+        return Decision("macro_f1", f"the largest class has {ratio:.0f} times the rows of the smallest")
+    return Decision("accuracy", "classes are of like size")
+
+
+def decide_epochs(settings: Settings, facts: Facts) -> Decision:
+    """Takes more passes when a class has few rows, and fewer when there are very many rows."""
+    rows, per_class = _training_rows(facts)
+    wanted = (FEWEST_EPOCHS + 800 / max(per_class, 1)) * EPOCHS[settings.goal]
+    epochs = min(MOST_EPOCHS, max(1, round(wanted)), max(1, ceil(ROWS_SEEN / rows)))
+    return Decision(epochs, f"{rows} training rows, {per_class:.0f} a class; goal={settings.goal}")
+
+
+def decide_learning_rate(settings: Settings, facts: Facts) -> Decision:
+    """Takes a higher peak for narrower networks, and where a new head has many classes to tell apart."""
+    classes, width = len(facts.statistics.labels), facts.encoder.width
+    factor = min(3.0, max(1.0, classes / MANY_CLASSES))
+    rate = RATE_AT_WIDTH_384 * (384 / width) ** 1.5 * factor
+    return Decision(float(f"{rate:.2g}"), f"width {width}, {classes} classes")
+
+
+def decide_warmup(settings: Settings, facts: Facts) -> Decision:
+    """Rises over the first tenth."""
+    return Decision(0.1, "Adam's moments are noise in the first steps")
+
+
+def decide_weight_decay(settings: Settings, facts: Facts) -> Decision:
+    """Decays as BERT was trained."""
+    return Decision(0.01, "as in the BERT paper; none on biases and layer norms")
+
+
+def decide_clip_norm(settings: Settings, facts: Facts) -> Decision:
+    """Clips as BERT was trained."""
+    return Decision(1.0, "as in BERT's own code; a single odd batch cannot undo what was learnt")
+
+
+def decide_early_stopping(settings: Settings, facts: Facts) -> Decision:
+    """Waits for a fifth of the epochs, at least two."""
+    if "validation" not in facts.statistics.splits:
+        return Decision(0, "there are no validation rows to stop by")
+    patience = max(2, ceil(settings.train.epochs / 5))
+    return Decision(patience, f"{settings.train.epochs} epochs with a falling rate; the last ones gain little each")
+
+
+def _training_rows(facts: Facts) -> tuple[int, float]:
+    train = facts.statistics.splits["train"]
+    return train.rows, sum(train.label_counts.values()) / len(facts.statistics.labels)
+
+
+LEARNING = {
+    "train.objectives": decide_objectives,
+    "train.class_weights": decide_class_weights,
+    "train.metric": decide_metric,
+    "train.epochs": decide_epochs,
+    "train.learning_rate": decide_learning_rate,
+    "train.warmup_share": decide_warmup,
+    "train.weight_decay": decide_weight_decay,
+    "train.clip_norm": decide_clip_norm,
+    "train.early_stopping": decide_early_stopping,
+}

@@ -1,0 +1,36 @@
+"""How the machine is used: number format and distribution strategy."""
+
+from __future__ import annotations
+
+from tfclassify.planning.facts import Decision, Facts
+from tfclassify.settings import Settings
+
+
+def decide_precision(settings: Settings, facts: Facts) -> Decision:
+    """Takes bfloat16 where the hardware multiplies it."""
+    hardware = facts.hardware
+    if hardware.accelerators:
+        if all(device.bfloat16 for device in hardware.accelerators):
+            return Decision("bfloat16", f"the {hardware.accelerators[0].kind} multiplies bfloat16")
+        return Decision("float32", f"the {hardware.accelerators[0].kind} does not multiply bfloat16")
+    if hardware.cpu_bfloat16:
+        return Decision("bfloat16", "this processor has instructions for products of bfloat16")
+    return Decision("float32", "this processor has no instructions for products of bfloat16")
+
+
+def decide_strategy(settings: Settings, facts: Facts) -> Decision:
+    """Uses every accelerator of this machine."""
+    kinds = [device.kind for device in facts.hardware.accelerators]
+    if "tpu" in kinds:
+        return Decision("tpu", f"{kinds.count('tpu')} TPU cores are there")
+    if len(kinds) > 1:
+        return Decision("mirrored", f"{len(kinds)} GPUs are there")
+    return Decision(
+        "one", "one GPU is there" if kinds else f"no accelerator is there, {facts.hardware.cores} cores are"
+    )
+
+
+MACHINE = {
+    "train.precision": decide_precision,
+    "train.strategy": decide_strategy,
+}

@@ -1,0 +1,62 @@
+"""What the task is, which network does it, and how its answers are made."""
+
+from __future__ import annotations
+
+from tfclassify.hardware import Hardware
+from tfclassify.planning.facts import Decision, Facts
+from tfclassify.planning.presets import PRESETS
+from tfclassify.settings import Settings
+
+
+def choose_model(asked: Settings, hardware: Hardware) -> Decision:
+    """Chooses the pre-trained model; the one question that is answered before the data are read."""
+    if asked.model.name != "auto":
+        return Decision(asked.model.name, "as asked")
+    if hardware.accelerators and asked.goal == "best":
+        layers = PRESETS["bert-base"].size.layers
+        return Decision("bert-base", f"goal=best, and an accelerator carries its {layers} layers")
+    size = PRESETS["minilm"].size
+    return Decision("minilm", f"{size.layers} layers of width {size.width} train in minutes on {hardware.cores} cores")
+
+
+def decide_model(settings: Settings, facts: Facts) -> Decision:
+    """Writes down the model that was chosen before the data were read."""
+    return choose_model(settings, facts.hardware)
+
+
+def decide_task(settings: Settings, facts: Facts) -> Decision:
+    """Tells one label a row from several, and two classes from more."""
+    classes = len(facts.statistics.labels)
+    if facts.statistics.multilabel:
+        return Decision("multilabel", f"a row may have several of the {classes} labels")
+    if classes == 2:
+        return Decision("binary", "there are two labels, one a row")
+    return Decision("multiclass", f"there are {classes} labels, one a row")
+
+
+def decide_lower_case(settings: Settings, facts: Facts) -> Decision:
+    """Treats letters as the model's vocabulary expects it."""
+    kind = "lower-cased" if facts.lower_case else "cased"
+    return Decision(facts.lower_case, f"the model's vocabulary is {kind}")
+
+
+def decide_dropout(settings: Settings, facts: Facts) -> Decision:
+    """Drops as much in front of the head as inside the encoder."""
+    return Decision(0.1, "as in front of the head in the BERT paper")
+
+
+def decide_calibration(settings: Settings, facts: Facts) -> Decision:
+    """Calibrates wherever there are rows to do it on."""
+    rows = facts.statistics.splits["validation"].rows if "validation" in facts.statistics.splits else 0
+    if not rows:
+        return Decision("none", "there are no validation rows to calibrate on")
+    return Decision("temperature", f"one number is fitted on {rows} validation rows, which changes no label")
+
+
+TASK = {
+    "model.name": decide_model,
+    "model.task": decide_task,
+    "model.dropout": decide_dropout,
+    "text.lower_case": decide_lower_case,
+    "answer.calibrate": decide_calibration,
+}

@@ -1,0 +1,82 @@
+"""The plan: complete settings, with a reason per decision and what the whole is expected to cost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tfclassify.planning.costs import Costs, predict_costs
+from tfclassify.planning.deciders import DECIDERS
+from tfclassify.planning.facts import Decision, Facts
+from tfclassify.settings import Settings, changed
+from tfclassify.settings.dialect import line
+
+AS_ASKED = "as asked"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Settings in which nothing is ``auto``, the decision behind each planned key, and the predicted costs."""
+
+    settings: Settings
+    decisions: Mapping[str, Decision]
+    costs: Costs
+
+
+def make_plan(asked: Settings, facts: Facts) -> Plan:
+    """Plans a job; a pure function of what was asked, what the data look like and what the machine can do."""
+    settings, decisions = asked, {}
+    for key, (value, reason) in facts.columns.items():
+        decisions[key] = Decision(value, reason)
+    settings = changed(settings, {key: decision.value for key, decision in decisions.items()})
+    for key, decide in DECIDERS.items():
+        if value_of(settings, key) != "auto":
+            decisions[key] = Decision(value_of(settings, key), AS_ASKED)
+            continue
+        decisions[key] = decide(settings, facts)
+        settings = changed(settings, {key: decisions[key].value})
+    return Plan(settings, decisions, predict_costs(settings, facts))
+
+
+def value_of(settings: Settings, key: str) -> Any:
+    """Returns the value of a dotted key."""
+    value: Any = settings
+    for part in key.split("."):
+        value = getattr(value, part)
+    return value
+
+
+def plan_yaml(plan: Plan) -> str:
+    """Writes the plan as a settings file, which repeats the job, with each reason as a comment."""
+    lines = []
+    for name, value in plan.settings.model_dump(mode="json").items():
+        if isinstance(value, dict):
+            lines += [f"{name}:", *(_line(plan, f"{name}.{key}", each) for key, each in value.items())]
+        else:
+            lines.append(_line(plan, name, value))
+    return "\n".join(lines) + "\n"
+
+
+def _line(plan: Plan, key: str, value: Any) -> str:
+    section, _, name = key.rpartition(".")
+    text = ("  " if section else "") + line(name, value)
+    decision = plan.decisions.get(key)
+    return text if decision is None or decision.reason == AS_ASKED else f"{text}  # {decision.reason}"
+
+
+def reasons_markdown(plan: Plan) -> str:
+    """Writes each decision with its reason, and the predicted costs."""
+    rows = [f"| `{key}` | {_cell(d.value)} | {_cell(d.reason)} |" for key, d in plan.decisions.items()]
+    head = ["# Why this plan", "", describe_costs(plan.costs), "", "| key | value | reason |", "|---|---|---|"]
+    return "\n".join([*head, *rows, ""])
+
+
+def describe_costs(costs: Costs) -> str:
+    """Says what is predicted, in one line."""
+    memory, padding = f"{costs.peak_memory_bytes / 1e9:.2f} GB", f"{costs.padding_share:.1%}"
+    return f"Predicted: {costs.seconds_per_epoch:.0f} seconds per epoch, peak memory {memory}, padding {padding} of all tokens."
+
+
+def _cell(value: Any) -> str:
+    return str(value).replace("|", "\\|").replace("\n", " ")

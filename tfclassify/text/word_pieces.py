@@ -1,0 +1,178 @@
+"""Texts to BERT's word pieces inside a graph, equal to the reference tokenizer (``transformers.BertTokenizerFast``).
+
+Of TensorFlow Text only the op ``WordpieceTokenizeWithOffsets`` is used: every TensorFlow Serving since 2.2 has it, and
+it reads nothing that was built under another Unicode version. (``FastWordpieceTokenizeWithOffsets``, from 2.10 on, cuts
+single words faster; as every different word of a call is cut once here, the whole takes at most twice as long for
+it, and still a fraction of the reference's time.) The vocabulary is part of the graph, and so of a SavedModel: there
+is no file to find and no resource to track.
+
+Equal means equal ids on every text, with one difference on purpose: a literal ``[SEP]``, ``[MASK]``, ``[CLS]``,
+``[PAD]`` or ``[UNK]`` inside a text is text like any other (``[``, ``sep``, ``]``), where the reference takes it for
+the special token unless it is told ``split_special_tokens=True``: whoever writes ``[SEP]`` in a message must not be
+able to cut it in two for the model. Bytes that are not UTF-8, which the reference cannot be given, are dropped.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from tensorflow_text.python.ops.wordpiece_tokenizer import gen_wordpiece_tokenizer
+
+from tfclassify.errors import UsageError
+from tfclassify.text.characters import characters
+from tfclassify.text.words import Words, cut_words
+
+PAD, UNK, CLS, SEP = "[PAD]", "[UNK]", "[CLS]", "[SEP]"
+SUFFIX = "##"
+MAX_WORD_CHARACTERS = 100
+MAX_CHARACTER_BYTES = 4
+EXPECTED = "expected the vocab.txt of a BERT model, one word piece per line"
+
+Tokenize = Callable[[tf.Tensor], tf.RaggedTensor]
+
+
+@dataclass(frozen=True)
+class SpecialIds:
+    """Ids of padding, of an unknown word, of the token before a text and of the one behind it."""
+
+    pad: int
+    unknown: int
+    cls: int
+    sep: int
+
+
+def read_vocabulary(path: Path | str) -> list[str]:
+    """Reads a BERT vocabulary: one word piece per line, the id of a piece being its line's number from 0.
+
+    Raises:
+        UsageError: there is no such file, it is not UTF-8, it lacks a special token, or a piece is in it twice.
+    """
+    if not Path(path).is_file():
+        raise UsageError(f"no vocabulary file '{path}'; {EXPECTED}")
+    try:
+        # Line ends of any system, as the reference reads them; no other character ends a line.
+        with open(path, encoding="utf-8") as file:
+            vocabulary = [line.rstrip("\n") for line in file]
+    except UnicodeDecodeError as error:
+        raise UsageError(f"the vocabulary file '{path}' is not UTF-8; {EXPECTED}") from error
+    _check_vocabulary(vocabulary, path)
+    return vocabulary
+
+
+def special_ids(vocabulary: Sequence[str]) -> SpecialIds:
+    """Returns the ids of the special tokens.
+
+    Raises:
+        UsageError: the vocabulary lacks one of them.
+    """
+    missing = [token for token in (PAD, UNK, CLS, SEP) if token not in vocabulary]
+    if missing:
+        raise UsageError(f"the vocabulary has no {', '.join(missing)}; expected {PAD}, {UNK}, {CLS} and {SEP} in it")
+    return SpecialIds(*(vocabulary.index(token) for token in (PAD, UNK, CLS, SEP)))
+
+
+def word_pieces(vocab_file: Path | str, *, lower_case: bool) -> Tokenize:
+    """Makes the tokenizer of a vocabulary, without special tokens.
+
+    Args:
+        vocab_file: a BERT vocab.txt.
+        lower_case: for uncased vocabularies: accents are stripped and letters lower-cased.
+
+    Returns:
+        A function string[N] -> ragged int32[N, None], for eager use, ``tf.data`` and SavedModel signatures alike.
+
+    Raises:
+        UsageError: the vocabulary cannot be read or lacks a special token.
+    """
+    vocabulary = read_vocabulary(vocab_file)
+    table = characters(lower_case=lower_case)
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string)], autograph=False)
+    def tokenize(texts: tf.Tensor) -> tf.RaggedTensor:
+        # Most of these ops have no kernel for a GPU; the others would only be sent there and back.
+        with tf.device("CPU:0"):
+            words = cut_words(texts, table)
+            by_word = _pieces(words, vocabulary)
+            row_splits = tf.gather(by_word.row_splits, words.row_splits)
+            return tf.RaggedTensor.from_row_splits(by_word.values, row_splits, validate=False)
+
+    return tokenize
+
+
+def tokenizer(vocab_file: Path | str, lower_case: bool = True) -> Tokenize:
+    """Makes the tokenizer of a vocabulary, with ``[CLS]`` before and ``[SEP]`` behind the pieces of every text.
+
+    Args:
+        vocab_file: a BERT vocab.txt.
+        lower_case: for uncased vocabularies: accents are stripped and letters lower-cased.
+
+    Returns:
+        A function string[N] -> ragged int32[N, None], in TensorFlow ops only.
+
+    Raises:
+        UsageError: the vocabulary cannot be read or lacks a special token.
+    """
+    vocabulary = read_vocabulary(vocab_file)
+    cls, sep = vocabulary.index(CLS), vocabulary.index(SEP)
+    pieces = word_pieces(vocab_file, lower_case=lower_case)
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string)], autograph=False)
+    def tokenize(texts: tf.Tensor) -> tf.RaggedTensor:
+        column = tf.ones([tf.size(texts), 1], tf.int32)
+        return tf.concat([cls * column, pieces(texts), sep * column], axis=1)
+
+    return tokenize
+
+
+def _check_vocabulary(vocabulary: Sequence[str], path: Path | str) -> None:
+    missing = [token for token in (UNK, CLS, SEP) if token not in vocabulary]
+    if missing:
+        tokens = f"{UNK}, {CLS} and {SEP}"
+        raise UsageError(f"the vocabulary file '{path}' has no {', '.join(missing)}; {EXPECTED}, among them {tokens}")
+    lines: dict[str, int] = {}
+    for line, piece in enumerate(vocabulary, 1):
+        if lines.setdefault(piece, line) != line:
+            raise UsageError(
+                f"the vocabulary file '{path}' has '{piece}' on lines {lines[piece]} and {line}; "
+                "expected every word piece once, because its line is its id"
+            )
+
+
+def _pieces(words: Words, vocabulary: Sequence[str]) -> tf.RaggedTensor:
+    """Cuts W words, every different one once, into ids: ragged int32[W, None]."""
+    # The op counts bytes, the reference characters; and [UNK] is a word whose only piece is [UNK].
+    limited = tf.where(words.lengths > MAX_WORD_CHARACTERS, UNK, words.words)
+    different, which = tf.unique(limited)
+    table = _table(vocabulary)
+    pieces, lengths, _, _ = gen_wordpiece_tokenizer.wordpiece_tokenize_with_offsets(
+        input_values=different,
+        vocab_lookup_table=table,
+        suffix_indicator=SUFFIX,
+        max_bytes_per_word=MAX_WORD_CHARACTERS * MAX_CHARACTER_BYTES,
+        # Without a limit the op looks every substring of a long word up. In bytes, since older kernels count those.
+        max_chars_per_token=max(len(piece.encode()) for piece in vocabulary),
+        use_unknown_token=True,
+        unknown_token=UNK,
+    )
+    ids = tf.raw_ops.LookupTableFindV2(table_handle=table, keys=pieces, default_value=np.int64(-1))
+    return tf.gather(tf.RaggedTensor.from_row_lengths(tf.cast(ids, tf.int32), lengths, validate=False), which)
+
+
+def _table(vocabulary: Sequence[str]) -> tf.Tensor:
+    """Returns a table from piece to id that the graph itself makes and fills, the first time it runs.
+
+    A table of ``tf.lookup`` is a resource that whoever exports the graph would have to track. This one is found again
+    by a name made from what is in it, and filling it again is no more than a comparison of sizes.
+    """
+    name = "word_pieces_" + hashlib.sha256("\n".join(vocabulary).encode()).hexdigest()
+    table = tf.raw_ops.HashTableV2(key_dtype=tf.string, value_dtype=tf.int64, shared_name=name)
+    filled = tf.raw_ops.InitializeTableV2(
+        table_handle=table, keys=tf.constant(vocabulary), values=np.arange(len(vocabulary), dtype=np.int64)
+    )
+    with tf.control_dependencies([filled]):
+        return tf.identity(table)
