@@ -1,4 +1,4 @@
-"""What a long piece of work tells whoever watches: started, advanced, said. Silent unless a face of the package shows it."""
+"""What a long piece of work tells whoever watches: started, advanced, said; silent unless somebody shows it."""
 
 from __future__ import annotations
 

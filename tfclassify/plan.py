@@ -21,9 +21,9 @@ from tfclassify.learning.trained import pieces_of
 from tfclassify.model.weights import Found, encoder_size, find, lower_case
 from tfclassify.planning.deciders.task import choose_model
 from tfclassify.planning.facts import Facts
-from tfclassify.planning.planner import Plan, make_plan
+from tfclassify.planning.planner import Plan, make_plan, value_of
 from tfclassify.runs import cache_folder
-from tfclassify.settings import Settings, changed, parse
+from tfclassify.settings import AUTO, Settings, changed, parse
 
 DEFAULT_DATA = "sample:support"
 # The label that the sample gives to questions that are none of the desk's.
@@ -64,7 +64,7 @@ def prepare(asked: Settings, *, display: Display) -> Prepared:
     hardware = replace(detect_cpu(), accelerators=accelerators())
     found = find(str(choose_model(asked, hardware).value), cache=cache_folder())
     expected = lower_case(found)
-    lower = expected if asked.text.lower_case == "auto" else asked.text.lower_case
+    lower = expected if value_of(asked, "text.lower_case") == AUTO else asked.text.lower_case
     pieces = pieces_of(found.vocabulary, lower_case=lower)
     corpus = read_corpus(asked.data, pieces, seed=asked.seed, cache=cache_folder(), display=display)
     facts = Facts(

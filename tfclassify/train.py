@@ -9,7 +9,6 @@ if __name__ == "__main__":
     raise SystemExit(main("train"))
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,11 +17,10 @@ from tfclassify.data.batches import epoch_batches, padding_share
 from tfclassify.data.rows import rows_cut, rows_of
 from tfclassify.data.sources import fingerprint
 from tfclassify.display import SILENT, Display
-from tfclassify.learning.fitting import Course
 from tfclassify.learning.judging import judge_splits
 from tfclassify.learning.reporting import Training, results, write_report
+from tfclassify.learning.trained import kind_of
 from tfclassify.learning.training import Learned, learn
-from tfclassify.learning.trained import kind_of, limits_of
 from tfclassify.model.classifier import save_huggingface
 from tfclassify.plan import Prepared, prepare
 from tfclassify.planning.costs import Costs

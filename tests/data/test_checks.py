@@ -48,10 +48,10 @@ def dictionary(values: list[Any]) -> pa.Array:
     return pa.array(values).dictionary_encode()
 
 
-def not_utf8(kind: pa.DataType = pa.string()) -> pa.Array:
+def not_utf8() -> pa.Array:
     """A column of text that holds a byte which is no UTF-8, as Parquet files of careless writers do."""
     data = pa.array([b"a", b"\xe9"])
-    return pa.Array.from_buffers(kind, 2, data.buffers())
+    return pa.Array.from_buffers(pa.string(), 2, data.buffers())
 
 
 # Texts

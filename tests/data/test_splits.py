@@ -131,7 +131,7 @@ def test_a_share_is_missed_by_half_a_repeated_text_at_most(
         texts = [value for value in sizes if owner[value] == label]
         rows_here = sum(sizes[value] for value in texts)
         most = max(sizes[value] for value in texts)
-        sides = {value: side for value, side in zip(hashes, found, strict=True)}
+        sides = dict(zip(hashes, found, strict=True))
         assert any(sides[value] == 0 for value in texts)
         # Both ends of a split may be off by half the rows of a text, and the text kept for training by a whole one.
         for side, share in enumerate(shares.values(), 1):

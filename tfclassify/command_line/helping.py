@@ -67,8 +67,8 @@ def _key(name: str, field: Mapping[str, Any]) -> Iterator[str]:
 
 def _kind(field: Mapping[str, Any]) -> str:
     if "anyOf" in field:
-        kinds = [_kind(option) for option in field["anyOf"] if option.get("type") != "null"]
-        return " or ".join(dict.fromkeys(kinds))
+        options = [_kind(option) for option in field["anyOf"] if option.get("type") != "null"]
+        return " or ".join(dict.fromkeys(options))
     if "const" in field:
         return str(field["const"])
     if "enum" in field:

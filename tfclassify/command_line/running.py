@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import tempfile
 from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
@@ -57,7 +58,7 @@ def _main(name: str | None, words: list[str]) -> int:
 def _run(name: str, verb: Verb, words: Sequence[str], *, as_json: bool) -> int:
     try:
         request = read(words, verb.request)
-        _quiet()
+        _load_tensorflow()
         with terminal_display() as display:
             result = _function(verb.function)(request, display=display)
         shown = _function(verb.show)(result)
@@ -82,7 +83,25 @@ def _refuse(who: str, message: str) -> int:
     return WRONG
 
 
-def _quiet() -> None:
-    """Keeps TensorFlow's start-up messages out of the way of people, unless they ask for them."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+def _load_tensorflow() -> None:
+    """Imports TensorFlow without its start-up messages, unless somebody has set how much it shall say.
+
+    Its libraries write to the file descriptor before their log levels hold; what they wrote is shown if they fail.
+    """
+    if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
+        return
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as aside:
+        os.dup2(aside.fileno(), 2)
+        try:
+            import_module("tensorflow")
+            import_module("tensorflow_text")
+        except ImportError:
+            aside.seek(0)
+            os.write(kept, aside.read())
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)

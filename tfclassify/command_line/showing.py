@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -55,7 +56,7 @@ def show_prediction(prediction: Prediction) -> Shown:
     return Shown("" if prediction.output == "-" else f"{prediction.rows} answers: {prediction.output}", values)
 
 
-def figures(report: dict[str, Any]) -> str:
+def figures(report: Mapping[str, Any]) -> str:
     """Puts the main figures of a report into a few lines."""
     lines = []
     for name, split in report["splits"].items():
@@ -69,7 +70,7 @@ def figures(report: dict[str, Any]) -> str:
     return "\n".join([*lines, *_training(report)])
 
 
-def _training(report: dict[str, Any]) -> list[str]:
+def _training(report: Mapping[str, Any]) -> list[str]:
     if "plan" not in report:
         return []
     planned, actual = report["plan"]["predicted"], report["plan"]["actual"]
@@ -84,7 +85,7 @@ def _training(report: dict[str, Any]) -> list[str]:
     ]
 
 
-def _scores(split: dict[str, Any]) -> str:
+def _scores(split: Mapping[str, Any]) -> str:
     return f"accuracy {_number(split['accuracy'])}  macro-F1 {_number(split['macro_f1'])}"
 
 

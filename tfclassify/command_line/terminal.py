@@ -50,17 +50,18 @@ def _bars() -> Iterator[Display]:
 
 @contextmanager
 def _lines() -> Iterator[Display]:
-    state = {"title": "", "total": 0, "done": 0, "said": time.monotonic()}
+    title, total, done, said = "", 0, 0, time.monotonic()
 
-    def start(title: str, total: int) -> None:
-        state.update(title=title, total=total, done=0, said=time.monotonic())
+    def start(new_title: str, new_total: int) -> None:
+        nonlocal title, total, done, said
+        title, total, done, said = new_title, new_total, 0, time.monotonic()
 
     def advance(units: int, note: str) -> None:
-        state["done"] += units
-        if time.monotonic() - state["said"] >= SECONDS_BETWEEN_LINES:
-            state["said"] = time.monotonic()
-            of = f"/{state['total']}" if state["total"] else ""
-            say(f"{state['title']}: {state['done']}{of}  {note}".rstrip())
+        nonlocal done, said
+        done += units
+        if time.monotonic() - said >= SECONDS_BETWEEN_LINES:
+            said = time.monotonic()
+            say(f"{title}: {done}{f'/{total}' if total else ''}  {note}".rstrip())
 
     def say(line: str) -> None:
         print(line, file=sys.stderr, flush=True)

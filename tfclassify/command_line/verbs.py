@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+
 from pydantic import BaseModel
 
 from tfclassify.settings import EvaluateRequest, PredictRequest, Settings

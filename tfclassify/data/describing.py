@@ -50,12 +50,16 @@ def _notes(statistics: Statistics, dropped: Mapping[str, int], cut_out: tuple[st
         if texts:
             yield f"{pair.replace('&', ' and ')} share {texts} texts, which flatters the figures on them"
     for name, split in statistics.splits.items():
-        if split.duplicates:
-            yield f"{name}: {split.duplicates} rows repeat the text of an earlier row"
-        missing = [label for label, rows in split.label_counts.items() if not rows]
-        if missing:
-            shown = ", ".join(missing[:NAMED_LABELS]) + ", ..." * (len(missing) > NAMED_LABELS)
-            yield f"{name}: no row has the label{'s' * (len(missing) > 1)} {shown}"
+        yield from _notes_on_split(name, split)
+
+
+def _notes_on_split(name: str, split: SplitStatistics) -> Iterator[str]:
+    if split.duplicates:
+        yield f"{name}: {split.duplicates} rows repeat the text of an earlier row"
+    missing = [label for label, rows in split.label_counts.items() if not rows]
+    if missing:
+        shown = ", ".join(missing[:NAMED_LABELS]) + ", ..." * (len(missing) > NAMED_LABELS)
+        yield f"{name}: no row has the label{'s' * (len(missing) > 1)} {shown}"
 
 
 def _counted(split: Split, hashes: NDArray[np.uint64], labels: LabelMap) -> SplitStatistics:

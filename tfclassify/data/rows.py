@@ -80,10 +80,9 @@ def _packing(
     left, right = kept_lengths(left, right, limits.max_length)
 
     def packed(rows: NDArray[np.int32], shape: tuple[int, int]) -> Packed:
-        parts = [_slices(first, places[rows], left[rows]), None]
-        if second is not None and right is not None:
-            parts[1] = _slices(second, places[rows], right[rows])
-        return pack(*parts, shape=shape, cls=limits.cls, sep=limits.sep)
+        texts = _slices(first, places[rows], left[rows])
+        texts_b = None if second is None or right is None else _slices(second, places[rows], right[rows])
+        return pack(texts, texts_b, shape=shape, cls=limits.cls, sep=limits.sep)
 
     return packed_lengths(left, right), packed
 

@@ -20,7 +20,7 @@ from tfclassify.learning.strategies import set_precision
 from tfclassify.model.classifier import build
 from tfclassify.model.weights import find
 from tfclassify.quality.calibration import scope_score, scores
-from tfclassify.quality.predictions import Predictions
+from tfclassify.quality.predictions import Kind, Predictions
 from tfclassify.runs import Run, cache_folder
 from tfclassify.settings import Settings, read
 from tfclassify.text.word_pieces import read_vocabulary, special_ids, word_pieces
@@ -62,16 +62,16 @@ def open_trained(run: Run) -> Trained:
     facts = json.loads(run.labels.read_text(encoding="utf-8"))
     labels = LabelMap(tuple(facts["labels"]), facts["kind"] == "multilabel", facts["out_of_scope"])
     found = find(str(run.huggingface), cache=cache_folder())
-    set_precision(str(settings.train.precision))
+    set_precision(settings.train.precision)
     model = build(
         found,
         labels=labels.names,
         multilabel=labels.multilabel,
-        dropout=float(settings.model.dropout),
+        dropout=settings.model.dropout,
         weights=run.weights,
     )
-    pieces = pieces_of(found.vocabulary, lower_case=bool(settings.text.lower_case))
-    limits = limits_of(pieces, max_length=int(settings.text.max_length))
+    pieces = pieces_of(found.vocabulary, lower_case=settings.text.lower_case)
+    limits = limits_of(pieces, max_length=settings.text.max_length)
     return Trained(settings, labels, pieces, limits, forward(model), facts["temperature"])
 
 
@@ -125,7 +125,7 @@ def tokenized(pieces: Pieces, texts: Sequence[str]) -> Ragged:
     return Ragged(np.concatenate(values), np.concatenate([[0], np.cumsum(np.concatenate(lengths))]).astype(np.int64))
 
 
-def kind_of(labels: LabelMap) -> str:
+def kind_of(labels: LabelMap) -> Kind:
     """Returns the kind of task: binary, multiclass or multilabel."""
     if labels.multilabel:
         return "multilabel"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +17,15 @@ import tensorflow as tf
 import tf_keras as keras
 from safetensors.numpy import load_file, save_file
 from transformers import BertConfig, TFBertForSequenceClassification
-from transformers.modeling_tf_pytorch_utils import (
-    convert_tf_weight_name_to_pt_weight_name,
-    load_pytorch_state_dict_in_tf2_model,
-)
+from transformers.modeling_tf_pytorch_utils import convert_tf_weight_name_to_pt_weight_name
 
 from tfclassify.errors import UsageError
 from tfclassify.model.weights import WEIGHTS_FILE, Found
 
 INPUTS = ("input_ids", "attention_mask", "token_type_ids")
+
+# What a pre-trained encoder may come without.
+NEW_LAYERS = ("classifier.", "bert.pooler.")
 
 # A training step on one batch: the loss float32[] and the number of rows that it is the mean of, float32[].
 Step = Callable[["BertClassifier", Any], tuple[tf.Tensor, tf.Tensor]]
@@ -81,9 +81,24 @@ def build(
 
 
 def load_weights(model: BertClassifier, file: Path) -> None:
-    """Loads weights in PyTorch's names and layout from a safetensors file, without PyTorch."""
-    state = load_file(file)
-    load_pytorch_state_dict_in_tf2_model(model, state, tf_inputs=False, allow_missing_keys=True)
+    """Loads weights in PyTorch's names and layout from a safetensors file, without PyTorch.
+
+    Layers that are new on top of a pre-trained encoder (the head, and the pooler where there is none) may be missing
+    and keep their random weights; what the file has beyond the network is not looked at.
+
+    Raises:
+        UsageError: a layer of the encoder is missing, or of another size.
+    """
+    state = {_today(name): value for name, value in load_file(file).items()}
+    for variable, name, transposed in _named(model):
+        value = state.get(name)
+        if value is None and name.startswith(NEW_LAYERS):
+            continue
+        expected = variable.shape[::-1] if transposed else variable.shape
+        if value is None or value.shape != tuple(expected):
+            found = "not there" if value is None else f"of shape {list(value.shape)}"
+            raise UsageError(f"{file}: {name} is {found}; expected a BERT model with {name} of shape {list(expected)}")
+        variable.assign(value.T if transposed else value)
 
 
 def save_weights(model: BertClassifier, file: Path) -> None:
@@ -147,12 +162,24 @@ def _config(found: Found, *, labels: Sequence[str], multilabel: bool, dropout: f
 
 
 def _pytorch_state(model: BertClassifier) -> dict[str, np.ndarray]:
-    state = {}
-    for variable in model.weights:
-        name, transpose = convert_tf_weight_name_to_pt_weight_name(variable.name, "", variable.shape)
-        value = variable.numpy()
-        state[name] = np.ascontiguousarray(value.T if transpose.value == "simple" else value)
-    return state
+    return {
+        name: np.ascontiguousarray(variable.numpy().T if transposed else variable.numpy())
+        for variable, name, transposed in _named(model)
+    }
+
+
+def _named(model: BertClassifier) -> Iterator[tuple[tf.Variable, str, bool]]:
+    """Gives each variable with its name in PyTorch, and whether it is transposed there."""
+    for layer in model.layers:
+        for variable in layer.weights:
+            name, transpose = convert_tf_weight_name_to_pt_weight_name(variable.name, "", variable.shape)
+            yield variable, name, transpose.value == "simple"
+
+
+def _today(name: str) -> str:
+    """Names a weight as it is named today: older files call the norms' gamma and beta, and bare encoders no owner."""
+    name = name.replace("LayerNorm.gamma", "LayerNorm.weight").replace("LayerNorm.beta", "LayerNorm.bias")
+    return name if name.startswith(("bert.", "classifier.")) else f"bert.{name}"
 
 
 def _tokenizer_config(config: BertConfig, lower_case: bool) -> str:

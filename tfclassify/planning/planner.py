@@ -9,7 +9,7 @@ from typing import Any
 from tfclassify.planning.costs import Costs, predict_costs
 from tfclassify.planning.deciders import DECIDERS
 from tfclassify.planning.facts import Decision, Facts
-from tfclassify.settings import Settings, changed
+from tfclassify.settings import AUTO, Settings, changed
 from tfclassify.settings.dialect import line
 
 AS_ASKED = "as asked"
@@ -31,7 +31,7 @@ def make_plan(asked: Settings, facts: Facts) -> Plan:
         decisions[key] = Decision(value, reason)
     settings = changed(settings, {key: decision.value for key, decision in decisions.items()})
     for key, decide in DECIDERS.items():
-        if value_of(settings, key) != "auto":
+        if value_of(settings, key) != AUTO:
             decisions[key] = Decision(value_of(settings, key), AS_ASKED)
             continue
         decisions[key] = decide(settings, facts)
@@ -74,8 +74,8 @@ def reasons_markdown(plan: Plan) -> str:
 
 def describe_costs(costs: Costs) -> str:
     """Says what is predicted, in one line."""
-    memory, padding = f"{costs.peak_memory_bytes / 1e9:.2f} GB", f"{costs.padding_share:.1%}"
-    return f"Predicted: {costs.seconds_per_epoch:.0f} seconds per epoch, peak memory {memory}, padding {padding} of all tokens."
+    seconds, memory = f"{costs.seconds_per_epoch:.0f} seconds per epoch", f"{costs.peak_memory_bytes / 1e9:.2f} GB"
+    return f"Predicted: {seconds}, peak memory {memory}, {costs.padding_share:.1%} of all tokens are padding."
 
 
 def _cell(value: Any) -> str:

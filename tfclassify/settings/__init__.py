@@ -3,6 +3,7 @@
 from tfclassify.settings.explaining import keys
 from tfclassify.settings.reading import changed, parse, read, written
 from tfclassify.settings.tree import (
+    AUTO,
     AnswerSettings,
     DataSettings,
     EvaluateRequest,
@@ -14,6 +15,7 @@ from tfclassify.settings.tree import (
 )
 
 __all__ = [
+    "AUTO",
     "AnswerSettings",
     "DataSettings",
     "EvaluateRequest",

@@ -5,10 +5,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
-from pydantic_core import PydanticCustomError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, GetCoreSchemaHandler
+from pydantic_core import PydanticCustomError, core_schema
 
 
 def _no_flag(value: Any) -> Any:
@@ -25,7 +25,19 @@ def _rising(buckets: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...]
     return buckets
 
 
-Auto = Literal["auto"]
+# Settings hold it before planning and never past it, so that a type checker may see a planned key as its value.
+AUTO: Any = "auto"
+
+
+class _OrAuto:
+    """Makes pydantic take ``auto`` as well."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        return core_schema.union_schema([core_schema.literal_schema([AUTO]), handler(source)])
+
+
+T = TypeVar("T")
+Planned = Annotated[T, _OrAuto()]
 NO_FLAG = BeforeValidator(_no_flag)
 Share = Annotated[float, Field(ge=0.0, lt=1.0), NO_FLAG]
 PositiveInt = Annotated[int, Field(gt=0), NO_FLAG]
@@ -48,13 +60,13 @@ class DataSettings(BaseModel):
     """Validation rows; cut out of the training rows where not given."""
     test: str | None = None
     """Test rows; cut out of the training rows only when neither validation nor test rows are given."""
-    text: Auto | str = "auto"
+    text: Planned[str] = AUTO
     """Column that holds the text."""
-    text_b: Auto | str | None = "auto"
+    text_b: Planned[str | None] = AUTO
     """Column that holds the second text of a pair; null for single texts."""
-    label: Auto | str | None = "auto"
+    label: Planned[str | None] = AUTO
     """Column that holds the one label of a row."""
-    labels: Auto | str | None = "auto"
+    labels: Planned[str | None] = AUTO
     """Column that holds the labels of a row in a multi-label task."""
     label_separator: Annotated[str, Field(min_length=1)] = "|"
     """What stands between two labels in the labels column."""
@@ -89,9 +101,9 @@ class TextSettings(BaseModel):
 
     model_config = STRICT
 
-    max_length: Auto | Annotated[int, Field(ge=4), NO_FLAG] = "auto"
+    max_length: Planned[Annotated[int, Field(ge=4), NO_FLAG]] = AUTO
     """Longest input in tokens, [CLS] and [SEP] included; longer texts are cut and counted."""
-    lower_case: Auto | bool = "auto"
+    lower_case: Planned[bool] = AUTO
     """Whether texts are lower-cased and stripped of accents, as the model's vocabulary expects."""
 
 
@@ -100,11 +112,11 @@ class ModelSettings(BaseModel):
 
     model_config = STRICT
 
-    name: Auto | str = "auto"
+    name: Planned[str] = AUTO
     """A preset, a folder, a hub name, or random-tiny."""
-    task: Auto | TaskKind = "auto"
+    task: Planned[TaskKind] = AUTO
     """Kind of task; planned from the label columns."""
-    dropout: Auto | Share = "auto"
+    dropout: Planned[Share] = AUTO
     """Dropout in front of the classification head."""
 
 
@@ -113,37 +125,37 @@ class TrainSettings(BaseModel):
 
     model_config = STRICT
 
-    epochs: Auto | PositiveInt = "auto"
+    epochs: Planned[PositiveInt] = AUTO
     """Passes over the training rows."""
     steps: PositiveInt | None = None
     """Training steps after which the training ends, whatever the epochs; by default all of them are made."""
-    learning_rate: Auto | PositiveFloat = "auto"
+    learning_rate: Planned[PositiveFloat] = AUTO
     """Peak learning rate of AdamW."""
-    batch_size: Auto | PositiveInt = "auto"
+    batch_size: Planned[PositiveInt] = AUTO
     """Rows in one batch, at most."""
-    batch_tokens: Auto | PositiveInt = "auto"
+    batch_tokens: Planned[PositiveInt] = AUTO
     """Tokens in one batch, at most; long buckets have fewer rows for it."""
-    max_shapes: Auto | PositiveInt = "auto"
+    max_shapes: Planned[PositiveInt] = AUTO
     """How many batch shapes there may be, at most."""
-    buckets: Auto | Buckets = "auto"
+    buckets: Planned[Buckets] = AUTO
     """Batch shapes [rows, length in tokens], by rising length."""
-    precision: Auto | Literal["float32", "bfloat16", "float16"] = "auto"
+    precision: Planned[Literal["float32", "bfloat16", "float16"]] = AUTO
     """Number format of the matrix products."""
-    strategy: Auto | Literal["one", "mirrored", "multi_worker", "tpu"] = "auto"
+    strategy: Planned[Literal["one", "mirrored", "multi_worker", "tpu"]] = AUTO
     """Distribution strategy."""
-    objectives: Auto | tuple[str | dict[str, dict[str, Any]], ...] = "auto"
+    objectives: Planned[tuple[str | dict[str, dict[str, Any]], ...]] = AUTO
     """Terms of the loss: a name, or {name: {weight: 1.0, option: value}}."""
-    class_weights: Auto | Literal["none", "balanced"] | dict[str, PositiveFloat] = "auto"
+    class_weights: Planned[Literal["none", "balanced"] | dict[str, PositiveFloat]] = AUTO
     """Weight of a label in the loss: none, balanced, or by label name."""
-    metric: Auto | Literal["accuracy", "macro_f1", "micro_f1", "mcc", "log_loss"] = "auto"
+    metric: Planned[Literal["accuracy", "macro_f1", "micro_f1", "mcc", "log_loss"]] = AUTO
     """Validation metric by which the best epoch is chosen."""
-    early_stopping: Auto | Annotated[int, Field(ge=0), NO_FLAG] = "auto"
+    early_stopping: Planned[Annotated[int, Field(ge=0), NO_FLAG]] = AUTO
     """Epochs without a better validation metric after which training stops; 0 never stops early."""
-    warmup_share: Auto | Share = "auto"
+    warmup_share: Planned[Share] = AUTO
     """Share of the steps over which the learning rate rises."""
-    weight_decay: Auto | Annotated[float, Field(ge=0.0), NO_FLAG] = "auto"
+    weight_decay: Planned[Annotated[float, Field(ge=0.0), NO_FLAG]] = AUTO
     """Decoupled weight decay; none on biases and layer norms."""
-    clip_norm: Auto | Annotated[float, Field(ge=0.0), NO_FLAG] = "auto"
+    clip_norm: Planned[Annotated[float, Field(ge=0.0), NO_FLAG]] = AUTO
     """Largest global norm of the gradients; 0 does not clip."""
 
 
@@ -152,7 +164,7 @@ class AnswerSettings(BaseModel):
 
     model_config = STRICT
 
-    calibrate: Auto | Literal["temperature", "none"] = "auto"
+    calibrate: Planned[Literal["temperature", "none"]] = AUTO
     """How scores are calibrated on the validation rows."""
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from tfclassify.hardware import Hardware
 from tfclassify.planning.facts import Decision, Facts
 from tfclassify.planning.presets import PRESETS
-from tfclassify.settings import Settings
+from tfclassify.settings import AUTO, Settings
 
 
 def choose_model(asked: Settings, hardware: Hardware) -> Decision:
     """Chooses the pre-trained model; the one question that is answered before the data are read."""
-    if asked.model.name != "auto":
+    if asked.model.name != AUTO:
         return Decision(asked.model.name, "as asked")
     if hardware.accelerators and asked.goal == "best":
         layers = PRESETS["bert-base"].size.layers

@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from tfclassify.quality.report import formats, tables, verdict, wording
 from tfclassify.quality.report.findings import class_figures, confusions, findings
-from tfclassify.quality.report.story import Story, best_epoch, choosing_metric, judged, rows_in_scope
+from tfclassify.quality.report.story import Story, best_epoch, choosing_metric, decided, judged, rows_in_scope
 from tfclassify.quality.report.wording import label_text, plural
 
 PACKAGE = "tfclassify.quality.report"
@@ -36,9 +36,10 @@ KINDS = {
     "multiclass": "exactly one label",
     "multilabel": "any number of labels",
 }
-# What Markdown reads as markup anywhere in a line, and the signs of lists and headings.
-MARKUP = re.compile(r"([\\`*_{}\[\]()#+\-.!|~$=^])")
-ENTITIES = (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("://", "&#58;//"), ("@", "&#64;"), ("www", "&#119;ww"))
+# What Markdown reads as markup anywhere in a line (a low line only at the edge of a word), and at its beginning.
+INLINE = re.compile(r"[\\`*{}\[\]#|~$]|(?<![^\W_])_|_(?![^\W_])")
+LEADING = re.compile(r"^(?:[+=]|-(?!\d)|\d{1,9}(?=[.)](?:\s|$)))")
+ENTITIES = (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("://", "&#58;//"), ("@", "&#64;"), ("www.", "www&#46;"))
 
 
 def card(story: Story) -> str:
@@ -68,10 +69,16 @@ def card(story: Story) -> str:
 
 def escaped(words: str) -> str:
     """Returns words on one line in which Markdown and HTML see nothing but words."""
-    line = " ".join(wording.visible(words).split())
+    line = INLINE.sub(r"\\\g<0>", " ".join(wording.visible(words).split()))
     for plain, entity in ENTITIES:
         line = line.replace(plain, entity)
-    return MARKUP.sub(r"\\\1", line)
+    return LEADING.sub(_disarmed, line)
+
+
+def _disarmed(found: re.Match[str]) -> str:
+    """Returns the beginning of a line that would make it a list or a rule, so that it does not."""
+    sign = found.group()
+    return f"{sign}\\" if sign.isdigit() else f"\\{sign}"
 
 
 def _escaped(value: object) -> object:
@@ -103,7 +110,7 @@ def _context(story: Story) -> dict[str, Any]:
         "best_epoch": best_epoch(story),
         "choosing_metric": tables.figure_name(choosing_metric(story)),
         "epochs": len(story.history),
-        **_facts(story.facts),
+        **_facts({name: value for name, value in story.facts.items() if decided(story, name) is None}),
     }
 
 

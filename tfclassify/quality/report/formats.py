@@ -40,7 +40,7 @@ def count(number: Any) -> str:
 
 
 def compact(number: int) -> str:
-    """Returns a count in at most four characters up to 10^12: ``987``, ``2k``, ``2.1k``, ``12k``."""
+    """Returns a count in at most four characters up to 999 thousand million: ``987``, ``2k``, ``2.1k``, ``12k``."""
     if number < 1000:
         return str(number)
     power = next((power for power in (1, 2) if number < 999.5 * 1000**power), 3)

@@ -105,7 +105,8 @@ def split_table(story: Story) -> tuple[list[str], list[tuple[str, list[str]]]]:
         for name, figures in baseline.items()
         if isinstance(figures, Mapping) and figures
     }
-    keys = dict.fromkeys(key for column in columns.values() for key in column)
+    known = [key for key in NAMES if any(key in column for column in columns.values())]
+    keys = dict.fromkeys([*known, *(key for column in columns.values() for key in column)])
     rows = [(figure_name(key), [_cell(key, column) for column in columns.values()]) for key in keys]
     return list(columns), rows
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import pytest
 
 from tfclassify.quality.calibration import scope_score, scores
 from tfclassify.quality.metrics import judge
@@ -171,9 +169,3 @@ def make_story(
         },
     )
     return replace(story, **changes)
-
-
-@pytest.fixture(scope="session", name="make_story")
-def make_story_fixture() -> Callable[..., Story]:
-    """The function that makes stories."""
-    return make_story
