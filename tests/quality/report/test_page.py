@@ -7,6 +7,7 @@ import hashlib
 import re
 from dataclasses import replace
 from importlib import resources
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -144,7 +145,7 @@ def assert_headed(found) -> None:
     assert set(targets) <= set(ids)
     levels = [int(tag[1]) for tag, _ in found.elements if re.fullmatch(r"h[1-6]", tag)]
     assert levels[0] == 1
-    assert all(level <= before + 1 for before, level in zip(levels[:-1], levels[1:], strict=True))
+    assert all(level <= before + 1 for before, level in pairwise(levels))
 
 
 @pytest.mark.parametrize("name", ["six classes", "multi-label", "150 classes, out of scope"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -54,16 +55,7 @@ def card(story: Story) -> str:
     Raises:
         ValueError: the baseline's predictions are not of the same rows.
     """
-    made = Environment(  # noqa: S701 -- escaped for Markdown by finalize
-        loader=PackageLoader(PACKAGE),
-        finalize=_escaped,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    made.filters.update(percent=formats.percent, decimals=formats.decimals, count=formats.count, plural=plural)
-    written = made.get_template("card.md.jinja").render(_context(story))
+    written = _environment().get_template("card.md.jinja").render(_context(story))
     return re.sub(r"\n{3,}", "\n\n", written)
 
 
@@ -73,6 +65,20 @@ def escaped(words: str) -> str:
     for plain, entity in ENTITIES:
         line = line.replace(plain, entity)
     return LEADING.sub(_disarmed, line)
+
+
+@cache
+def _environment() -> Environment:
+    made = Environment(  # noqa: S701 -- escaped for Markdown by finalize
+        loader=PackageLoader(PACKAGE),
+        finalize=_escaped,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    made.filters.update(percent=formats.percent, decimals=formats.decimals, count=formats.count, plural=plural)
+    return made
 
 
 def _disarmed(found: re.Match[str]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Mapping, Sequence
+from functools import cache
 from importlib import resources
 from typing import Any
 
@@ -50,10 +51,11 @@ def page(story: Story) -> str:
     Raises:
         ValueError: the baseline's predictions are not of the same rows.
     """
-    return environment().get_template("page.html.jinja").render(_context(story))
+    return _environment().get_template("page.html.jinja").render(_context(story))
 
 
-def environment() -> Environment:
+@cache
+def _environment() -> Environment:
     """Makes the template environment: everything is escaped that is not marked as markup."""
     made = Environment(
         loader=PackageLoader(PACKAGE),
