@@ -18,7 +18,7 @@ from tfclassify.data.token_store import Pieces, Reading, TokenStore, open_store
 from tfclassify.display import Display
 from tfclassify.errors import UsageError
 from tfclassify.planning.statistics import Statistics
-from tfclassify.settings import DataSettings
+from tfclassify.settings import AUTO, DataSettings
 
 REASONS = ("empty", "duplicate", "bad", "unknown_label", "out_of_scope")
 
@@ -65,7 +65,7 @@ def read_corpus(asked: DataSettings, pieces: Pieces, *, seed: int, cache: Path, 
         splits=splits,
         labels=labels,
         columns=columns,
-        reasons=reasons,
+        reasons={**_not_needed(columns, asked), **reasons},
         statistics=statistics,
         read=sum(store.account.read for store in stores.values()),
         dropped=dropped,
@@ -113,6 +113,16 @@ def _to_learn_from(train: Split, asked: DataSettings, dropped: dict[str, int]) -
     if not len(kept):
         raise UsageError("no training row is left; expected at least one after splits were cut and rows dropped")
     return kept
+
+
+def _not_needed(columns: Columns, asked: DataSettings) -> dict[str, tuple[object, str]]:
+    """Says of ``data.label`` or ``data.labels`` why it names no column, where the other one does."""
+    keys = {"label": (columns.label, columns.labels), "labels": (columns.labels, columns.label)}
+    return {
+        f"data.{key}": (None, f"the labels are in the column '{other}'")
+        for key, (column, other) in keys.items()
+        if getattr(asked, key) == AUTO and column is None
+    }
 
 
 def _without(splits: Mapping[str, Split], name: str) -> dict[str, Split]:

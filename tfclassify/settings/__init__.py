@@ -1,7 +1,7 @@
 """Everything a run can be told: one validated tree, read from YAML files and dotted ``key=value`` overrides."""
 
 from tfclassify.settings.explaining import keys
-from tfclassify.settings.reading import changed, parse, read, written
+from tfclassify.settings.reading import changed, parse, read
 from tfclassify.settings.tree import (
     AUTO,
     AnswerSettings,
@@ -28,5 +28,4 @@ __all__ = [
     "keys",
     "parse",
     "read",
-    "written",
 ]

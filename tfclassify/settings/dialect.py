@@ -62,9 +62,9 @@ class Dumper(yaml.SafeDumper):
     yaml_implicit_resolvers = _resolvers(yaml.SafeDumper.yaml_implicit_resolvers)
 
     def represent_scalar(self, tag: str, value: str, style: str | None = None) -> yaml.ScalarNode:
-        """Escapes the line breaks that are read as another one wherever they are not escaped."""
-        odd = any(line_break in value for line_break in "\r\x85\u2028\u2029")
-        return super().represent_scalar(tag, value, '"' if odd else style)
+        """Escapes line breaks: a line stays one, and some of them are read as another where they are not escaped."""
+        broken = any(line_break in value for line_break in "\n\r\x85\u2028\u2029")
+        return super().represent_scalar(tag, value, '"' if broken else style)
 
     def ignore_aliases(self, data: Any) -> bool:
         """Writes out whatever occurs twice."""
@@ -84,12 +84,7 @@ def load(text: str) -> Any:
         raise yaml.YAMLError(str(error)) from error
 
 
-def dump(values: Any) -> str:
-    """Writes plain values as YAML, in their order; ``load`` gives them back."""
-    return yaml.dump(values, Dumper=Dumper, sort_keys=False, allow_unicode=True)
-
-
 def line(key: str, value: Any) -> str:
-    """Writes one key and its value, lists and all, as one line of a YAML mapping."""
+    """Writes the name of a field and its value, lists and all, as one line of YAML; ``load`` gives them back."""
     flow = yaml.dump({key: value}, Dumper=Dumper, default_flow_style=True, allow_unicode=True, width=float("inf"))
     return flow.strip().removeprefix("{").removesuffix("}")

@@ -63,11 +63,6 @@ def changed(settings: Tree, values: Mapping[str, Any]) -> Tree:
     return parse({**settings.model_dump(), **values}, type(settings))
 
 
-def written(settings: BaseModel) -> str:
-    """Returns the settings as the text of a YAML file; to read it gives the same settings."""
-    return dialect.dump(settings.model_dump(mode="json"))
-
-
 def _file(argument: str, tree: type[BaseModel]) -> dict[str, Any]:
     if not argument.endswith((".yaml", ".yml")):
         raise UsageError(_no_settings(argument, tree))

@@ -25,10 +25,11 @@ from tensorflow_text.python.ops.wordpiece_tokenizer import gen_wordpiece_tokeniz
 
 from tfclassify.errors import UsageError
 from tfclassify.text.characters import characters
-from tfclassify.text.words import Words, cut_words
+from tfclassify.text.words import Words, as_constants, cut_words
 
 PAD, UNK, CLS, SEP = "[PAD]", "[UNK]", "[CLS]", "[SEP]"
 SUFFIX = "##"
+HOST = "CPU:0"
 MAX_WORD_CHARACTERS = 100
 MAX_CHARACTER_BYTES = 4
 EXPECTED = "expected the vocab.txt of a BERT model, one word piece per line"
@@ -90,14 +91,15 @@ def word_pieces(vocab_file: Path | str, *, lower_case: bool) -> Tokenize:
         UsageError: the vocabulary cannot be read or lacks a special token.
     """
     vocabulary = read_vocabulary(vocab_file)
-    table = characters(lower_case=lower_case)
+    with tf.init_scope(), tf.device(HOST):
+        table, keys = as_constants(characters(lower_case=lower_case)), tf.constant(vocabulary)
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string)], autograph=False)
     def tokenize(texts: tf.Tensor) -> tf.RaggedTensor:
         # Most of these ops have no kernel for a GPU; the others would only be sent there and back.
-        with tf.device("CPU:0"):
+        with tf.device(HOST):
             words = cut_words(texts, table)
-            by_word = _pieces(words, vocabulary)
+            by_word = _pieces(words, vocabulary, keys)
             row_splits = tf.gather(by_word.row_splits, words.row_splits)
             return tf.RaggedTensor.from_row_splits(by_word.values, row_splits, validate=False)
 
@@ -143,12 +145,12 @@ def _check_vocabulary(vocabulary: Sequence[str], path: Path | str) -> None:
             )
 
 
-def _pieces(words: Words, vocabulary: Sequence[str]) -> tf.RaggedTensor:
+def _pieces(words: Words, vocabulary: Sequence[str], keys: tf.Tensor) -> tf.RaggedTensor:
     """Cuts W words, every different one once, into ids: ragged int32[W, None]."""
     # The op counts bytes, the reference characters; and [UNK] is a word whose only piece is [UNK].
     limited = tf.where(words.lengths > MAX_WORD_CHARACTERS, UNK, words.words)
     different, which = tf.unique(limited)
-    table = _table(vocabulary)
+    table = _table(vocabulary, keys)
     pieces, lengths, _, _ = gen_wordpiece_tokenizer.wordpiece_tokenize_with_offsets(
         input_values=different,
         vocab_lookup_table=table,
@@ -163,7 +165,7 @@ def _pieces(words: Words, vocabulary: Sequence[str]) -> tf.RaggedTensor:
     return tf.gather(tf.RaggedTensor.from_row_lengths(tf.cast(ids, tf.int32), lengths, validate=False), which)
 
 
-def _table(vocabulary: Sequence[str]) -> tf.Tensor:
+def _table(vocabulary: Sequence[str], keys: tf.Tensor) -> tf.Tensor:
     """Returns a table from piece to id that the graph itself makes and fills, the first time it runs.
 
     A table of ``tf.lookup`` is a resource that whoever exports the graph would have to track. This one is found again
@@ -171,8 +173,6 @@ def _table(vocabulary: Sequence[str]) -> tf.Tensor:
     """
     name = "word_pieces_" + hashlib.sha256("\n".join(vocabulary).encode()).hexdigest()
     table = tf.raw_ops.HashTableV2(key_dtype=tf.string, value_dtype=tf.int64, shared_name=name)
-    filled = tf.raw_ops.InitializeTableV2(
-        table_handle=table, keys=tf.constant(vocabulary), values=np.arange(len(vocabulary), dtype=np.int64)
-    )
+    filled = tf.raw_ops.InitializeTableV2(table_handle=table, keys=keys, values=tf.range(tf.size(keys, tf.int64)))
     with tf.control_dependencies([filled]):
         return tf.identity(table)

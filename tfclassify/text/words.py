@@ -6,6 +6,7 @@ version of the machine that runs the graph. Bytes that are not UTF-8 become U+FF
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import NamedTuple
 
 import tensorflow as tf
@@ -48,6 +49,11 @@ class _Codes(NamedTuple):
     codes: tf.Tensor
     entries: tf.Tensor
     row_splits: tf.Tensor
+
+
+def as_constants(characters: Characters) -> Characters:
+    """Returns the table as tensors: graphs then refer to one, instead of each branch having a copy to optimise."""
+    return Characters(*(tf.constant(getattr(characters, field.name)) for field in fields(characters)))
 
 
 def cut_words(texts: tf.Tensor, characters: Characters) -> Words:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
+
+from tfclassify.quality.report.pictures.drawing import Picture
 
 VOID = {"meta", "link", "br", "img", "input", "hr", "source"}
 SKIPPED = {"style", "script"}
@@ -71,3 +74,14 @@ def read(html: str) -> Read:
     reader.close()
     reader.read.spoilt += [f"<{tag}> is never closed" for tag in reader.open]
     return reader.read
+
+
+def shapes(picture: Picture, tag: str, class_: str) -> list[dict[str, str]]:
+    """The attributes of elements of a tag and a class."""
+    elements = read(picture.svg).elements
+    return [attributes for name, attributes in elements if name == tag and class_ in (attributes.get("class") or "")]
+
+
+def texts(picture: Picture) -> list[str]:
+    """What is written in a picture."""
+    return [words for words in re.findall(r"<text[^>]*>(?:<title>.*?</title>)?([^<]*)</text>", picture.svg) if words]

@@ -9,7 +9,7 @@ import numpy as np
 
 from tfclassify.quality.calibration import scope_score, scores
 from tfclassify.quality.metrics import judge
-from tfclassify.quality.mistakes import mistakes
+from tfclassify.quality.mistakes import Mistake, mistakes
 from tfclassify.quality.predictions import OUT_OF_SCOPE, Predictions
 from tfclassify.quality.report import Story
 
@@ -23,6 +23,20 @@ TEXTS = (
     "متى تصل بطاقتي الجديدة؟ لقد طلبتها منذ أسبوعين",
     "我的卡还没有到，已经两个星期了。",
     "Lost my phone 📱 need to freeze everything NOW!!",
+)
+
+HOSTILE = (
+    "<script>alert(1)</script>",
+    "</p></li></ol></section></main></body><h1>gone",
+    '" onmouseover="alert(1)',
+    "<img src=http://example.org/a.png onerror=alert(1)>",
+    "<!-- <![CDATA[ -->",
+    "{{ 7 * 7 }}{% raw %}",
+    "&lt;b&gt; &amp;",
+    "javascript:alert(1)",
+    "\u202eright to left\x00\x1b[31m\ud800",
+    "@import url(http://example.org/a.css)",
+    "',alert(1),'",
 )
 
 
@@ -74,9 +88,9 @@ def course(epochs: int) -> list[dict[str, float]]:
         {
             "epoch": epoch,
             "loss": 3.1 * 0.45**epoch + 0.05,
-            "validation_accuracy": 0.93 - 0.4 * 0.4**epoch - (0.004 if epoch == epochs > 1 else 0),
-            "validation_macro_f1": 0.925 - 0.45 * 0.4**epoch - (0.004 if epoch == epochs > 1 else 0),
-            "validation_micro_f1": 0.93 - 0.4 * 0.4**epoch - (0.004 if epoch == epochs > 1 else 0),
+            "validation_accuracy": 0.93 - 0.4 * 0.4**epoch - (0.03 if epoch == epochs > 1 else 0),
+            "validation_macro_f1": 0.925 - 0.45 * 0.4**epoch - (0.03 if epoch == epochs > 1 else 0),
+            "validation_micro_f1": 0.93 - 0.4 * 0.4**epoch - (0.03 if epoch == epochs > 1 else 0),
             "validation_mcc": 0.92 - 0.42 * 0.4**epoch,
             "validation_log_loss": 0.3 + 1.5 * 0.4**epoch + 0.02 * epoch,
             "learning_rate": 2e-5 * (1 - (epoch - 1) / max(epochs, 1)),
@@ -169,3 +183,76 @@ def make_story(
         },
     )
     return replace(story, **changes)
+
+
+def bare(story: Story) -> Story:
+    """The story that an evaluation tells: figures of one split, and nothing of a training."""
+    report = {"task": story.report["task"], "splits": {story.split: story.report["splits"][story.split]}}
+    nothing = {"history": [], "mistakes": [], "lengths": [], "buckets": [], "decisions": [], "notes": [], "facts": {}}
+    return replace(story, report=report, baseline_predictions=None, **nothing)
+
+
+def without_figures(story: Story) -> Story:
+    figures = story.report["splits"][story.split]
+    none = {key: None for key in figures if key not in ("rows", "per_class")}
+    classes = {label: dict.fromkeys(each) for label, each in figures["per_class"].items()}
+    report = {**story.report, "splits": {story.split: {**figures, **none, "per_class": classes}}}
+    report["plan"] = {"predicted": {"seconds_per_epoch": None}, "actual": {"seconds_per_epoch": None}}
+    report["speed"] = {"train_examples_per_second": None}
+    return replace(story, report=report)
+
+
+def renamed(story: Story, labels: tuple[str, ...]) -> Story:
+    """The story with other label names."""
+    names = dict(zip(story.predictions.labels, labels, strict=True))
+    figures = story.report["splits"]["test"]
+    classes = {names[label]: each for label, each in figures["per_class"].items()}
+    return replace(
+        story,
+        predictions=replace(story.predictions, labels=labels),
+        baseline_predictions=story.baseline_predictions and replace(story.baseline_predictions, labels=labels),
+        report={**story.report, "splits": {"test": {**figures, "per_class": classes}}},
+    )
+
+
+def unknown_scope() -> dict:
+    predictions = make_story(6, 100, out_of_scope=10).predictions
+    return {"predictions": replace(predictions, scope_scores=np.full(110, np.nan, np.float32))}
+
+
+def hostile_story() -> Story:
+    story = make_story(6, 100)
+    found = [Mistake(text, HOSTILE[0], HOSTILE[1], 0.9) for text in HOSTILE]
+    story = renamed(story, HOSTILE[:6])
+    return replace(
+        story,
+        name=HOSTILE[0],
+        mistakes=found,
+        notes=HOSTILE,
+        facts=dict(zip(HOSTILE, reversed(HOSTILE), strict=True)),
+        decisions=[(text, text, text) for text in HOSTILE],
+    )
+
+
+STORIES = {
+    "binary": lambda: make_story(2, 200),
+    "six classes": lambda: make_story(6, 300),
+    "77 classes": lambda: make_story(77, 900),
+    "150 classes, out of scope": lambda: make_story(150, 900, out_of_scope=100),
+    "multi-label": lambda: make_story(6, 200, kind="multilabel"),
+    "multi-label, 90 labels": lambda: make_story(90, 200, kind="multilabel"),
+    "validation": lambda: make_story(6, 100, split="validation"),
+    "evaluation": lambda: bare(make_story(6, 100)),
+    "multi-label evaluation": lambda: bare(make_story(6, 100, kind="multilabel")),
+    "no figure defined": lambda: without_figures(make_story(6, 100, out_of_scope=10)),
+    "one epoch": lambda: make_story(6, 100, epochs=1),
+    "one row": lambda: make_story(2, 1, accuracy=1.0),
+    "no row": lambda: make_story(3, 0),
+    "no row in scope": lambda: make_story(3, 0, out_of_scope=5),
+    "one class": lambda: make_story(1, 20),
+    "no mistake": lambda: make_story(6, 100, accuracy=1.0),
+    "no baseline": lambda: make_story(6, 100, baseline_accuracy=None),
+    "lengths without buckets": lambda: make_story(6, 100, buckets=[]),
+    "buckets without lengths": lambda: make_story(6, 100, lengths=[]),
+    "unknown scope scores": lambda: make_story(6, 100, out_of_scope=10, **unknown_scope()),
+}

@@ -29,7 +29,15 @@ def test_what_is_no_finite_number_is_not_shown_as_one(write, value):
 
 @pytest.mark.parametrize(
     ("share", "text"),
-    [(0.9243, "92.4%"), (0, "0.0%"), (1, "100.0%"), (0.9999, "99.99%"), (0.0002, "0.02%"), (1e-9, "1.0e-07%")],
+    [
+        (0.9243, "92.4%"),
+        (0, "0.0%"),
+        (1, "100.0%"),
+        (0.9999, "99.99%"),
+        (0.0002, "0.02%"),
+        (1e-9, "1.0e-07%"),
+        (1 - 1e-15, "99.99999%"),
+    ],
 )
 def test_percent(share, text):
     assert percent(share) == text
@@ -38,13 +46,20 @@ def test_percent(share, text):
 @given(st.floats(0, 1))
 def test_a_percentage_says_all_or_nothing_only_of_all_or_nothing(share):
     written = percent(share)
-    assert (float(written.removesuffix("%")) in (0, 100)) == (share in (0, 1) or 100 * share == 100)
+    assert (float(written.removesuffix("%")) in (0, 100)) == (share == 0 or 100 * share >= 100)
     assert float(written.removesuffix("%")) == pytest.approx(100 * share, abs=0.0501)
 
 
 @pytest.mark.parametrize(
     ("value", "digits", "text"),
-    [(0.92149, 3, "0.921"), (0.9998, 3, "0.9998"), (1, 3, "1.000"), (-0.25, 4, "-0.2500"), (12.34567, 2, "12.35")],
+    [
+        (0.92149, 3, "0.921"),
+        (0.9998, 3, "0.9998"),
+        (1, 3, "1.000"),
+        (1.00001, 3, "1.000"),
+        (-0.25, 4, "-0.2500"),
+        (12.34567, 2, "12.35"),
+    ],
 )
 def test_decimals(value, digits, text):
     assert decimals(value, digits) == text

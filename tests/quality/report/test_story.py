@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from stories import make_story
 
@@ -60,7 +61,8 @@ def test_a_missing_part_is_an_empty_one():
 
 
 @pytest.mark.parametrize(
-    ("value", "known"), [(1, True), (0.5, True), (True, False), (None, False), (float("inf"), False)]
+    ("value", "known"),
+    [(1, True), (np.float32(0.5), True), (np.int64(3), True), (True, False), (None, False), (float("inf"), False)],
 )
 def test_is_number(value, known):
     assert is_number(value) is known

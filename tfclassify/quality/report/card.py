@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from tfclassify.quality.report import formats, tables, verdict, wording
 from tfclassify.quality.report.findings import class_figures, confusions, findings
-from tfclassify.quality.report.story import Story, best_epoch, choosing_metric, decided, judged, rows_in_scope
+from tfclassify.quality.report.story import Story, best_epoch, choosing_metric, decided, judged
 from tfclassify.quality.report.wording import label_text, plural
 
 PACKAGE = "tfclassify.quality.report"
@@ -92,31 +92,41 @@ def _escaped(value: object) -> object:
 
 
 def _context(story: Story) -> dict[str, Any]:
-    pairs = confusions(story.predictions) if story.predictions.kind != "multilabel" else []
-    classes = class_figures(story, pairs)
     comparison = verdict.compare(story)
-    labels = story.predictions.labels
     return {
         "story": story,
         "name": label_text(story.name),
         "figures": judged(story),
-        "rows": rows_in_scope(story),
-        "answer": KINDS[story.predictions.kind],
-        "labels": [label_text(label) for label in labels[:MAX_LABELS]],
-        "labels_left_out": max(0, len(labels) - MAX_LABELS),
         "headline": verdict.headline(story),
         "comparison": verdict.comparison_sentence(story, comparison) if comparison else None,
         "caveats": verdict.caveats(story),
-        "findings": findings(story, classes, pairs),
         "splits": tables.split_table(story),
         "ledger": tables.ledger(story),
         "report_rows": story.report.get("rows") or {},
-        "costs": tables.plan_table(story),
-        "decisions": [(key, value) for key, value, _ in story.decisions if key in TRAINING_KEYS],
+        **_labels(story),
+        **_training(story),
+        **_facts({name: value for name, value in story.facts.items() if decided(story, name) is None}),
+    }
+
+
+def _labels(story: Story) -> dict[str, Any]:
+    pairs = confusions(story.predictions) if story.predictions.kind != "multilabel" else []
+    labels = story.predictions.labels
+    return {
+        "answer": KINDS[story.predictions.kind],
+        "labels": [label_text(label) for label in labels[:MAX_LABELS]],
+        "labels_left_out": max(0, len(labels) - MAX_LABELS),
+        "findings": findings(story, class_figures(story, pairs), pairs),
+    }
+
+
+def _training(story: Story) -> dict[str, Any]:
+    return {
+        "epochs": len(story.history),
         "best_epoch": best_epoch(story),
         "choosing_metric": tables.figure_name(choosing_metric(story)),
-        "epochs": len(story.history),
-        **_facts({name: value for name, value in story.facts.items() if decided(story, name) is None}),
+        "decisions": [(key, value) for key, value, _ in story.decisions if key in TRAINING_KEYS],
+        "costs": tables.plan_table(story),
     }
 
 

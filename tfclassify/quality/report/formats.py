@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import Any
 
 from tfclassify.quality.report.story import is_number
@@ -79,10 +80,14 @@ def named(name: str, value: Any) -> str:
         return size(value)
     if name.endswith("_share"):
         return percent(value)
-    return count(value) if isinstance(value, int) else decimals(value, 4)
+    return count(value) if isinstance(value, Integral) else decimals(value, 4)
 
 
 def _honest(value: float, digits: int, *, whole: int) -> str:
-    """Returns so many decimals, or more where they would round to nothing, or to all, what is not."""
+    """Returns so many decimals, or up to four more where they would round to nothing, or to all, what is neither."""
+    if not 0 < value < whole:
+        return f"{value:.{digits}f}"
     written = (f"{value:.{more}f}" for more in range(digits, digits + 5))
-    return next((text for text in written if float(text) not in (0, whole) or value in (0, whole)), f"{value:.1e}")
+    most = digits + 4
+    beyond = f"{value:.1e}" if value < whole / 2 else f"{whole - 10.0**-most:.{most}f}"
+    return next((text for text in written if float(text) not in (0, whole)), beyond)

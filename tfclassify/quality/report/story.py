@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
+from numbers import Real
 from typing import Any, TypeGuard
 
 from tfclassify.quality.mistakes import Mistake
@@ -84,5 +85,5 @@ def best_epoch(story: Story) -> int | None:
 
 
 def is_number(value: Any) -> TypeGuard[float]:
-    """Tells whether a value is a finite number, and not a truth value."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
+    """Tells whether a value is a finite number, of Python or of numpy, and not a truth value."""
+    return isinstance(value, Real) and not isinstance(value, bool) and isfinite(value)

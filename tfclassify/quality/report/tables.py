@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any
 
 from tfclassify.planning.statistics import rows_over
@@ -30,6 +31,13 @@ NAMES = {
     "train_examples_per_second": "training examples per second",
     "train_tokens_per_second": "training tokens per second",
     "time_to_first_step_seconds": "time to the first step",
+}
+MEANINGS = {
+    "macro_f1": ("macro-F1", "mean over classes, each counts the same"),
+    "micro_f1": ("micro-F1", "over all labels together"),
+    "mcc": ("MCC", "correlation of truth and answer, −1 to 1"),
+    "log_loss": ("log loss", "of the true label, in nats; lower is better"),
+    "ece": ("calibration error", "mean gap of score and share right; lower is better"),
 }
 LEFT_OUT = ("per_class",)
 
@@ -74,25 +82,20 @@ class BucketRow:
 
 def tiles(story: Story, comparison: Comparison | None) -> list[Tile]:
     """Returns the key figures of the split."""
-    figures = judged(story)
-    multilabel = story.predictions.kind == "multilabel"
+    figures, multilabel = judged(story), story.predictions.kind == "multilabel"
     low, high = figures.get("accuracy_interval") or (None, None)
-    found = [
-        Tile("all labels right" if multilabel else "accuracy", percent(figures.get("accuracy")), _interval(low, high)),
-        Tile("macro-F1", decimals(figures.get("macro_f1")), "mean over classes, each counts the same"),
-    ]
-    if multilabel:
-        found.append(Tile("micro-F1", decimals(figures.get("micro_f1")), "over all labels together"))
+    interval = f"95% interval {percent(low)} to {percent(high)}"
+    found = [Tile("all labels right" if multilabel else "accuracy", percent(figures.get("accuracy")), interval)]
     found += [
-        Tile("MCC", decimals(figures.get("mcc")), "correlation of truth and answer, −1 to 1"),
-        Tile("log loss", decimals(figures.get("log_loss")), "of the true label, in nats; lower is better"),
-        Tile("calibration error", decimals(figures.get("ece")), "mean gap of score and share right; lower is better"),
+        Tile(name, decimals(figures.get(key)), meaning)
+        for key, (name, meaning) in MEANINGS.items()
+        if multilabel or key != "micro_f1"
     ]
     if comparison:
         gap = signed(comparison.difference, plus=True)
         found.append(Tile("against baseline", gap, "points of accuracy on the same rows"))
     if figures.get("scope"):
-        found.append(Tile("scope AUROC", decimals(figures["scope"].get("auroc")), "1 tells all out-of-scope texts"))
+        found.append(Tile("scope AUROC", decimals(figures["scope"].get("auroc")), "1 tells every text of no class"))
     return found
 
 
@@ -191,11 +194,7 @@ def _cell(key: str, column: Mapping[str, Any]) -> str:
         return " to ".join(decimals(each, 4) for each in value)
     if isinstance(value, str):
         return label_text(value)
-    return count(value) if isinstance(value, int) and not isinstance(value, bool) else decimals(value, 4)
-
-
-def _interval(low: Any, high: Any) -> str:
-    return f"95% interval {percent(low)} to {percent(high)}"
+    return count(value) if isinstance(value, Integral) else decimals(value, 4)
 
 
 def _ratio(actual: Any, predicted: Any) -> float | None:

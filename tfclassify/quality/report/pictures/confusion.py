@@ -31,6 +31,8 @@ LABEL_COLUMNS = 26
 SLANT = sqrt(0.5)
 # Classes up to which a cell has so many units to a side, and its size of type.
 CELLS = ((2, 96.0, 14), (6, 64.0, 13), (12, 46.0, 12), (20, 34.0, 11), (MAX_CLASSES + 1, 27.0, 10))
+# Cells of this size have room for counts in full, and for shares too.
+MIDDLE_CELL, LARGE_CELL = 46.0, 64.0
 OTHERS = "others"
 
 
@@ -147,30 +149,34 @@ def _background(grid: Grid, shown: Shown) -> list[Markup]:
 def _cells(grid: Grid, shown: Shown) -> list[Markup]:
     totals = shown.matrix.sum(axis=1)
     drawn = []
-    for row, column in zip(*np.nonzero(shown.matrix), strict=True):
+    for row, column in zip(*(places.tolist() for places in np.nonzero(shown.matrix)), strict=True):
         rows, share = int(shown.matrix[row, column]), float(shown.matrix[row, column] / totals[row])
-        drawn += _cell(grid, shown, (int(row), int(column)), rows, share)
+        truth, given = label_text(shown.labels[row]), label_text(shown.labels[column])
+        hint = element("title", f"{truth} → {given}: {plural(rows, 'row')}, {percent(share)} of {truth}")
+        box = _box(grid, row, column, share, mixed=shown.folded and row == column == grid.number - 1)
+        drawn.append(element("g", hint, box, *_cell_words(grid, row, column, rows, share)))
     return drawn
 
 
-def _cell(grid: Grid, shown: Shown, place: tuple[int, int], rows: int, share: float) -> list[Markup]:
-    row, column = place
-    x, y = grid.left + column * grid.cell, grid.top + row * grid.cell
-    truth, given = (label_text(shown.labels[each]) for each in place)
-    hint = f"{truth} → {given}: {plural(rows, 'row')}, {percent(share)} of {truth}"
-    both_others = shown.folded and row == column == grid.number - 1
-    kind = "mixed" if both_others else "right" if row == column else "wrong"
+def _box(grid: Grid, row: int, column: int, share: float, *, mixed: bool) -> Markup:
+    kind = "mixed" if mixed else "right" if row == column else "wrong"
     # Errors are few: their root is drawn, or they could not be seen.
-    strength = 0.1 + 0.5 * (share if row == column else sqrt(share))
-    middle, lower = x + grid.cell / 2, y + grid.cell / 2 + grid.font_size * 0.36
-    box = rectangle(x + 1, y + 1, grid.cell - 2, grid.cell - 2, f"cell {kind}", rx=2, fill_opacity=f"{strength:.2f}")
-    written = f"{rows:,}" if grid.cell >= 46 and rows < 100_000 else compact(rows)
-    words = text(middle, lower, written, class_="number", anchor="middle", font_size=grid.font_size)
-    drawn = [element("title", hint), box, words]
-    if grid.cell >= 64:
-        drawn[-1] = text(middle, lower - 6, written, class_="number", anchor="middle", font_size=grid.font_size)
-        drawn.append(text(middle, lower + 11, percent(share), class_="number", anchor="middle", font_size=11))
-    return [element("g", *drawn)]
+    strength = f"{0.1 + 0.5 * (share if row == column else sqrt(share)):.2f}"
+    x, y, side = grid.left + column * grid.cell + 1, grid.top + row * grid.cell + 1, grid.cell - 2
+    return rectangle(x, y, side, side, f"cell {kind}", rx=2, fill_opacity=strength)
+
+
+def _cell_words(grid: Grid, row: int, column: int, rows: int, share: float) -> list[Markup]:
+    middle = grid.left + (column + 0.5) * grid.cell
+    base = grid.top + (row + 0.5) * grid.cell + grid.font_size * 0.36
+    style = {"class_": "number", "anchor": "middle"}
+    written = f"{rows:,}" if grid.cell >= MIDDLE_CELL and rows < 100_000 else compact(rows)
+    if grid.cell < LARGE_CELL:
+        return [text(middle, base, written, font_size=grid.font_size, **style)]
+    return [
+        text(middle, base - 6, written, font_size=grid.font_size, **style),
+        text(middle, base + 11, percent(share), font_size=11, **style),
+    ]
 
 
 def _names(grid: Grid, shown: Shown) -> list[Markup]:

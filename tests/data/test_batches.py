@@ -1,0 +1,105 @@
+"""Batches: every row once per epoch, whatever the lengths; the same for the same seed and epoch."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tfclassify.data.batches import (
+    Batch,
+    epoch_batches,
+    fill,
+    padding_share,
+    steps_per_epoch,
+    training_batches,
+)
+from tfclassify.data.ragged import Ragged
+from tfclassify.data.rows import Limits, Rows, rows_of_pieces
+
+BUCKETS = ((4, 5), (4, 8), (2, 16))
+
+
+def lengths_of(values: list[int]) -> np.ndarray:
+    return np.array(values, np.int32)
+
+
+def rows_of_lengths(lengths: list[int]) -> Rows:
+    """Rows whose pieces are their own number."""
+    values = np.repeat(np.arange(100, 100 + len(lengths)), np.array(lengths) - 2).astype(np.int32)
+    offsets = np.concatenate([[0], np.cumsum(np.array(lengths) - 2)]).astype(np.int64)
+    return rows_of_pieces(Ragged(values, offsets), None, Limits(16, 1, 2))
+
+
+@given(
+    lengths=st.lists(st.integers(2, 16), max_size=60),
+    seed=st.integers(0, 9),
+    epoch=st.integers(0, 3),
+    shuffle=st.booleans(),
+)
+def test_every_row_is_there_exactly_once(lengths: list[int], seed: int, epoch: int, shuffle: bool) -> None:
+    batches = epoch_batches(lengths_of(lengths), BUCKETS, seed=seed, epoch=epoch, shuffle=shuffle)
+    assert sorted(row for batch in batches for row in batch.rows) == list(range(len(lengths)))
+    assert all(batch.bucket in BUCKETS for batch in batches)
+    assert all(len(batch.rows) <= batch.bucket[0] for batch in batches)
+    assert all(lengths[row] <= batch.bucket[1] for batch in batches for row in batch.rows)
+    assert sum(len(batch.rows) < batch.bucket[0] for batch in batches) <= 1
+    assert len(batches) == steps_per_epoch(lengths_of(lengths), BUCKETS)
+
+
+def test_the_order_is_that_of_seed_and_epoch() -> None:
+    lengths = lengths_of([3 + row % 13 for row in range(97)])
+
+    def order(seed: int, epoch: int) -> list[list[int]]:
+        batches = epoch_batches(lengths, BUCKETS, seed=seed, epoch=epoch, shuffle=True)
+        return [batch.rows.tolist() for batch in batches]
+
+    assert order(0, 0) == order(0, 0)
+    assert order(0, 0) != order(0, 1)
+    assert order(0, 0) != order(1, 0)
+
+
+def test_without_shuffling_rows_go_by_length_and_then_by_place() -> None:
+    batches = epoch_batches(lengths_of([9, 3, 3, 7, 3]), BUCKETS, seed=0, epoch=0, shuffle=False)
+    assert [batch.rows.tolist() for batch in batches] == [[1, 2, 4, 3], [0]]
+
+
+def test_padding_share() -> None:
+    batches = [Batch(np.array([0, 1], np.int32), (4, 5))]
+    assert padding_share(lengths_of([5, 3]), batches) == pytest.approx(1 - 8 / 20)
+    assert padding_share(lengths_of([]), []) == 0.0
+
+
+def test_filled_arrays() -> None:
+    arrays = fill(rows_of_lengths([4, 3, 5]), Batch(np.array([2, 0], np.int32), (4, 5)))
+    assert arrays["input_ids"].tolist() == [[1, 102, 102, 102, 2], [1, 100, 100, 2, 0], [0] * 5, [0] * 5]
+    # A row that only fills the shape has one token to attend to, and no weight.
+    assert arrays["attention_mask"].tolist() == [[1] * 5, [1, 1, 1, 1, 0], [1, 0, 0, 0, 0], [1, 0, 0, 0, 0]]
+    assert arrays["weights"].tolist() == [1.0, 1.0, 0.0, 0.0]
+    assert {name: array.dtype for name, array in arrays.items()} == {
+        "input_ids": np.int32,
+        "attention_mask": np.int32,
+        "token_type_ids": np.int32,
+        "labels": np.int32,
+        "weights": np.float32,
+    }
+
+
+def test_training_batches_are_those_of_each_epoch() -> None:
+    rows = rows_of_lengths([3 + row % 13 for row in range(23)])
+    made = list(training_batches(rows, BUCKETS, seed=5, epochs=3).as_numpy_iterator())
+    expected = [
+        fill(rows, batch)
+        for epoch in range(3)
+        for batch in epoch_batches(rows.lengths, BUCKETS, seed=5, epoch=epoch, shuffle=True)
+    ]
+    assert len(made) == len(expected)
+    for left, right in zip(made, expected, strict=True):
+        assert all((left[name] == right[name]).all() for name in right)
+    assert (
+        next(iter(training_batches(rows, BUCKETS, seed=5, epochs=3, first_epoch=2).as_numpy_iterator()))[
+            "input_ids"
+        ].tolist()
+        == made[2 * len(made) // 3]["input_ids"].tolist()
+    )
