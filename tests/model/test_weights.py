@@ -259,6 +259,24 @@ def test_configurations_that_are_no_json(tmp_path: Path, text: str) -> None:
     assert message(str(folder), tmp_path).startswith(f"{folder / 'config.json'} is no JSON object: ")
 
 
+@pytest.mark.usefixtures("no_wheel")
+def test_the_real_client_without_a_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    assert "nowhere to be had" in message("bert-tiny", tmp_path)
+    assert "nowhere to be had" in message("no--body/model", tmp_path)
+
+
+@pytest.mark.usefixtures("no_wheel")
+def test_the_real_client_and_its_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    cached = tmp_path / "hub" / "models--google--bert_uncased_L-2_H-128_A-2"
+    model_folder(cached / "snapshots" / "0123")
+    (cached / "refs").mkdir()
+    (cached / "refs" / "main").write_text("0123")
+    found = find("bert-tiny", cache=tmp_path)
+    assert (found.source, found.folder) == ("hub cache", cached / "snapshots" / "0123")
+
+
 # What the files say
 
 
