@@ -22,7 +22,7 @@ from tfclassify.model.weights import Found, encoder_size, find, lower_case
 from tfclassify.planning.deciders.task import choose_model
 from tfclassify.planning.facts import Facts
 from tfclassify.planning.planner import Plan, make_plan, value_of
-from tfclassify.runs import cache_folder
+from tfclassify.runs import cache_folder, data_name
 from tfclassify.settings import AUTO, Settings, changed, parse
 
 DEFAULT_DATA = "sample:support"
@@ -78,10 +78,13 @@ def prepare(asked: Settings, *, display: Display) -> Prepared:
 
 
 def _with_data(asked: Settings) -> tuple[Settings, dict[str, tuple[Any, str]]]:
-    """Takes the embedded sample where no data are named, and its own mark for what is out of scope."""
+    """Takes the embedded sample where no data are named, with its own mark for what is out of scope, and a name."""
     chosen: dict[str, tuple[Any, str]] = {}
     if asked.data.train is None:
         chosen["data.train"] = (DEFAULT_DATA, "no data were named, and this sample comes with the package")
     if asked.data.train in (None, DEFAULT_DATA) and asked.data.out_of_scope_label is None:
         chosen["data.out_of_scope_label"] = (DEFAULT_OUT_OF_SCOPE, f"{DEFAULT_DATA} marks such rows so")
+    if asked.name is None:
+        data = str(asked.data.train or DEFAULT_DATA)
+        chosen["name"] = (data_name(data), f"after {data}")
     return changed(asked, {key: value for key, (value, _) in chosen.items()}), chosen

@@ -77,12 +77,18 @@ def create(asked: str | None, name: str) -> Run:
     folder = Path(os.path.expanduser(asked)) if asked else Path("runs", f"{name}-{time.strftime('%Y%m%d-%H%M%S')}")
     try:
         run = Run(folder if asked else _claimed(folder))
-        if run.manifest.exists():
-            raise UsageError(f"run={folder} already holds a {state_of(run)} run; give the name of a new directory")
+        refuse_taken(str(run.folder))
         run.weights.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"run={folder} cannot be made: {error.strerror}") from error
     return run
+
+
+def refuse_taken(folder: str) -> None:
+    """Raises UsageError if the directory already holds a run."""
+    run = Run(Path(os.path.expanduser(folder)))
+    if run.manifest.exists():
+        raise UsageError(f"run={folder} already holds a {state_of(run)} run; give the name of a new directory")
 
 
 def open_run(folder: str) -> Run:

@@ -25,7 +25,7 @@ from tfclassify.model.classifier import save_huggingface
 from tfclassify.plan import Prepared, prepare
 from tfclassify.planning.costs import Costs
 from tfclassify.planning.planner import describe_costs, plan_yaml, reasons_markdown
-from tfclassify.runs import Run, create, data_name, manifest, write_json, write_text
+from tfclassify.runs import Run, create, data_name, manifest, refuse_taken, write_json, write_text
 from tfclassify.settings import Settings, parse
 
 
@@ -42,9 +42,12 @@ def train(settings: Settings | Mapping[str, Any] | None = None, *, display: Disp
     Raises:
         UsageError: what is asked cannot be done.
     """
-    prepared = prepare(parse(settings or {}, Settings), display=display)
-    asked = prepared.plan.settings
-    run = create(asked.run, data_name(str(asked.data.train)))
+    asked = parse(settings or {}, Settings)
+    if asked.run is not None:
+        # Said at once, and not after minutes of reading.
+        refuse_taken(asked.run)
+    prepared = prepare(asked, display=display)
+    run = create(asked.run, data_name(str(prepared.plan.settings.data.train)))
     _begin(run, prepared, display)
     learned = learn(prepared.plan, prepared.corpus, prepared.found, prepared.pieces, run=run, display=display)
     _keep(run, prepared, learned)

@@ -330,6 +330,16 @@ def test_a_skipped_row_is_told_before_the_rows_after_it(
     assert told == [2, "2 rows", 4, 5, "2 rows", 8, 10, "1 rows"]
 
 
+@pytest.mark.shared
+def test_real_files_are_read_as_python_reads_them(shared: Path) -> None:
+    paths = sorted((shared / "data").glob("*/*.csv"))
+    assert paths
+    for path in paths:
+        with open(path, encoding="utf-8", newline="") as file:
+            expected = list(csv.DictReader(file))
+        assert rows_of(path, Columns("text")) == expected
+
+
 # Encodings and files
 
 

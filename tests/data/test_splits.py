@@ -57,6 +57,10 @@ def test_the_deal_never_changes() -> None:
     hashes = text_hash(pa.array([f"text {row}" for row in range(24)]))
     found = dealt(hashes, [row % 3 for row in range(24)], seed=7)
     assert "".join(map(str, found.tolist())) == "000020000212000002100200"
+    # Texts that are there three times, each with two labels.
+    hashes = text_hash(pa.array([f"text {row // 3}" for row in range(60)]))
+    found = dealt(hashes, [row % 2 for row in range(60)], seed=7, shares={"validation": 0.1, "test": 0.25})
+    assert "".join(map(str, found.tolist())) == "0" * 12 + "222" + "0" * 15 + "111222" + "0" * 12 + "222111222222"
 
 
 def test_duplicates_and_overlap() -> None:

@@ -56,6 +56,8 @@ def _main(name: str | None, words: list[str]) -> int:
 
 
 def _run(name: str, verb: Verb, words: Sequence[str], *, as_json: bool) -> int:
+    # As with python -m: functions of the user's own are found beside the data, as module:function.
+    sys.path.insert(0, os.getcwd())
     try:
         request = read(words, verb.request)
         _load_tensorflow()

@@ -94,6 +94,9 @@ def _cut(train: Split, asked: DataSettings, *, given: set[str], seed: int) -> di
     if given == {"train"}:
         wanted["test"] = asked.test_share
     shares = {name: share for name, share in wanted.items() if share > 0}
+    if sum(shares.values()) >= 1:
+        given_shares = " and ".join(f"data.{name}_share={share:g}" for name, share in shares.items())
+        raise UsageError(f"{given_shares} leave no training rows; expected less than 1 together")
     if not shares:
         return {"train": train}
     first = train.truth if train.truth.ndim == 1 else np.where(train.truth.any(1), train.truth.argmax(1), -1)

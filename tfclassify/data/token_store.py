@@ -13,7 +13,7 @@ import shutil
 import uuid
 from bisect import bisect_right
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from tfclassify.data import ragged
 from tfclassify.data.checks import Examples, Where, examples
 from tfclassify.data.ragged import Ragged, RaggedFiles
-from tfclassify.data.sources import Columns, find_source, fingerprint
+from tfclassify.data.sources import Columns, find_source, fingerprint, numbered
 from tfclassify.data.splits import text_hash
 from tfclassify.data.store_folders import Facts, facts_of, write_folder
 from tfclassify.display import Display
@@ -186,7 +186,7 @@ def _chunks(location: str, reading: Reading, ledger: Counter[str]) -> Iterator[E
     """Reads, checks and drops rows, counting each, in chunks of a size that the tokenizer likes."""
     skipped: list[int] = []
     batches = find_source(location)(location, reading.columns, skipped=skipped.append)
-    for batch, rows in _numbered(batches, skipped, reading.max_rows):
+    for batch, rows in numbered(batches, skipped, max_rows=reading.max_rows):
         for start in range(0, batch.num_rows, CHUNK_ROWS):
             part = batch.slice(start, CHUNK_ROWS)
             where = Where(location, rows[start : start + CHUNK_ROWS])
@@ -198,25 +198,6 @@ def _chunks(location: str, reading: Reading, ledger: Counter[str]) -> Iterator[E
     ledger["bad"] += len(skipped) if reading.max_rows is None else bisect_right(skipped, reading.max_rows)
     if not ledger.total():
         raise UsageError(f"{location} has no rows; expected at least one")
-
-
-def _numbered(
-    batches: Iterable[pa.RecordBatch], skipped: Sequence[int], max_rows: int | None
-) -> Iterator[tuple[pa.RecordBatch, NDArray[np.int64]]]:
-    """Gives batches with the numbers of their rows, none above ``max_rows``.
-
-    ``skipped`` grows while the batches are read: the numbers of the rows that are in none, in rising order.
-    """
-    last = 0
-    for batch in batches:
-        left_out = skipped[bisect_right(skipped, last) :]
-        numbers = np.setdiff1d(np.arange(last + 1, last + 1 + batch.num_rows + len(left_out)), left_out)
-        numbers = numbers[: batch.num_rows]
-        last = int(numbers[-1]) if len(numbers) else last
-        kept = len(numbers) if max_rows is None else int(np.searchsorted(numbers, max_rows, side="right"))
-        yield batch.slice(0, kept), numbers[:kept]
-        if max_rows is not None and last >= max_rows:
-            return
 
 
 def _without_empty(chunk: Examples, rule: str, where: Where) -> Examples:

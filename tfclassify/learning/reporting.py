@@ -61,7 +61,7 @@ def write_report(
 ) -> None:
     """Writes report.json, report.html and card.md into a folder."""
     story = Story(
-        name=trained.settings.name or "classifier",
+        name=str(trained.settings.name),
         report=report,
         history=training.history if training else (),
         predictions=judgement.predictions[judgement.reported],

@@ -104,6 +104,8 @@ def _compiled(found: Found, corpus: Corpus, settings: Settings, *, total_steps: 
     if train.precision == "float16":
         optimizer = keras.mixed_precision.LossScaleOptimizer(optimizer)
     model.compile(optimizer=optimizer, step=training_step(choose(train.objectives)))
+    # A step that has to make the optimizer's variables first is traced twice.
+    optimizer.build(model.trainable_variables)
     return model
 
 

@@ -149,8 +149,6 @@ def outputs(model: BertClassifier, batch: Mapping[str, tf.Tensor], *, training: 
 
 def _config(found: Found, *, labels: Sequence[str], multilabel: bool, dropout: float) -> BertConfig:
     given = dict(found.config)
-    if given.get("model_type", "bert") != "bert":
-        raise UsageError(f"model '{found.name}' is of type '{given['model_type']}'; expected a BERT model")
     given.pop("architectures", None)
     kind = "multi_label_classification" if multilabel else "single_label_classification"
     names = {

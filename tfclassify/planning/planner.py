@@ -62,7 +62,7 @@ def _line(plan: Plan, key: str, value: Any) -> str:
     section, _, name = key.rpartition(".")
     text = ("  " if section else "") + line(name, value)
     decision = plan.decisions.get(key)
-    return text if decision is None or decision.reason == AS_ASKED else f"{text}  # {decision.reason}"
+    return text if decision is None or decision.reason == AS_ASKED else f"{text}  # {' '.join(decision.reason.split())}"
 
 
 def reasons_markdown(plan: Plan) -> str:
