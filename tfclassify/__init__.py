@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from tfclassify.errors import UsageError
 
 if TYPE_CHECKING:
     from tfclassify.classifier import TextClassifier
@@ -21,6 +23,11 @@ def __getattr__(name: str) -> Any:
     return getattr(import_module(_LAZY[name]), name)
 
 
+def __dir__() -> list[str]:
+    """Names what is imported lazily too."""
+    return sorted({*globals(), *__all__})
+
+
 def load(folder: str) -> Callable[..., list[dict[str, Any]]]:
     """Loads a classifier.
 
@@ -30,13 +37,36 @@ def load(folder: str) -> Callable[..., list[dict[str, Any]]]:
     Returns:
         A function from a list of texts (and, for pairs, a second list) to a list of answers: ``label``, ``score``,
         ``scores`` by label, ``labels`` (multi-label), ``in_scope``, ``scope_score``, ``route``, ``rule``, ``masked``.
+        It raises UsageError where it is given anything else.
 
     Raises:
         UsageError: there is no trained classifier in the folder.
     """
-    from functools import partial
-
     from tfclassify.learning.trained import answer, open_trained
     from tfclassify.runs import open_run
 
-    return partial(answer, open_trained(open_run(folder)))
+    trained = open_trained(open_run(folder))
+
+    def answers(texts: Iterable[str], texts_b: Iterable[str] | None = None) -> list[dict[str, Any]]:
+        first, second = _listed(texts), None if texts_b is None else _listed(texts_b)
+        _check_pairs(first, second, wanted=trained.settings.data.text_b is not None)
+        return answer(trained, first, second)
+
+    return answers
+
+
+def _listed(texts: Iterable[str]) -> list[str]:
+    if isinstance(texts, str):
+        raise UsageError("a single text is given; expected a list of texts")
+    listed = list(texts)
+    for text in listed:
+        if not isinstance(text, str):
+            raise UsageError(f"a {type(text).__name__} is among the texts; expected a list of texts")
+    return listed
+
+
+def _check_pairs(first: list[str], second: list[str] | None, *, wanted: bool) -> None:
+    if wanted != (second is not None):
+        raise UsageError(f"the run answers {'pairs; give two lists' if wanted else 'single texts; give one list'}")
+    if second is not None and len(first) != len(second):
+        raise UsageError(f"{len(first)} texts and {len(second)} second texts are given; expected as many")

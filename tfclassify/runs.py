@@ -76,7 +76,7 @@ def create(asked: str | None, name: str) -> Run:
     """
     folder = Path(os.path.expanduser(asked)) if asked else Path("runs", f"{name}-{time.strftime('%Y%m%d-%H%M%S')}")
     try:
-        run = Run(folder if asked else _claimed(folder))
+        run = Run(folder if asked else claimed(folder))
         refuse_taken(str(run.folder))
         run.weights.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -105,6 +105,20 @@ def open_run(folder: str) -> Run:
     if missing:
         raise UsageError(f"run={folder} holds no trained classifier (no {', '.join(missing)})")
     return run
+
+
+def claimed(folder: Path) -> Path:
+    """Makes a new folder of this name, with a number behind it where there is one already; no other process gets it.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    for name in (folder.name, *(f"{folder.name}-{number}" for number in range(2, 1000))):
+        with suppress(FileExistsError):
+            folder.with_name(name).mkdir()
+            return folder.with_name(name)
+    raise FileExistsError(errno.EEXIST, "a thousand runs of this second are there")
 
 
 def data_name(location: str) -> str:
@@ -157,15 +171,6 @@ def cache_folder() -> Path:
     if given:
         return Path(given)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tfclassify"
-
-
-def _claimed(folder: Path) -> Path:
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    for name in (folder.name, *(f"{folder.name}-{number}" for number in range(2, 1000))):
-        with suppress(FileExistsError):
-            folder.with_name(name).mkdir()
-            return folder.with_name(name)
-    raise FileExistsError(errno.EEXIST, "a thousand runs of this second are there")
 
 
 def state_of(run: Run) -> str:

@@ -28,6 +28,8 @@ from tfclassify.planning.planner import describe_costs, plan_yaml, reasons_markd
 from tfclassify.runs import Run, create, data_name, manifest, refuse_taken, write_json, write_text
 from tfclassify.settings import Settings, parse
 
+Marks = Mapping[str, Mapping[str, str | None]]
+
 
 def train(settings: Settings | Mapping[str, Any] | None = None, *, display: Display = SILENT) -> Run:
     """Trains a classifier and writes a run.
@@ -48,32 +50,37 @@ def train(settings: Settings | Mapping[str, Any] | None = None, *, display: Disp
         refuse_taken(asked.run)
     prepared = prepare(asked, display=display)
     run = create(asked.run, data_name(str(prepared.plan.settings.data.train)))
-    _begin(run, prepared, display)
+    marks = _marks(prepared)
+    _begin(run, prepared, marks, display)
     learned = learn(prepared.plan, prepared.corpus, prepared.found, prepared.pieces, run=run, display=display)
     _keep(run, prepared, learned)
     if learned.course.stopped == "signal":
-        _note_state(run, prepared, state="stopped")
+        _note_state(run, prepared, marks, state="stopped")
         return run
     _report(run, prepared, learned, display)
-    _note_state(run, prepared, state="finished")
+    _note_state(run, prepared, marks, state="finished")
     return run
 
 
-def _begin(run: Run, prepared: Prepared, display: Display) -> None:
+def _begin(run: Run, prepared: Prepared, marks: Marks, display: Display) -> None:
     """Writes down what is going to be done before it is begun."""
     write_text(run.plan, plan_yaml(prepared.plan))
     write_text(run.reasons, reasons_markdown(prepared.plan))
-    _note_state(run, prepared, state="training")
+    _note_state(run, prepared, marks, state="training")
     for note in (*prepared.corpus.notes, describe_costs(prepared.plan.costs)):
         display.say(note)
 
 
-def _note_state(run: Run, prepared: Prepared, *, state: str) -> None:
+def _marks(prepared: Prepared) -> Marks:
+    """Takes the data's fingerprints: now, because the files may be others, or gone, when the training ends."""
     data = prepared.plan.settings.data
     named = {split: getattr(data, split) for split in ("train", "validation", "test") if getattr(data, split)}
-    marks = {split: {"location": place, "sha256": fingerprint(place)} for split, place in named.items()}
-    facts = manifest(state=state, seed=prepared.plan.settings.seed, data=marks, model_files=prepared.found.source)
-    write_json(run.manifest, facts)
+    return {split: {"location": place, "sha256": fingerprint(place)} for split, place in named.items()}
+
+
+def _note_state(run: Run, prepared: Prepared, marks: Marks, *, state: str) -> None:
+    seed, source = prepared.plan.settings.seed, prepared.found.source
+    write_json(run.manifest, manifest(state=state, seed=seed, data=marks, model_files=source))
 
 
 def _keep(run: Run, prepared: Prepared, learned: Learned) -> None:

@@ -134,6 +134,14 @@ def test_vocabularies_of_one_size_are_kept_apart(tmp_path: Path) -> None:
     assert first(["a b"]).to_list() == [[6, 7]]
 
 
+def test_no_piece_with_a_replacement_character_can_match(tmp_path: Path) -> None:
+    # Older servers write U+FFFD in words, for code points that are no characters; the reference never does.
+    tokenize = word_pieces(vocabularies.write(tmp_path, ["a", "\ufffd", "##\ufffd", "b"]), lower_case=True)
+    held = [value for value in tokenize.get_concrete_function().captured_inputs if value.dtype == tf.string]
+    assert [[piece.decode() for piece in value.numpy()] for value in held] == [[*vocabularies.SPECIAL, "a", "b"]]
+    assert tokenize(["a \ufffd b a\uffff"]).to_list() == [[6, 9, 2]]
+
+
 def test_many_calls_at_once_in_tf_data(small: Path) -> None:
     tokenize = word_pieces(small, lower_case=True)
     chunks = tf.data.Dataset.from_tensor_slices(torture.TEXTS).batch(16)

@@ -6,11 +6,16 @@ import textwrap
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pydantic import BaseModel
-
 from tfclassify.command_line.verbs import VERBS, Verb
 
 WIDTH = 110
+KINDS = {
+    "integer": "whole number",
+    "string": "text",
+    "boolean": "true | false",
+    "array": "list",
+    "object": "keys and values",
+}
 
 
 def help_on_all() -> str:
@@ -40,41 +45,47 @@ def help_on(name: str, verb: Verb) -> str:
             f"usage: tfclassify {name} [settings.yaml] [section.key=value ...] [--json]",
             f"example: tfclassify {name} {verb.example}",
             "",
-            *_keys(verb.request.model_json_schema(), verb.request),
+            *_keys(verb.request.model_json_schema()),
         ]
     )
 
 
-def _keys(schema: Mapping[str, Any], tree: type[BaseModel]) -> Iterator[str]:
+def _keys(schema: Mapping[str, Any]) -> Iterator[str]:
     """Describes the keys of a tree, sections last, each under its dotted name."""
-    for name, field in schema["properties"].items():
-        if "$ref" not in field:
-            yield from _key(name, field)
-    for name, field in schema["properties"].items():
-        if "$ref" in field:
-            section = schema["$defs"][field["$ref"].rpartition("/")[2]]
+    required = schema.get("required", ())
+    sections = {name: _section(field, schema) for name, field in schema["properties"].items()}
+    for name, section in sections.items():
+        if section is None:
+            yield from _key(name, schema["properties"][name], required=name in required)
+    for name, section in sections.items():
+        if section is not None:
             yield ""
             yield f"{name}: {section.get('description', '')}"
             for key, described in section["properties"].items():
                 yield from _key(f"{name}.{key}", described)
 
 
-def _key(name: str, field: Mapping[str, Any]) -> Iterator[str]:
+def _section(field: Mapping[str, Any], schema: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    # Older releases of pydantic put the reference into a list of one.
+    place = {**field, **field.get("allOf", [{}])[0]}.get("$ref")
+    return None if place is None else schema["$defs"][place.rpartition("/")[2]]
+
+
+def _key(name: str, field: Mapping[str, Any], *, required: bool = False) -> Iterator[str]:
     default = f", default {_plain(field['default'])}" if field.get("default") is not None else ""
-    yield f"  {name}  ({_kind(field)}{default})"
+    yield f"  {name}  ({_kind(field)}{', needed' if required else default})"
     yield from textwrap.wrap(field.get("description", ""), WIDTH, initial_indent=" " * 6, subsequent_indent=" " * 6)
 
 
 def _kind(field: Mapping[str, Any]) -> str:
     if "anyOf" in field:
         options = [_kind(option) for option in field["anyOf"] if option.get("type") != "null"]
-        return " or ".join(dict.fromkeys(options))
+        return " | ".join(dict.fromkeys(options))
     if "const" in field:
         return str(field["const"])
     if "enum" in field:
         return " | ".join(map(str, field["enum"]))
-    kinds = {"integer": "whole number", "string": "text", "boolean": "true or false", "array": "list"}
-    return kinds.get(field.get("type", ""), field.get("type", "value"))
+    return KINDS.get(field.get("type", ""), field.get("type", "value"))
 
 
 def _plain(value: Any) -> str:

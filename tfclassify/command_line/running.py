@@ -18,6 +18,7 @@ from tfclassify.settings import read
 
 DONE, FAILED, WRONG = 0, 1, 2
 HELP = ("--help", "-h", "help")
+JSON, PIPE = "--json", "-"
 
 
 def main(name: str | None = None, words: Sequence[str] | None = None) -> int:
@@ -43,23 +44,24 @@ def main(name: str | None = None, words: Sequence[str] | None = None) -> int:
 
 def _main(name: str | None, words: list[str]) -> int:
     if name is None:
-        if not words or words[0] in HELP:
+        name = next((word for word in words if word not in HELP), None)
+        if name is None:
             print(help_on_all())
             return DONE
-        name = words.pop(0)
+        words.remove(name)
     if name not in VERBS:
         return _refuse("tfclassify", f"no verb '{name}'; expected one of {', '.join(VERBS)}{nearest(name, VERBS)}")
     if any(word in HELP for word in words):
         print(help_on(name, VERBS[name]))
         return DONE
-    return _run(name, VERBS[name], [word for word in words if word != "--json"], as_json="--json" in words)
+    return _run(name, VERBS[name], [word for word in words if word != JSON], as_json=JSON in words)
 
 
 def _run(name: str, verb: Verb, words: Sequence[str], *, as_json: bool) -> int:
-    # As with python -m: functions of the user's own are found beside the data, as module:function.
-    sys.path.insert(0, os.getcwd())
     try:
         request = read(words, verb.request)
+        if as_json and getattr(request, "output", None) == PIPE:
+            raise UsageError(f"{JSON} and output={PIPE} both write to standard output; give output=FILE")
         _load_tensorflow()
         with terminal_display() as display:
             result = _function(verb.function)(request, display=display)
@@ -67,7 +69,7 @@ def _run(name: str, verb: Verb, words: Sequence[str], *, as_json: bool) -> int:
     except UsageError as error:
         return _refuse(f"tfclassify {name}", str(error))
     except KeyboardInterrupt:
-        print(f"tfclassify {name}: interrupted before there was anything to keep", file=sys.stderr)
+        print(f"tfclassify {name}: interrupted", file=sys.stderr)
         return FAILED
     text = json.dumps(shown.values, ensure_ascii=False, default=str) if as_json else shown.text
     if text:
@@ -81,7 +83,7 @@ def _function(place: str) -> Any:
 
 
 def _refuse(who: str, message: str) -> int:
-    print(f"{who}: {' '.join(message.split())}", file=sys.stderr)
+    print(f"{who}: {' '.join(message.splitlines())}", file=sys.stderr)
     return WRONG
 
 

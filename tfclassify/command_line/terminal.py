@@ -32,7 +32,8 @@ def _bars() -> Iterator[Display]:
         TimeRemainingColumn(elapsed_when_finished=True),
         TextColumn("{task.fields[note]}"),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    # Standard output is for results, and stays what it is.
+    with Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=False) as progress:
 
         def start(title: str, total: int) -> None:
             for task in progress.task_ids:

@@ -67,7 +67,7 @@ def step_seconds(bucket: Bucket, facts: Facts, *, precision: str) -> float:
     speed = facts.hardware.matmul_flops_per_second or FLOPS_PER_SECOND_UNKNOWN
     slower = REFERENCE_FLOPS_PER_SECOND / speed
     products = step_flops(facts.encoder, rows, length) / (speed * pace.speedup)
-    values = _activations(facts.encoder, rows, length) * pace.seconds_per_value
+    values = activations(facts.encoder, rows, length) * pace.seconds_per_value
     update = facts.encoder.layer_parameters * pace.seconds_per_parameter
     return products + slower * (pace.seconds_per_step + values + update)
 
@@ -79,12 +79,12 @@ def step_flops(size: EncoderSize, rows: int, length: int) -> float:
     return FLOPS_PER_PARAMETER_AND_TOKEN * tokens * float(size.layer_parameters + attention)
 
 
-def _activations(size: EncoderSize, rows: int, length: int) -> float:
+def activations(size: EncoderSize, rows: int, length: int) -> float:
     """Returns the values that the layers hand on: vectors of each width, and attention scores."""
     per_token = 8 * size.width + 2 * size.intermediate + 3 * size.heads * length
     return float(rows * length * size.layers * per_token)
 
 
 def _peak_memory_bytes(buckets: tuple[Bucket, ...], size: EncoderSize) -> int:
-    largest = max(_activations(size, rows, length) for rows, length in buckets)
+    largest = max(activations(size, rows, length) for rows, length in buckets)
     return int(BASE_MEMORY_BYTES + BYTES_PER_PARAMETER * size.parameters + BYTES_PER_VALUE * largest)

@@ -25,7 +25,7 @@ from tensorflow_text.python.ops.wordpiece_tokenizer import gen_wordpiece_tokeniz
 
 from tfclassify.errors import UsageError
 from tfclassify.text.characters import characters
-from tfclassify.text.words import Words, as_constants, cut_words
+from tfclassify.text.words import REPLACEMENT, Words, as_constants, cut_words
 
 PAD, UNK, CLS, SEP = "[PAD]", "[UNK]", "[CLS]", "[SEP]"
 SUFFIX = "##"
@@ -45,6 +45,16 @@ class SpecialIds:
     unknown: int
     cls: int
     sep: int
+
+
+@dataclass(frozen=True)
+class _Lookup:
+    """A table from piece to id: its name, string[V] pieces, int64[V] ids, and the length of the longest piece."""
+
+    name: str
+    pieces: tf.Tensor
+    ids: tf.Tensor
+    longest_bytes: int
 
 
 def read_vocabulary(path: Path | str) -> list[str]:
@@ -92,14 +102,15 @@ def word_pieces(vocab_file: Path | str, *, lower_case: bool) -> Tokenize:
     """
     vocabulary = read_vocabulary(vocab_file)
     with tf.init_scope(), tf.device(HOST):
-        table, keys = as_constants(characters(lower_case=lower_case)), tf.constant(vocabulary)
+        table = as_constants(characters(lower_case=lower_case))
+        lookup = _lookup(vocabulary)
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string)], autograph=False)
     def tokenize(texts: tf.Tensor) -> tf.RaggedTensor:
         # Most of these ops have no kernel for a GPU; the others would only be sent there and back.
         with tf.device(HOST):
             words = cut_words(texts, table)
-            by_word = _pieces(words, vocabulary, keys)
+            by_word = _pieces(words, lookup)
             row_splits = tf.gather(by_word.row_splits, words.row_splits)
             return tf.RaggedTensor.from_row_splits(by_word.values, row_splits, validate=False)
 
@@ -145,19 +156,31 @@ def _check_vocabulary(vocabulary: Sequence[str], path: Path | str) -> None:
             )
 
 
-def _pieces(words: Words, vocabulary: Sequence[str], keys: tf.Tensor) -> tf.RaggedTensor:
+def _lookup(vocabulary: Sequence[str]) -> _Lookup:
+    # Up to some version after 2.12 TensorFlow writes U+FFFD for code points that are no characters (such as U+FFFF);
+    # the reference's words never hold it, so no piece that does may match.
+    ids = {piece: place for place, piece in enumerate(vocabulary) if chr(REPLACEMENT) not in piece}
+    return _Lookup(
+        name="word_pieces_" + hashlib.sha256("\n".join(vocabulary).encode()).hexdigest(),
+        pieces=tf.constant(list(ids)),
+        ids=tf.constant(list(ids.values()), tf.int64),
+        longest_bytes=max(len(piece.encode()) for piece in ids),
+    )
+
+
+def _pieces(words: Words, lookup: _Lookup) -> tf.RaggedTensor:
     """Cuts W words, every different one once, into ids: ragged int32[W, None]."""
     # The op counts bytes, the reference characters; and [UNK] is a word whose only piece is [UNK].
     limited = tf.where(words.lengths > MAX_WORD_CHARACTERS, UNK, words.words)
     different, which = tf.unique(limited)
-    table = _table(vocabulary, keys)
+    table = _table(lookup)
     pieces, lengths, _, _ = gen_wordpiece_tokenizer.wordpiece_tokenize_with_offsets(
         input_values=different,
         vocab_lookup_table=table,
         suffix_indicator=SUFFIX,
         max_bytes_per_word=MAX_WORD_CHARACTERS * MAX_CHARACTER_BYTES,
         # Without a limit the op looks every substring of a long word up. In bytes, since older kernels count those.
-        max_chars_per_token=max(len(piece.encode()) for piece in vocabulary),
+        max_chars_per_token=lookup.longest_bytes,
         use_unknown_token=True,
         unknown_token=UNK,
     )
@@ -165,14 +188,13 @@ def _pieces(words: Words, vocabulary: Sequence[str], keys: tf.Tensor) -> tf.Ragg
     return tf.gather(tf.RaggedTensor.from_row_lengths(tf.cast(ids, tf.int32), lengths, validate=False), which)
 
 
-def _table(vocabulary: Sequence[str], keys: tf.Tensor) -> tf.Tensor:
+def _table(lookup: _Lookup) -> tf.Tensor:
     """Returns a table from piece to id that the graph itself makes and fills, the first time it runs.
 
     A table of ``tf.lookup`` is a resource that whoever exports the graph would have to track. This one is found again
     by a name made from what is in it, and filling it again is no more than a comparison of sizes.
     """
-    name = "word_pieces_" + hashlib.sha256("\n".join(vocabulary).encode()).hexdigest()
-    table = tf.raw_ops.HashTableV2(key_dtype=tf.string, value_dtype=tf.int64, shared_name=name)
-    filled = tf.raw_ops.InitializeTableV2(table_handle=table, keys=keys, values=tf.range(tf.size(keys, tf.int64)))
+    table = tf.raw_ops.HashTableV2(key_dtype=tf.string, value_dtype=tf.int64, shared_name=lookup.name)
+    filled = tf.raw_ops.InitializeTableV2(table_handle=table, keys=lookup.pieces, values=lookup.ids)
     with tf.control_dependencies([filled]):
         return tf.identity(table)
