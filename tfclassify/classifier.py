@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,11 @@ from tfclassify.runs import open_run, state_of
 from tfclassify.settings import Settings, changed, parse
 from tfclassify.train import train
 
+# What fit may write into a table, each in a column that is named for what it is.
+ROLES = ("text", "text_b", "label", "labels", "weight", "id")
+# The logit of a column without a single 1 in fit.
+NEVER = -30.0
+
 
 class TextClassifier(ClassifierMixin, BaseEstimator):
     """Classifies texts, or pairs of texts.
@@ -29,11 +35,11 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
 
     Args:
         settings: what is asked, as in a settings file: nested or dotted keys. Without ``run`` each fit makes a new
-            directory under ``runs``. The rows come from ``fit``, whatever ``data.train`` says.
+            directory under ``runs``. The rows come from ``fit``, whatever ``data.train`` and the names of columns say.
 
     Attributes:
         classes_: C labels, of the type of ``y``; in a multi-label task the numbers of its columns.
-        run_: path of the run.
+        run_: absolute path of the run.
         n_features_in_: 1 for texts, 2 for pairs.
         multilabel_: whether a text may have several labels.
     """
@@ -51,27 +57,25 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
             sample_weight: N weights of the rows in the loss, at least 0.
 
         Raises:
-            ValueError: X or y is not as expected.
+            ValueError: X, y or sample_weight is not as expected.
             UsageError: the settings are wrong.
             KeyboardInterrupt: the training was stopped on request; its best weights so far are kept.
         """
         columns = _texts(X)
-        targets = _targets(y, rows=len(columns["text"]))
-        keys: dict[str, Any] = {"data.text": "text", "data.text_b": "text_b" if "text_b" in columns else None}
-        if sample_weight is not None:
-            columns["weight"] = pa.array(column_or_1d(sample_weight), pa.float32())
-            keys["data.weight"] = "weight"
+        rows = len(columns["text"])
+        columns |= _targets(y, rows=rows) | _weights(sample_weight, rows=rows)
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "estimator.parquet"
-            arrow_parquet.write_table(pa.table({**columns, **targets}), path)
-            run = train(changed(parse(self.settings or {}, Settings), {**keys, "data.train": str(path)}))
+            arrow_parquet.write_table(pa.table(columns), path)
+            asked = {f"data.{role}": role if role in columns else None for role in ROLES}
+            run = train(changed(parse(self.settings or {}, Settings), {**asked, "data.train": str(path)}))
         if state_of(run) != "finished":
             raise KeyboardInterrupt(f"the training was stopped; its best weights so far are in {run.folder}")
-        self.multilabel_ = "labels" in targets
-        self.classes_ = np.arange(np.shape(y)[1]) if self.multilabel_ else np.unique(np.asarray(y))
-        self.n_features_in_ = 2 if "text_b" in columns else 1
-        self.run_ = str(run.folder)
+        self.run_ = os.path.abspath(run.folder)
         self._trained = open_trained(run)
+        self.multilabel_ = "labels" in columns
+        self.classes_ = _classes(y, self._trained)
+        self.n_features_in_ = 2 if "text_b" in columns else 1
         return self
 
     def predict_proba(self, X: Any) -> NDArray[np.float32]:  # noqa: N803
@@ -99,8 +103,12 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         second = columns["text_b"].to_pylist() if "text_b" in columns else None
         scored = score_texts(self._trained, columns["text"].to_pylist(), second)
         # The network's labels are sorted as text, scikit-learn's as what they are.
-        order = _order(self._trained, self.classes_)
-        return Scored(scored.logits[:, order], scored.scores[:, order], scored.scope_scores)
+        places = [_place(self._trained, label) for label in self.classes_.tolist()]
+        return Scored(
+            logits=_arranged(scored.logits, places, never=NEVER),
+            scores=_arranged(scored.scores, places, never=0.0),
+            scope_scores=scored.scope_scores,
+        )
 
     def __getstate__(self) -> dict[str, Any]:
         """Leaves the network out, which is in the run."""
@@ -121,26 +129,75 @@ def _texts(X: Any) -> dict[str, pa.Array]:  # noqa: N803
         raise ValueError(f"X has shape {rows.shape}; expected texts [N], or pairs of texts [N, 2]")
     if not len(rows):
         raise ValueError("X has no rows; expected at least one text")
-    for value in rows.flat:
+    for place, value in enumerate(rows.flat):
         if not isinstance(value, str):
-            raise ValueError(f"X has {value!r}; expected texts")
+            row = place // (rows.size // len(rows))
+            raise ValueError(f"row {row} of X has a {type(value).__name__}; expected text")
     columns = rows.T if rows.ndim == 2 else [rows]
     return {name: pa.array(column, pa.string()) for name, column in zip(("text", "text_b"), columns, strict=False)}
 
 
 def _targets(y: Any, *, rows: int) -> dict[str, pa.Array]:
     """Writes labels as text, as files have them."""
-    targets = np.asarray(y)
-    check_classification_targets(targets)
+    if y is None:
+        raise ValueError("TextClassifier requires y to be passed, but the target y is None")
+    check_classification_targets(y)
+    targets = _dense(y)
     if len(targets) != rows:
         raise ValueError(f"X has {rows} rows and y {len(targets)}; expected as many")
     if targets.ndim == 1:
-        return {"label": pa.array([str(label) for label in targets.tolist()])}
+        return {"label": _one_label(targets)}
     if not np.isin(targets, (0, 1)).all():
         raise ValueError("y has two dimensions and other values than 0 and 1; expected those, or one label a row")
+    if targets.any(axis=0).sum() < 2:
+        raise ValueError("y has fewer than two columns with a 1; expected at least two classes to tell apart")
     return {"labels": pa.array([[str(place) for place in np.flatnonzero(row)] for row in targets])}
 
 
-def _order(trained: Trained, classes: NDArray) -> list[int]:
-    """Returns for each class the place that the network has it at."""
-    return [trained.labels.names.index(str(label)) for label in classes.tolist()]
+def _dense(y: Any) -> NDArray:
+    """Returns labels as an array [N], or indicators [N, C], which scikit-learn may keep as a sparse matrix."""
+    targets = np.asarray(y.toarray() if hasattr(y, "toarray") else y)
+    return column_or_1d(targets, warn=True) if targets.ndim == 2 and targets.shape[1] == 1 else targets
+
+
+def _one_label(targets: NDArray) -> pa.Array:
+    labels = [str(label) for label in targets.tolist()]
+    blank = next((row for row, label in enumerate(labels) if not label.strip()), None)
+    if blank is not None:
+        raise ValueError(f"row {blank} of y is an empty label; expected a label in every row")
+    if len(set(labels)) < 2:
+        raise ValueError(f"y has only the class {labels[0]!r}; expected at least two classes to tell apart")
+    return pa.array(labels)
+
+
+def _weights(sample_weight: Any, *, rows: int) -> dict[str, pa.Array]:
+    if sample_weight is None:
+        return {}
+    weights = np.asarray(sample_weight, np.float32)
+    if weights.shape != (rows,):
+        raise ValueError(f"sample_weight has shape {weights.shape}; expected ({rows},), one for each row of X")
+    if not (np.isfinite(weights) & (weights >= 0)).all() or not weights.any():
+        raise ValueError("sample_weight is negative, not finite, or zero everywhere; expected weights of at least 0")
+    return {"weight": pa.array(weights)}
+
+
+def _classes(y: Any, trained: Trained) -> NDArray:
+    """Returns the labels that the network knows, as what they are; of indicators the numbers of the columns."""
+    targets = _dense(y)
+    if targets.ndim == 2:
+        return np.arange(targets.shape[1])
+    labels = np.unique(targets)
+    # Rows that are out of scope, empty or over data.max_rows may have taken a label with them.
+    return labels[[_place(trained, label) is not None for label in labels.tolist()]]
+
+
+def _place(trained: Trained, label: Any) -> int | None:
+    """Returns the place that the network has a label at, None where no training row had it."""
+    names = trained.labels.names
+    return names.index(str(label)) if str(label) in names else None
+
+
+def _arranged(values: NDArray[np.float32], places: Sequence[int | None], *, never: float) -> NDArray[np.float32]:
+    """Puts the columns of the network where the classes are."""
+    unseen = np.full(len(values), never, np.float32)
+    return np.stack([unseen if place is None else values[:, place] for place in places], axis=1)

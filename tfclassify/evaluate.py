@@ -126,6 +126,8 @@ def _other_rows(trained: Trained, given: DataSettings, display: Display) -> Mate
     reading = Reading(columns, data.empty, data.max_rows)
     store = open_store(place, reading, trained.pieces, cache=cache_folder(), display=display)
     split, _ = labelled(store, trained.labels, name="test", unknown=data.unknown_labels)
+    if not len(split):
+        raise UsageError(f"{place}: of {store.account.read} rows read none is left to judge; expected at least one")
     try:
         train = _corpus(trained, display).splits["train"]
     except UsageError as error:

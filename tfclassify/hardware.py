@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
+from math import ceil
 from pathlib import Path
 from typing import Literal
 
@@ -14,6 +16,10 @@ import numpy as np
 import psutil
 
 CPU_FLAGS = Path("/proc/cpuinfo")
+CPU_QUOTAS = (
+    (Path("/sys/fs/cgroup/cpu.max"),),
+    (Path("/sys/fs/cgroup/cpu/cpu.cfs_quota_us"), Path("/sys/fs/cgroup/cpu/cpu.cfs_period_us")),
+)
 CGROUP_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 BFLOAT16_FLAGS = ("avx512_bf16", "amx_bf16")
 
@@ -52,8 +58,12 @@ def detect_cpu() -> Hardware:
 
 
 def usable_cores() -> int:
-    """Returns the cores that this process may run on, which a container or a batch system may have limited."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Returns the cores that this process may run on, which a container or a batch system may have limited.
+
+    A container's share of the machine's time counts as so many whole cores, rounded up.
+    """
+    free = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min([free, *filter(None, map(_quota_cores, CPU_QUOTAS))])
 
 
 def usable_memory_bytes() -> int:
@@ -83,6 +93,16 @@ def _multiplies_bfloat16(flags: Path) -> bool:
         return False
     words = set(flags.read_text(encoding="ascii", errors="ignore").split())
     return any(flag in words for flag in BFLOAT16_FLAGS)
+
+
+def _quota_cores(paths: Sequence[Path]) -> int | None:
+    """Reads the processor time that there is in a period, and the period; a file may hold both."""
+    words = " ".join(path.read_text(encoding="ascii") for path in paths if path.is_file()).split()
+    # Without a limit the quota is "max", or -1.
+    if len(words) != 2 or not all(map(str.isdigit, words)):
+        return None
+    quota, period = map(int, words)
+    return ceil(quota / period)
 
 
 def _limit_bytes(path: Path) -> int | None:

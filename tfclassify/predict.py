@@ -11,7 +11,8 @@ if __name__ == "__main__":
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,12 @@ from tfclassify.runs import open_run
 from tfclassify.settings import DataSettings, PredictRequest, parse
 
 CHUNK_ROWS = 2048
+# Labels, weights and ids are columns like any other here; how a file is written, and how much of it counts, is not
+# taken over from the training's.
+NOT_AS_TRAINED = {
+    **dict.fromkeys(("label", "labels", "weight", "id", "delimiter", "max_rows")),
+    "encoding": "utf-8",
+}
 ANSWERS = {"label": pa.string(), "score": pa.float32(), "in_scope": pa.bool_(), "route": pa.string()}
 
 
@@ -49,7 +56,7 @@ def predict(settings: PredictRequest | Mapping[str, Any], *, display: Display = 
     """Answers the rows of a file: its columns, and ``label``, ``score``, ``in_scope``, ``route``.
 
     A multi-label task adds ``labels`` and ``scores``. A column of the input that has the name of an answer is
-    kept as ``input_NAME``.
+    kept as ``input_NAME``. Rows with an empty text are answered too.
 
     Args:
         settings: the run, a file in and a file out.
@@ -59,20 +66,29 @@ def predict(settings: PredictRequest | Mapping[str, Any], *, display: Display = 
         UsageError: there is no such run, or the file cannot be read or written as asked.
     """
     request = parse(settings, PredictRequest)
-    trained = open_trained(open_run(request.run))
+    run = open_run(request.run)
     with _readable(request.input) as location:
+        trained = open_trained(run)
         asked = _asked(trained, request.data)
-        columns, _ = resolve_columns(column_names(location, asked), asked, location=request.input, labelled=False)
-        if trained.settings.data.text_b and columns.text_b is None:
-            raise UsageError(f"{request.input} has no second text; the run answers pairs: set data.text_b")
-        return _stream(trained, location, columns, request, display)
+        columns, _ = resolve_columns(column_names(location, asked), asked, location=location, labelled=False)
+        _check_pairs(trained, columns, location)
+        prediction = _stream(trained, location, columns, asked.max_rows, request, display)
+    for note in _notes(prediction):
+        display.say(note)
+    return prediction
 
 
 def _asked(trained: Trained, given: DataSettings) -> DataSettings:
-    """Reads as the run did, unless the request says otherwise; labels, weights and ids are columns like any other."""
-    data = trained.settings.data
-    named = {"label": None, "labels": None, "weight": None, "id": None, "delimiter": None, "encoding": "utf-8"}
-    return data.model_copy(update={**named, **given.model_dump(exclude_unset=True)})
+    """Reads as the run did, unless the request says otherwise, but for what belongs to the files of the training."""
+    return trained.settings.data.model_copy(update={**NOT_AS_TRAINED, **given.model_dump(exclude_unset=True)})
+
+
+def _check_pairs(trained: Trained, columns: Columns, location: str) -> None:
+    wanted = trained.settings.data.text_b is not None
+    if wanted and columns.text_b is None:
+        raise UsageError(f"{location} has no second text; the run answers pairs: set data.text_b")
+    if columns.text_b is not None and not wanted:
+        raise UsageError(f"data.text_b is '{columns.text_b}', but the run answers single texts; leave it out")
 
 
 @contextmanager
@@ -85,24 +101,37 @@ def _readable(location: str) -> Iterator[str]:
         path = Path(folder) / "standard-input.csv"
         with open(path, "wb") as file:
             shutil.copyfileobj(sys.stdin.buffer, file)
-        yield str(path)
+        try:
+            yield str(path)
+        except UsageError as error:
+            raise UsageError(str(error).replace(str(path), "standard input")) from error
 
 
-def _stream(trained: Trained, location: str, columns: Columns, request: PredictRequest, display: Display) -> Prediction:
+def _stream(
+    trained: Trained,
+    location: str,
+    columns: Columns,
+    max_rows: int | None,
+    request: PredictRequest,
+    display: Display,
+) -> Prediction:
     skipped: list[int] = []
     rows = 0
     renamed: dict[str, str] = {}
     batches = find_source(location)(location, columns, skipped=skipped.append)
-    display.start(f"answering {request.input}", 0)
+    # A bar would run through rows that go to the same terminal.
+    shown = SILENT if request.output == PIPE and sys.stdout.isatty() else display
+    shown.start(f"answering {request.input}", 0)
     with open_sink(request.output, separator=trained.settings.data.label_separator) as write:
-        for batch, numbers in numbered(batches, skipped):
+        for batch, numbers in numbered(batches, skipped, max_rows=max_rows):
             for start in range(0, max(batch.num_rows, 1), CHUNK_ROWS):
                 part = batch.slice(start, CHUNK_ROWS)
-                where = Where(request.input, numbers[start : start + CHUNK_ROWS])
+                where = Where(location, numbers[start : start + CHUNK_ROWS])
                 write(_answered(trained, part, examples(part, columns, where=where), renamed))
                 rows += part.num_rows
-                display.advance(part.num_rows, "rows")
-    return Prediction(request.output, rows, len(skipped), renamed)
+                shown.advance(part.num_rows, "rows")
+    left_out = len(skipped) if max_rows is None else bisect_right(skipped, max_rows)
+    return Prediction(request.output, rows, left_out, renamed)
 
 
 def _answered(trained: Trained, batch: pa.RecordBatch, given: Examples, renamed: dict[str, str]) -> pa.RecordBatch:
@@ -114,6 +143,21 @@ def _answered(trained: Trained, batch: pa.RecordBatch, given: Examples, renamed:
         made["labels"] = pa.array([each["labels"] for each in answers], pa.list_(pa.string()))
         scores = pa.struct([(label, pa.float32()) for label in trained.labels.names])
         made["scores"] = pa.array([each["scores"] for each in answers], scores)
-    names = [f"input_{name}" if name in made else name for name in batch.schema.names]
-    renamed.update({old: new for old, new in zip(batch.schema.names, names, strict=True) if old != new})
-    return pa.RecordBatch.from_arrays([*batch.columns, *made.values()], names=[*names, *made])
+    names = batch.schema.names
+    renamed.update({name: _free(name, {*names, *made}) for name in names if name in made and name not in renamed})
+    kept = [renamed.get(name, name) for name in names]
+    return pa.RecordBatch.from_arrays([*batch.columns, *made.values()], names=[*kept, *made])
+
+
+def _free(name: str, taken: Set[str]) -> str:
+    """Returns ``input_NAME``, with more in front where the input has such a column too."""
+    while name in taken:
+        name = f"input_{name}"
+    return name
+
+
+def _notes(prediction: Prediction) -> Iterator[str]:
+    for old, new in prediction.renamed.items():
+        yield f"the input's column '{old}' is '{new}' in the output, where '{old}' is the answer"
+    if prediction.skipped:
+        yield f"{prediction.skipped} rows of the input could not be read and have no answer (data.bad_rows=skip)"

@@ -16,7 +16,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from tfclassify.errors import UsageError, nearest
+from tfclassify.errors import UsageError, closest
 
 PACKAGES = ("tfclassify", "tensorflow", "tf-keras", "tensorflow-text", "transformers", "numpy", "scikit-learn")
 
@@ -186,8 +186,10 @@ def _plain(name: str) -> str:
 
 
 def _near(folder: Path) -> str:
-    beside = [str(other) for other in folder.parent.iterdir()] if os.path.isdir(folder.parent) else []
-    return nearest(str(folder), beside)
+    beside = {other.name: other for other in folder.parent.iterdir() if other.is_dir()} if folder.parent.is_dir() else {}
+    # Whole paths would all be like each other.
+    match = closest(folder.name, beside)
+    return "" if match is None else f"; did you mean '{beside[match]}'?"
 
 
 def _versions() -> dict[str, str]:

@@ -18,9 +18,11 @@ from tfclassify.data.rows import rows_cut, rows_of
 from tfclassify.data.sources import fingerprint
 from tfclassify.display import SILENT, Display
 from tfclassify.learning.judging import judge_splits
+from tfclassify.learning.objectives import choose
 from tfclassify.learning.reporting import Training, results, write_report
 from tfclassify.learning.trained import kind_of
 from tfclassify.learning.training import Learned, learn
+from tfclassify.learning.weighting import label_weights
 from tfclassify.model.classifier import save_huggingface
 from tfclassify.plan import Prepared, prepare
 from tfclassify.planning.costs import Costs
@@ -49,6 +51,7 @@ def train(settings: Settings | Mapping[str, Any] | None = None, *, display: Disp
         # Said at once, and not after minutes of reading.
         refuse_taken(asked.run)
     prepared = prepare(asked, display=display)
+    _check(prepared)
     run = create(asked.run, data_name(str(prepared.plan.settings.data.train)))
     marks = _marks(prepared)
     _begin(run, prepared, marks, display)
@@ -60,6 +63,13 @@ def train(settings: Settings | Mapping[str, Any] | None = None, *, display: Disp
     _report(run, prepared, learned, display)
     _note_state(run, prepared, marks, state="finished")
     return run
+
+
+def _check(prepared: Prepared) -> None:
+    """Refuses what learning would refuse, before there is a run that takes its name."""
+    train, corpus = prepared.plan.settings.train, prepared.corpus
+    choose(train.objectives)
+    label_weights(train.class_weights, corpus.labels.names, corpus.statistics.splits["train"].label_counts)
 
 
 def _begin(run: Run, prepared: Prepared, marks: Marks, display: Display) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -103,3 +105,47 @@ def test_training_batches_are_those_of_each_epoch() -> None:
         ].tolist()
         == made[2 * len(made) // 3]["input_ids"].tolist()
     )
+
+
+def test_a_row_that_no_shape_holds_is_not_left_out_in_silence() -> None:
+    with pytest.raises(ValueError, match=r"^a row has 17 tokens; expected at most 16, as in the last bucket$"):
+        epoch_batches(lengths_of([3, 17]), BUCKETS, seed=0, epoch=0, shuffle=True)
+
+
+@given(st.lists(st.integers(2, 16), min_size=1, max_size=60))
+def test_a_row_is_in_a_longer_shape_than_it_needs_only_to_fill_a_batch(lengths: list[int]) -> None:
+    batches = epoch_batches(lengths_of(lengths), BUCKETS, seed=0, epoch=0, shuffle=True)
+    for place, (rows, _) in enumerate(BUCKETS[:-1], 1):
+        shortest = {row for row, length in enumerate(lengths) if length <= BUCKETS[place - 1][1]}
+        moved = [row for batch in batches if batch.bucket in BUCKETS[place:] for row in batch.rows if row in shortest]
+        assert len(moved) < rows
+
+
+def test_rows_meet_others_in_each_epoch() -> None:
+    lengths = lengths_of([4] * 400)
+    epochs = [epoch_batches(lengths, BUCKETS, seed=0, epoch=epoch, shuffle=True) for epoch in (0, 1)]
+    first, second = ({frozenset(batch.rows.tolist()) for batch in batches} for batches in epochs)
+    assert len(first & second) < 5
+
+
+def test_shapes_come_in_no_order() -> None:
+    lengths = lengths_of([3 + row % 13 for row in range(400)])
+    longest = [
+        batch.bucket[1] for batch in epoch_batches(lengths, BUCKETS, seed=0, epoch=0, shuffle=True) if batch.bucket
+    ]
+    assert longest != sorted(longest)
+    assert longest != sorted(longest, reverse=True)
+
+
+def test_several_labels_a_row() -> None:
+    rows = replace(rows_of_lengths([4, 5]), targets=np.array([[1, 0], [1, 1]], np.float32))
+    (filled,) = training_batches(rows, ((4, 5),), seed=0, epochs=1).as_numpy_iterator()
+    assert sorted(filled["labels"].tolist()) == [[0, 0], [0, 0], [1, 0], [1, 1]]
+    assert filled["labels"].dtype == np.float32
+    assert training_batches(rows, BUCKETS, seed=0, epochs=1).element_spec["labels"].shape.as_list() == [None, 2]
+
+
+def test_a_rows_weight_goes_with_it() -> None:
+    rows = replace(rows_of_lengths([4, 5, 6]), weights=np.array([0.5, 2.0, 3.0], np.float32))
+    filled = fill(rows, Batch(np.array([2, 0], np.int32), (4, 8)))
+    assert filled["weights"].tolist() == [3.0, 0.5, 0.0, 0.0]

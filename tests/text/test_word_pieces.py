@@ -40,7 +40,7 @@ StringJoin Sub Sum TopKV2 Transpose UnicodeDecode UnicodeEncode Unique Where
 LOADER = """
 import json, sys
 import tensorflow as tf
-import tensorflow_text
+exec(sys.argv[2])
 served = tf.saved_model.load(sys.argv[1]).signatures["serving_default"]
 made = served(tf.constant(json.load(sys.stdin)))
 json.dump({name: value.numpy().tolist() for name, value in made.items()}, sys.stdout)
@@ -142,6 +142,19 @@ def test_no_piece_with_a_replacement_character_can_match(tmp_path: Path) -> None
     assert tokenize(["a \ufffd b a\uffff"]).to_list() == [[6, 9, 2]]
 
 
+def test_a_tokenizer_made_while_a_function_is_traced_outlives_it(small: Path) -> None:
+    made = []
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string)], autograph=False)
+    def traced(texts: tf.Tensor) -> tf.RaggedTensor:
+        made.append(word_pieces(small, lower_case=True))
+        return made[0](texts)
+
+    expected = reference_ids(reference(small, lower_case=True), ["the card."])
+    assert traced(["the card."]).to_list() == expected
+    assert made[0](["the card."]).to_list() == expected
+
+
 def test_many_calls_at_once_in_tf_data(small: Path) -> None:
     tokenize = word_pieces(small, lower_case=True)
     chunks = tf.data.Dataset.from_tensor_slices(torture.TEXTS).batch(16)
@@ -172,21 +185,33 @@ def exported(folder: Path, vocabulary: Path) -> Path:
     return folder / "1"
 
 
-def test_a_saved_model_needs_nothing_but_itself(tmp_path: Path, small: Path) -> None:
-    vocabulary = tmp_path / "vocab.txt"
+@pytest.fixture(scope="session")
+def saved_model(tmp_path_factory: pytest.TempPathFactory, small: Path) -> Path:
+    """A SavedModel that was moved after it was written, and whose vocabulary file is gone."""
+    folder = tmp_path_factory.mktemp("saved")
+    vocabulary = folder / "vocab.txt"
     shutil.copy(small, vocabulary)
-    cased = reference_ids(reference(vocabulary, lower_case=False), torture.TEXTS)
-    uncased = reference_ids(reference(vocabulary, lower_case=True), torture.TEXTS, special=True)
-    folder = exported(tmp_path, vocabulary)
+    written = exported(folder, vocabulary)
     vocabulary.unlink()
-    moved = folder.rename(tmp_path / "2")
-    assert not list((moved / "assets").glob("*"))
-    assert str(tmp_path).encode() not in (moved / "saved_model.pb").read_bytes()
-    assert {"WordpieceTokenizeWithOffsets"} == saved_ops(moved) - set(CORE_OPS.split())
-    command = [sys.executable, "-c", LOADER, str(moved)]
-    loaded = subprocess.run(command, input=json.dumps(torture.TEXTS), capture_output=True, text=True, cwd=tmp_path)
+    return written.rename(folder / "2")
+
+
+def test_a_saved_model_holds_one_op_of_tensorflow_text_and_no_path(saved_model: Path) -> None:
+    assert {"WordpieceTokenizeWithOffsets"} == saved_ops(saved_model) - set(CORE_OPS.split())
+    assert not list((saved_model / "assets").glob("*"))
+    assert str(saved_model.parent).encode() not in (saved_model / "saved_model.pb").read_bytes()
+
+
+@pytest.mark.parametrize(
+    "registering", ["import tensorflow_text", "from tfclassify.text.word_pieces import text_ops; text_ops()"]
+)
+def test_a_saved_model_needs_nothing_but_itself_and_the_op(saved_model: Path, small: Path, registering: str) -> None:
+    command = [sys.executable, "-c", LOADER, str(saved_model), registering]
+    loaded = subprocess.run(command, input=json.dumps(torture.TEXTS), capture_output=True, text=True)
     assert loaded.returncode == 0, loaded.stderr
     made = json.loads(loaded.stdout)
+    cased = reference_ids(reference(small, lower_case=False), torture.TEXTS)
+    uncased = reference_ids(reference(small, lower_case=True), torture.TEXTS, special=True)
     assert made["lengths"] == list(map(len, cased))
     assert made["cased"] == list(chain.from_iterable(cased))
     assert made["uncased"] == list(chain.from_iterable(uncased))

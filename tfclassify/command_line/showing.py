@@ -74,15 +74,19 @@ def _training(report: Mapping[str, Any]) -> list[str]:
     if "plan" not in report:
         return []
     planned, actual = report["plan"]["predicted"], report["plan"]["actual"]
-    pairs = (
+    rows = (
         ("seconds per epoch", "seconds_per_epoch", 1.0, ".1f"),
         ("peak memory, GB", "peak_memory_bytes", 1e-9, ".2f"),
         ("padding, %", "padding_share", 100.0, ".1f"),
     )
     return [
-        f"{title:<17} planned {planned[key] * factor:{form}}, was {(actual[key] or 0.0) * factor:{form}}"
-        for title, key, factor, form in pairs
+        f"{title:<17} planned {_scaled(planned[key], factor, form)}, was {_scaled(actual[key], factor, form)}"
+        for title, key, factor, form in rows
     ]
+
+
+def _scaled(value: float | None, factor: float, form: str) -> str:
+    return "not measured" if value is None else f"{value * factor:{form}}"
 
 
 def _scores(split: Mapping[str, Any]) -> str:

@@ -38,7 +38,12 @@ def epoch_batches(
         seed: seed of the run.
         epoch: counted from 0; each epoch has its own order.
         shuffle: False sorts by length instead and keeps equal lengths in order, for prediction.
+
+    Raises:
+        ValueError: a row is longer than the last bucket, which would leave it out.
     """
+    if len(lengths) and lengths.max() > buckets[-1][1]:
+        raise ValueError(f"a row has {lengths.max()} tokens; expected at most {buckets[-1][1]}, as in the last bucket")
     random = np.random.default_rng((seed, epoch))
     order = random.permutation(len(lengths)) if shuffle else np.argsort(lengths, kind="stable")
     order = order.astype(np.int32)

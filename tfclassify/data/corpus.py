@@ -56,6 +56,7 @@ def read_corpus(asked: DataSettings, pieces: Pieces, *, seed: int, cache: Path, 
         multilabel=columns.labels is not None,
         out_of_scope=asked.out_of_scope_label,
         location=places["train"],
+        others=[store for name, store in stores.items() if name != "train"],
     )
     dropped = dict.fromkeys(REASONS, 0)
     splits = _splits(stores, labels, asked, seed=seed, dropped=dropped)
@@ -97,6 +98,11 @@ def _cut(train: Split, asked: DataSettings, *, given: set[str], seed: int) -> di
     if sum(shares.values()) >= 1:
         given_shares = " and ".join(f"data.{name}_share={share:g}" for name, share in shares.items())
         raise UsageError(f"{given_shares} leave no training rows; expected less than 1 together")
+    if not shares and given == {"train"}:
+        raise UsageError(
+            "data.validation_share and data.test_share are 0, and no other rows are given to judge by; "
+            "give data.validation or data.test, or a share above 0"
+        )
     if not shares:
         return {"train": train}
     first = train.truth if train.truth.ndim == 1 else np.where(train.truth.any(1), train.truth.argmax(1), -1)

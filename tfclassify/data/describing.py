@@ -41,25 +41,30 @@ def notes_on(statistics: Statistics, *, dropped: Mapping[str, int], cut_out: tup
 
 def _notes(statistics: Statistics, dropped: Mapping[str, int], cut_out: tuple[str, ...]) -> Iterator[str]:
     for name in cut_out:
-        rows = statistics.splits[name].rows
-        yield f"{name}: {rows} rows cut out of the training rows by a stratified hash of the text"
+        number = _plural(statistics.splits[name].rows, "row")
+        yield f"{name}: {number} cut out of the training rows by a stratified hash of the text"
     for reason, rows in dropped.items():
         if rows:
-            yield f"dropped: {rows} rows ({reason.replace('_', ' ')})"
+            yield f"dropped: {_plural(rows, 'row')} ({reason.replace('_', ' ')})"
     for pair, texts in statistics.overlap.items():
         if texts:
-            yield f"{pair.replace('&', ' and ')} share {texts} texts, which flatters the figures on them"
+            yield f"{pair.replace('&', ' and ')} share {_plural(texts, 'text')}, which flatters the figures on them"
     for name, split in statistics.splits.items():
         yield from _notes_on_split(name, split)
 
 
 def _notes_on_split(name: str, split: SplitStatistics) -> Iterator[str]:
     if split.duplicates:
-        yield f"{name}: {split.duplicates} rows repeat the text of an earlier row"
+        repeat = "repeats" if split.duplicates == 1 else "repeat"
+        yield f"{name}: {_plural(split.duplicates, 'row')} {repeat} the text of an earlier row"
     missing = [label for label, rows in split.label_counts.items() if not rows]
     if missing:
         shown = ", ".join(missing[:NAMED_LABELS]) + ", ..." * (len(missing) > NAMED_LABELS)
         yield f"{name}: no row has the label{'s' * (len(missing) > 1)} {shown}"
+
+
+def _plural(number: int, thing: str) -> str:
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
 def _counted(split: Split, hashes: NDArray[np.uint64], labels: LabelMap) -> SplitStatistics:

@@ -48,8 +48,17 @@ class LabelMap:
         return known if self.out_of_scope is None else {**known, self.out_of_scope: OUT_OF_SCOPE}
 
 
-def label_map(store: TokenStore, *, multilabel: bool, out_of_scope: str | None, location: str) -> LabelMap:
+def label_map(
+    store: TokenStore, *, multilabel: bool, out_of_scope: str | None, location: str, others: Sequence[TokenStore] = ()
+) -> LabelMap:
     """Makes the label map of the training rows: their label names, sorted.
+
+    Args:
+        store: the training rows.
+        multilabel: whether a row may have several labels.
+        out_of_scope: the label of rows that are of no class.
+        location: of the training rows, for messages.
+        others: rows that are not learnt from; they may be the only ones that are out of scope.
 
     Raises:
         UsageError: there are fewer than two labels, or no row is out of scope though some should be.
@@ -59,13 +68,14 @@ def label_map(store: TokenStore, *, multilabel: bool, out_of_scope: str | None, 
             "data.out_of_scope_label is for tasks with one label a row; in a multi-label task leave the labels of "
             "such rows empty"
         )
-    if out_of_scope is not None and out_of_scope not in store.label_names:
-        known = nearest(out_of_scope, store.label_names)
+    found = dict.fromkeys(name for each in (store, *others) for name in each.label_names)
+    if out_of_scope is not None and out_of_scope not in found:
+        known = nearest(out_of_scope, found)
         raise UsageError(f"data.out_of_scope_label is '{out_of_scope}', which no row of {location} has{known}")
     names = tuple(sorted(name for name in store.label_names if name != out_of_scope))
     if len(names) < 2:
-        found = f"only the label '{names[0]}'" if names else "no label"
-        raise UsageError(f"{location} has {found}; expected at least two labels to tell apart")
+        has = f"only the label '{names[0]}'" if names else "no label"
+        raise UsageError(f"{location} has {has}; expected at least two labels to tell apart")
     return LabelMap(names, multilabel, out_of_scope)
 
 

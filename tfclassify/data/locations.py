@@ -1,4 +1,4 @@
-"""Where each split is read from: as asked, or the published splits of a sample or a TensorFlow data set."""
+"""Where each split is read from: as asked, or the published splits of a sample."""
 
 from __future__ import annotations
 

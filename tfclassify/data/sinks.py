@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import csv
 import gzip
-import io
 import json
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path, PurePath
+from types import SimpleNamespace
 from typing import Any, BinaryIO
 
 import pyarrow as pa
@@ -41,21 +41,45 @@ def open_sink(location: str, *, separator: str = "|") -> Iterator[Write]:
         with _delimited(sys.stdout.buffer, ",", separator) as write:
             yield write
         return
-    kind = _kind(location)
+    with _file(location, _kind(location), separator) as write:
+        yield write
+
+
+@contextmanager
+def _file(location: str, kind: str, separator: str) -> Iterator[Write]:
     path = Path(location).expanduser()
     aside = path.with_name(f".{path.name}.{os.getpid()}")
+    stack = ExitStack()
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with ExitStack() as stack:
-            stream: Any = stack.enter_context(open(aside, "wb"))
-            if location.lower().endswith(".gz"):
-                stream = stack.enter_context(gzip.GzipFile(filename="", fileobj=stream, mode="wb"))
-            yield stack.enter_context(SINKS[kind](stream, separator))
-        aside.replace(path)
+        with _told(location):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write = stack.enter_context(SINKS[kind](_stream(stack, aside, location), separator))
+        yield _told(location)(write)
+        with _told(location):
+            stack.close()
+            aside.replace(path)
+    finally:
+        # After an error nobody wants what is left of the file, which may not even have been made.
+        with suppress(OSError, pa.ArrowException):
+            stack.close()
+        with suppress(OSError):
+            aside.unlink()
+
+
+@contextmanager
+def _told(location: str) -> Iterator[None]:
+    """Says which file it is that cannot be written."""
+    try:
+        yield
     except OSError as error:
         raise UsageError(f"{location} cannot be written: {error.strerror or error}") from error
-    finally:
-        aside.unlink(missing_ok=True)
+
+
+def _stream(stack: ExitStack, path: Path, location: str) -> Any:
+    file = stack.enter_context(path.open("wb"))
+    if not location.lower().endswith(".gz"):
+        return file
+    return stack.enter_context(gzip.GzipFile(filename="", fileobj=file, mode="wb"))
 
 
 def _kind(location: str) -> str:
@@ -70,8 +94,9 @@ def _kind(location: str) -> str:
 
 @contextmanager
 def _delimited(stream: BinaryIO, delimiter: str, separator: str) -> Iterator[Write]:
-    text = io.TextIOWrapper(stream, encoding="utf-8", newline="")
-    writer = csv.writer(text, delimiter=delimiter, lineterminator="\n")
+    lines: list[str] = []
+    # A lone CR is quoted only where the ends of the lines have one.
+    writer = csv.writer(SimpleNamespace(write=lines.append), delimiter=delimiter, lineterminator="\r\n")
     names: list[str] = []
 
     def write(batch: pa.RecordBatch) -> None:
@@ -81,17 +106,17 @@ def _delimited(stream: BinaryIO, delimiter: str, separator: str) -> Iterator[Wri
         _same_columns(names, batch)
         cells = [[_cell(value, separator) for value in column.to_pylist()] for column in batch.columns]
         writer.writerows(zip(*cells, strict=True))
+        stream.write("".join(line.removesuffix("\r\n") + "\n" for line in lines).encode())
+        lines.clear()
 
     yield write
-    text.flush()
-    # Whoever opened the stream closes it.
-    text.detach()
+    stream.flush()
 
 
 def _cell(value: Any, separator: str) -> Any:
     if isinstance(value, list) and all(isinstance(item, str) for item in value):
         return separator.join(value)
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else value
+    return json.dumps(value, ensure_ascii=False, default=str) if isinstance(value, list | dict) else value
 
 
 @contextmanager

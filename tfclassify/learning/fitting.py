@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from math import isfinite
 from pathlib import Path
 from types import FrameType
 from typing import Any, Literal
@@ -79,8 +80,12 @@ def fit(model: BertClassifier, batches: tf.data.Dataset, *, orders: Orders, judg
             callbacks=watchers,
             verbose=0,
         )
+        if asked:
+            # It may have come after the last step.
+            course.stopped = "signal"
     course.peak_memory_bytes = peak_memory_bytes()
-    if course.best_epoch != len(course.history):
+    # Whoever stops in the middle of an epoch has gone past the best weights, though no epoch came after them.
+    if course.best_epoch != len(course.history) or course.stopped == "signal":
         load_weights(model, orders.weights)
     return course
 
@@ -130,17 +135,19 @@ class _Keeper(keras.callbacks.Callback):
         # Whoever asked to stop does not want to wait for a judgement, unless there are no weights yet.
         if self.course.stopped == "signal" and self.course.best_epoch is not None:
             return
-        values = self.judge()
+        values, told = self.judge(), logs if isinstance(logs, dict) else {}
         entry = {
             "epoch": epoch + 1,
-            "loss": float((logs or {})["loss"]),
+            "loss": _finite(told["loss"]),
             **{f"validation_{name}": value for name, value in values.items()},
             "learning_rate": float(self.model.optimizer.learning_rate),
             "seconds": self.course.seconds,
         }
         self.course.history.append(entry)
         with open(self.orders.history, "a", encoding="utf-8") as file:
-            file.write(json.dumps(entry) + "\n")
+            file.write(json.dumps(entry, allow_nan=False) + "\n")
+        # Callbacks after this one, such as TensorBoard's, know what was measured by these names.
+        told.update({f"val_{name}": value for name, value in values.items() if value is not None})
         self.display.say(_line(entry, self.orders))
         self._keep(epoch + 1, values.get(self.orders.metric))
 
@@ -161,8 +168,15 @@ def _better(value: float | None, best: float | None, metric: str) -> bool:
     return value < best if metric in LOWER_IS_BETTER else value > best
 
 
+def _finite(value: Any) -> float | None:
+    """Returns a number as JSON has it: None for what is none."""
+    number = float(value)
+    return number if isfinite(number) else None
+
+
 def _line(entry: Mapping[str, Any], orders: Orders) -> str:
-    line = f"epoch {entry['epoch']}/{orders.epochs}  loss {entry['loss']:.4f}"
+    loss = "not a number" if entry["loss"] is None else f"{entry['loss']:.4f}"
+    line = f"epoch {entry['epoch']}/{orders.epochs}  loss {loss}"
     measured = entry.get(f"validation_{orders.metric}")
     return line if measured is None else f"{line}  validation {orders.metric} {measured:.4f}"
 
@@ -186,4 +200,5 @@ def _stop_signals() -> Iterator[list[int]]:
         yield asked
     finally:
         for number, handler in before.items():
-            signal.signal(number, handler)
+            # A handler that was not set from Python is None, and cannot be set again.
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)

@@ -35,7 +35,8 @@ def judge_splits(trained: Trained, splits: Mapping[str, Split], *, train: Split 
 
     Args:
         trained: the classifier.
-        splits: by name; the test split is reported if it is there, else the validation split, else the last one.
+        splits: by name, at least one besides the training rows; the test split is reported if it is there, else
+            the validation split, else the last one.
         train: training rows for the baseline; without them there is none.
         display: gets the progress.
     """

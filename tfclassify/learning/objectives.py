@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from inspect import Parameter, signature
+from math import isfinite
 from typing import Any
 
 import tensorflow as tf
 import tf_keras as keras
 
-from tfclassify.errors import UsageError
+from tfclassify.errors import UsageError, nearest
 from tfclassify.extending import find
 
 Objective = Callable[[Mapping[str, tf.Tensor], Mapping[str, tf.Tensor], keras.Model], tf.Tensor]
+
+# Every objective takes outputs, batch and model; what comes after them are its options.
+ARGUMENTS = 3
 
 
 def cross_entropy(outputs: Mapping[str, tf.Tensor], batch: Mapping[str, tf.Tensor], model: keras.Model) -> tf.Tensor:
@@ -49,8 +54,10 @@ def choose(terms: Sequence[str | Mapping[str, Mapping[str, Any]]]) -> tuple[tupl
     """Looks up the terms of a loss: a name, or ``{name: {weight: w, option: value}}``.
 
     Raises:
-        UsageError: a term is no name with options, or its name is unknown.
+        UsageError: there is no term, a term is no name with options, or its name or an option is unknown.
     """
+    if not terms:
+        raise UsageError(f"train.objectives is empty; expected at least one of: {', '.join(OBJECTIVES)}")
     return tuple(_term(term) for term in terms)
 
 
@@ -60,10 +67,30 @@ def _term(term: str | Mapping[str, Mapping[str, Any]]) -> tuple[float, Objective
     if len(term) != 1:
         raise UsageError(f"train.objectives has the term {dict(term)}; expected one name with its options in each term")
     ((name, options),) = term.items()
-    weight = float(options.get("weight", 1.0))
-    rest = {key: value for key, value in options.items() if key != "weight"}
     objective = find(name, OBJECTIVES, group="tfclassify.objectives")
-    return weight, partial(objective, **rest) if rest else objective
+    rest = {key: value for key, value in options.items() if key != "weight"}
+    _check_options(name, objective, rest)
+    return _weight(name, options.get("weight", 1.0)), partial(objective, **rest) if rest else objective
+
+
+def _weight(name: str, given: Any) -> float:
+    # Python takes true for 1; nobody who writes it means a number.
+    if not isinstance(given, int | float) or isinstance(given, bool) or not isfinite(given):
+        raise UsageError(f"train.objectives: the weight of {name} is {given!r}; expected a finite number")
+    return float(given)
+
+
+def _check_options(name: str, objective: Objective, options: Mapping[str, Any]) -> None:
+    parameters = signature(objective).parameters.values()
+    if any(parameter.kind is Parameter.VAR_KEYWORD for parameter in parameters):
+        return
+    known = [parameter.name for parameter in [*parameters][ARGUMENTS:]]
+    for option in options:
+        if option not in known:
+            expected = ", ".join(["weight", *known])
+            raise UsageError(
+                f"train.objectives: {name} has no option '{option}'; options: {expected}{nearest(option, known)}"
+            )
 
 
 OBJECTIVES: dict[str, Objective] = {

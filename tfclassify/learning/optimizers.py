@@ -19,7 +19,10 @@ class WarmupLinearDecay(keras.optimizers.schedules.LearningRateSchedule):
     """Rises linearly to the peak over the warm-up, then falls linearly to 0 at the last step."""
 
     def __init__(self, peak: float, *, warmup_steps: int, total_steps: int) -> None:
-        """Keeps the shape of the schedule; the peak is reached at step ``warmup_steps``."""
+        """Keeps the shape of the schedule.
+
+        The rate of the first step is a ``warmup_steps``-th of the peak, that of the last one the last above 0.
+        """
         self.peak, self.warmup_steps, self.total_steps = peak, warmup_steps, total_steps
 
     def __call__(self, step: tf.Tensor) -> tf.Tensor:
@@ -42,7 +45,9 @@ class AdamW(keras.optimizers.Optimizer):
     * rows of an embedding that no token of the batch used keep their value and their moments
       (dense Adam would move them on by old momentum), as lazy Adam does;
     * the decay ``1 - rate * decay`` is applied in one pass each 16 steps, as ``1 - decay * (sum of the
-      rates)``: the same to first order, the rest is below 1e-9, and it loses less to rounding.
+      rates)``. Of a value this is the same to first order (the rest is below ``120 * (rate * decay)**2`` of it), of
+      what the value moved by meanwhile not even that (below ``16 * rate * decay`` of the move); it loses less to
+      rounding. What remains of less than 16 steps at the end is not applied: there the rate is near 0.
     """
 
     def __init__(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -44,8 +45,8 @@ def results(
     if judgement.baseline is not None:
         made["baseline"] = _baseline(judgement)
     if training is not None:
-        made["plan"] = {"predicted": asdict(training.predicted), "actual": asdict(training.actual)}
-        made["speed"] = dict(training.speed)
+        made["plan"] = {"predicted": asdict(training.predicted), "actual": _measured(asdict(training.actual))}
+        made["speed"] = _measured(training.speed)
     return {**made, "rows": dict(rows)}
 
 
@@ -77,6 +78,11 @@ def write_report(
     write_json(folder / "report.json", report)
     write_text(folder / "report.html", page(story))
     write_text(folder / "card.md", card(story))
+
+
+def _measured(figures: Mapping[str, float | None]) -> dict[str, float | None]:
+    """Gives None for what was not measured: the first step has no pace, and may be the only one."""
+    return {name: value if value is not None and isfinite(value) else None for name, value in figures.items()}
 
 
 def _baseline(judgement: Judgement) -> dict[str, Any]:

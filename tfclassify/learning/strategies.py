@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from functools import cache
 
 import tensorflow as tf
 import tf_keras as keras
 
+from tfclassify.errors import UsageError
 from tfclassify.hardware import Accelerator
 
 # The first GPUs with products of bfloat16 are of compute capability 8.0 (Ampere).
@@ -19,8 +22,10 @@ def one() -> tf.distribute.Strategy:
     return tf.distribute.get_strategy()
 
 
+# The devices tell the messages of one strategy from those of another by numbers that each counts from the start.
+@cache
 def mirrored() -> tf.distribute.Strategy:
-    """All devices of this machine, each with a copy of the network."""
+    """All devices of this machine, each with a copy of the network; one strategy for all trainings of a process."""
     return tf.distribute.MirroredStrategy(_devices())
 
 
@@ -30,10 +35,18 @@ def multi_worker() -> tf.distribute.Strategy:
 
 
 def tpu() -> tf.distribute.Strategy:
-    """The TPU that ``TPU_NAME`` names, or the local one."""
-    resolver = tf.distribute.cluster_resolver.TPUClusterResolver(tpu="local")
-    tf.config.experimental_connect_to_cluster(resolver)
-    tf.tpu.experimental.initialize_tpu_system(resolver)
+    """The TPU that ``TPU_NAME`` names, or the local one.
+
+    Raises:
+        UsageError: there is none.
+    """
+    name = os.environ.get("TPU_NAME") or "local"
+    try:
+        resolver = tf.distribute.cluster_resolver.TPUClusterResolver(tpu=name)
+        tf.config.experimental_connect_to_cluster(resolver)
+        tf.tpu.experimental.initialize_tpu_system(resolver)
+    except (ValueError, OSError, tf.errors.OpError) as error:
+        raise UsageError(f"train.strategy is 'tpu', but the TPU '{name}' cannot be reached; expected one") from error
     return tf.distribute.TPUStrategy(resolver)
 
 

@@ -15,6 +15,7 @@ from tfclassify.data.labelling import LabelMap, Split
 from tfclassify.data.ragged import Ragged
 from tfclassify.data.rows import Limits, Rows, rows_of, rows_of_pieces
 from tfclassify.data.token_store import Pieces
+from tfclassify.errors import UsageError
 from tfclassify.learning.prediction import Forward, covering, forward, logits_of
 from tfclassify.learning.strategies import set_precision
 from tfclassify.model.classifier import build
@@ -59,8 +60,7 @@ def open_trained(run: Run) -> Trained:
         UsageError: its files are not what a training writes.
     """
     settings = read([str(run.plan)], Settings)
-    facts = json.loads(run.labels.read_text(encoding="utf-8"))
-    labels = LabelMap(tuple(facts["labels"]), facts["kind"] == "multilabel", facts["out_of_scope"])
+    labels, temperature = _labels(run)
     found = find(str(run.huggingface), cache=cache_folder())
     set_precision(settings.train.precision)
     model = build(
@@ -72,7 +72,17 @@ def open_trained(run: Run) -> Trained:
     )
     pieces = pieces_of(found.vocabulary, lower_case=settings.text.lower_case)
     limits = limits_of(pieces, max_length=settings.text.max_length)
-    return Trained(settings, labels, pieces, limits, forward(model), facts["temperature"])
+    return Trained(settings, labels, pieces, limits, forward(model), temperature)
+
+
+def _labels(run: Run) -> tuple[LabelMap, float]:
+    """Reads the label names, and the temperature of their scores."""
+    try:
+        facts = json.loads(run.labels.read_text(encoding="utf-8"))
+        labels = LabelMap(tuple(facts["labels"]), facts["kind"] == "multilabel", facts["out_of_scope"])
+        return labels, float(facts["temperature"])
+    except (ValueError, LookupError, TypeError) as error:
+        raise UsageError(f"{run.labels} is not what a training writes ({error!r}); train again") from error
 
 
 def pieces_of(vocabulary: Any, *, lower_case: bool) -> Pieces:

@@ -37,14 +37,19 @@ def label_weights(
 
 
 def row_weights(truth: NDArray, own: NDArray[np.float32], by_label: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Returns float32[N] with mean 1 over the rows, so that weights do not change the size of a step.
+    """Returns float32[N] with mean 1 over the rows that count, so that weights do not change the size of a step.
 
     Args:
         truth: int32[N] classes, or bool[N, C]; a row with several labels counts by the heaviest of them.
         own: float32[N] weights of the rows themselves.
         by_label: float32[C].
+
+    Raises:
+        UsageError: no row has a weight.
     """
     heaviest = np.where(truth, by_label, 0.0).max(axis=1) if truth.ndim == 2 else by_label[truth]
-    total = own * np.where(heaviest > 0, heaviest, 1.0)
-    mean = float(total.mean()) if len(total) else 1.0
-    return (total / mean if mean > 0 else total).astype(np.float32)
+    total = own.astype(np.float64) * np.where(heaviest > 0, heaviest, 1.0)
+    if not total.any():
+        raise UsageError("data.weight: every training row has weight 0; expected one above 0 in at least one row")
+    # A step divides by the number of rows that have a weight.
+    return (total / total[total > 0].mean()).astype(np.float32)

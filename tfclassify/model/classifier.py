@@ -15,6 +15,7 @@ os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
 import numpy as np
 import tensorflow as tf
 import tf_keras as keras
+from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 from transformers import BertConfig, TFBertForSequenceClassification
 from transformers.modeling_tf_pytorch_utils import convert_tf_weight_name_to_pt_weight_name
@@ -69,31 +70,36 @@ def build(
         weights: weights of an earlier training instead of the pre-trained ones.
 
     Raises:
-        UsageError: the files are no BERT.
+        UsageError: the weights are no BERT's, or cannot be read.
     """
     config = _config(found, labels=labels, multilabel=multilabel, dropout=dropout)
     model = BertClassifier(config)
     model.build_in_name_scope()
     source = weights or found.weights
     if source is not None:
-        load_weights(model, source)
+        load_weights(model, source, complete=weights is not None)
     return model
 
 
-def load_weights(model: BertClassifier, file: Path) -> None:
+def load_weights(model: BertClassifier, file: Path, *, complete: bool = False) -> None:
     """Loads weights in PyTorch's names and layout from a safetensors file, without PyTorch.
 
-    Layers that are new on top of a pre-trained encoder (the head, and the pooler where there is none) may be missing
-    and keep their random weights; what the file has beyond the network is not looked at.
+    Args:
+        model: the network.
+        file: the weights; what it has beyond the network is not looked at.
+        complete: whether all layers have to be there. If not, those that are new on top of a pre-trained encoder
+            (the head, and the pooler where there is none) keep their random weights where the file has none, or
+            where its head is one for another number of labels.
 
     Raises:
-        UsageError: a layer of the encoder is missing, or of another size.
+        UsageError: the file cannot be read, or a layer is missing or of another size.
     """
-    state = {_today(name): value for name, value in load_file(file).items()}
+    state = {_today(name): value for name, value in _read(file).items()}
+    new = set() if complete else _new_layers(model, state)
     for variable, name, transposed in _named(model):
-        value = state.get(name)
-        if value is None and name.startswith(NEW_LAYERS):
+        if name in new:
             continue
+        value = state.get(name)
         expected = variable.shape[::-1] if transposed else variable.shape
         if value is None or value.shape != tuple(expected):
             found = "not there" if value is None else f"of shape {list(value.shape)}"
@@ -104,8 +110,11 @@ def load_weights(model: BertClassifier, file: Path) -> None:
 def save_weights(model: BertClassifier, file: Path) -> None:
     """Saves weights in PyTorch's names and layout to a safetensors file, whole or not at all."""
     aside = file.with_name(f".{file.name}.{os.getpid()}")
-    save_file(_pytorch_state(model), aside, metadata={"format": "pt"})
-    aside.replace(file)
+    try:
+        save_file(_pytorch_state(model), aside, metadata={"format": "pt"})
+        aside.replace(file)
+    finally:
+        aside.unlink(missing_ok=True)
 
 
 def save_huggingface(
@@ -157,6 +166,22 @@ def _config(found: Found, *, labels: Sequence[str], multilabel: bool, dropout: f
         "label2id": {label: index for index, label in enumerate(labels)},
     }
     return BertConfig(**{**given, **names, "problem_type": kind, "classifier_dropout": dropout})
+
+
+def _read(file: Path) -> dict[str, np.ndarray]:
+    try:
+        return dict(load_file(file))
+    except (OSError, SafetensorError, TypeError) as error:
+        # NumPy has no bfloat16, which safetensors finds out as a TypeError.
+        raise UsageError(f"{file} cannot be read: {error}; expected a safetensors file of float32") from error
+
+
+def _new_layers(model: BertClassifier, state: Mapping[str, np.ndarray]) -> set[str]:
+    """Returns the names of the layers on top of the encoder that the file has none of, or a head of other labels."""
+    head = state.get("classifier.bias")
+    other = head is not None and head.shape != (model.config.num_labels,)
+    names = {name for _, name, _ in _named(model) if name.startswith(NEW_LAYERS)}
+    return {name for name in names if name not in state or (other and name.startswith("classifier."))}
 
 
 def _pytorch_state(model: BertClassifier) -> dict[str, np.ndarray]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from tfclassify.planning.contradictions import check
 from tfclassify.planning.costs import Costs, predict_costs
 from tfclassify.planning.deciders import DECIDERS
 from tfclassify.planning.facts import Decision, Facts
@@ -25,7 +26,11 @@ class Plan:
 
 
 def make_plan(asked: Settings, facts: Facts) -> Plan:
-    """Plans a job; a pure function of what was asked, what the data look like and what the machine can do."""
+    """Plans a job; a pure function of what was asked, what the data look like and what the machine can do.
+
+    Raises:
+        UsageError: what was asked cannot be, with these data and this model.
+    """
     settings, decisions = asked, {}
     for key, (value, reason) in facts.columns.items():
         decisions[key] = Decision(value, reason)
@@ -36,6 +41,7 @@ def make_plan(asked: Settings, facts: Facts) -> Plan:
             continue
         decisions[key] = decide(settings, facts)
         settings = changed(settings, {key: decisions[key].value})
+    check(settings, facts)
     return Plan(settings, decisions, predict_costs(settings, facts))
 
 
@@ -62,7 +68,7 @@ def _line(plan: Plan, key: str, value: Any) -> str:
     section, _, name = key.rpartition(".")
     text = ("  " if section else "") + line(name, value)
     decision = plan.decisions.get(key)
-    return text if decision is None or decision.reason == AS_ASKED else f"{text}  # {' '.join(decision.reason.split())}"
+    return text if decision is None or decision.reason == AS_ASKED else f"{text}  # {_on_one_line(decision.reason)}"
 
 
 def reasons_markdown(plan: Plan) -> str:
@@ -79,4 +85,9 @@ def describe_costs(costs: Costs) -> str:
 
 
 def _cell(value: Any) -> str:
-    return str(value).replace("|", "\\|").replace("\n", " ")
+    return _on_one_line(str(value)).replace("|", "\\|")
+
+
+def _on_one_line(text: str) -> str:
+    """Puts a space for what ends a line or may not stand in YAML: a reason may name a column of any name."""
+    return "".join(character if character.isprintable() else " " for character in text)

@@ -17,6 +17,8 @@ from tfclassify.settings.explaining import explain, keys, shown
 Tree = TypeVar("Tree", bound=BaseModel)
 
 NULLS = ("", "~", "null", "Null", "NULL")
+# To YAML a list of one null.
+PIPE = "-"
 
 
 def read(arguments: Sequence[str], tree: type[Tree]) -> Tree:
@@ -114,6 +116,8 @@ def _override(argument: str) -> dict[str, Any]:
 def _value(text: str) -> Any:
     if text in NULLS:
         return None
+    if text == PIPE:
+        return text
     try:
         value = dialect.load(text)
     except yaml.YAMLError:

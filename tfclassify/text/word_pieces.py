@@ -1,10 +1,12 @@
 """Texts to BERT's word pieces inside a graph, equal to the reference tokenizer (``transformers.BertTokenizerFast``).
 
 Of TensorFlow Text only the op ``WordpieceTokenizeWithOffsets`` is used: every TensorFlow Serving since 2.2 has it, and
-it reads nothing that was built under another Unicode version. (``FastWordpieceTokenizeWithOffsets``, from 2.10 on, cuts
-single words faster; as every different word of a call is cut once here, the whole takes at most twice as long for
-it, and still a fraction of the reference's time.) The vocabulary is part of the graph, and so of a SavedModel: there
-is no file to find and no resource to track.
+it reads nothing that was built under another Unicode version. (``FastWordpieceTokenizeWithOffsets``, from 2.10 on, is
+quicker per word; every different word of a call being cut once here, the whole takes 1.1 to 1.9 times as long as with
+it, and still half of the reference's time or less: ``benchmarks/tokenizing.py``.) The vocabulary is part of the graph,
+and so of a SavedModel: there is no file to find and no resource to track. A SavedModel written by TensorFlow 2.21 was
+seen to give the same ids under 2.2.3, 2.12.1 and 2.20.0, each with the TensorFlow Text of its time; only a vocabulary
+with pieces of noncharacters (U+FFFF and the like) has those pieces unknown before 2.20.
 
 Equal means equal ids on every text, with one difference on purpose: a literal ``[SEP]``, ``[MASK]``, ``[CLS]``,
 ``[PAD]`` or ``[UNK]`` inside a text is text like any other (``[``, ``sep``, ``]``), where the reference takes it for
@@ -17,11 +19,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
+from importlib import metadata
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import tensorflow as tf
-from tensorflow_text.python.ops.wordpiece_tokenizer import gen_wordpiece_tokenizer
 
 from tfclassify.errors import UsageError
 from tfclassify.text.characters import characters
@@ -142,6 +146,16 @@ def tokenizer(vocab_file: Path | str, lower_case: bool = True) -> Tokenize:
     return tokenize
 
 
+@cache
+def text_ops() -> ModuleType:
+    """Loads the op of TensorFlow Text; a SavedModel can be loaded after this as after ``import tensorflow_text``.
+
+    The package itself takes a second to import and touches Keras on the way.
+    """
+    library = metadata.distribution("tensorflow-text").locate_file("tensorflow_text/python/ops/_wordpiece_tokenizer.so")
+    return tf.load_op_library(str(library))
+
+
 def _check_vocabulary(vocabulary: Sequence[str], path: Path | str) -> None:
     missing = [token for token in (UNK, CLS, SEP) if token not in vocabulary]
     if missing:
@@ -174,7 +188,7 @@ def _pieces(words: Words, lookup: _Lookup) -> tf.RaggedTensor:
     limited = tf.where(words.lengths > MAX_WORD_CHARACTERS, UNK, words.words)
     different, which = tf.unique(limited)
     table = _table(lookup)
-    pieces, lengths, _, _ = gen_wordpiece_tokenizer.wordpiece_tokenize_with_offsets(
+    pieces, lengths, _, _ = text_ops().wordpiece_tokenize_with_offsets(
         input_values=different,
         vocab_lookup_table=table,
         suffix_indicator=SUFFIX,

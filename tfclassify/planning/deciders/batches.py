@@ -55,6 +55,8 @@ def decide_buckets(settings: Settings, facts: Facts) -> Decision:
     lengths = cut_lengths(facts.statistics.splits["train"].lengths, settings.text.max_length)
     multiple = MULTIPLE if facts.hardware.accelerators else 1
     chosen = choose_lengths(lengths, max_shapes=settings.train.max_shapes, multiple=multiple)
+    # Rounded up, the last one may be longer than what the model reads.
+    chosen = tuple(dict.fromkeys(min(length, facts.encoder.positions) for length in chosen))
     buckets = make_buckets(chosen, batch_size=settings.train.batch_size, batch_tokens=settings.train.batch_tokens)
     share = padding_share(lengths, buckets)
     return Decision(buckets, f"the least padding that {len(chosen)} shapes can have: {share:.1%} of all tokens")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from math import ceil
 
+from tfclassify.planning.deciders.task import validation_rows
 from tfclassify.planning.facts import Decision, Facts
 from tfclassify.planning.statistics import imbalance
 from tfclassify.settings import Settings
@@ -37,7 +38,7 @@ def decide_metric(settings: Settings, facts: Facts) -> Decision:
     ratio = imbalance(facts.statistics.splits["train"].label_counts)
     if ratio > UNEVEN:
         return Decision("macro_f1", f"the largest class has {ratio:.0f} times the rows of the smallest")
-    return Decision("accuracy", "classes are of like size")
+    return Decision("accuracy", f"the largest class has no more than {UNEVEN} times the rows of the smallest")
 
 
 def decide_epochs(settings: Settings, facts: Facts) -> Decision:
@@ -73,7 +74,7 @@ def decide_clip_norm(settings: Settings, facts: Facts) -> Decision:
 
 def decide_early_stopping(settings: Settings, facts: Facts) -> Decision:
     """Waits for a fifth of the epochs, at least two."""
-    if "validation" not in facts.statistics.splits:
+    if not validation_rows(facts):
         return Decision(0, "there are no validation rows to stop by")
     patience = max(2, ceil(settings.train.epochs / 5))
     return Decision(patience, f"{settings.train.epochs} epochs with a falling rate; the last ones gain little each")

@@ -47,10 +47,16 @@ def decide_dropout(settings: Settings, facts: Facts) -> Decision:
 
 def decide_calibration(settings: Settings, facts: Facts) -> Decision:
     """Calibrates wherever there are rows to do it on."""
-    rows = facts.statistics.splits["validation"].rows if "validation" in facts.statistics.splits else 0
+    rows = validation_rows(facts)
     if not rows:
         return Decision("none", "there are no validation rows to calibrate on")
     return Decision("temperature", f"one number is fitted on {rows} validation rows, which changes no label")
+
+
+def validation_rows(facts: Facts) -> int:
+    """Returns how many rows there are to choose the best epoch by, and to calibrate on."""
+    splits = facts.statistics.splits
+    return splits["validation"].rows if "validation" in splits else 0
 
 
 TASK = {

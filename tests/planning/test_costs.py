@@ -1,0 +1,134 @@
+"""Predicted costs: how they grow, and that they are those of the batches an epoch has. No constant is held here."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from made_facts import facts, machine
+
+from tfclassify.planning.buckets import Bucket, expected_batches, padding_share
+from tfclassify.planning.costs import PACES, predict_costs, step_flops, step_seconds
+from tfclassify.planning.facts import Facts
+from tfclassify.planning.planner import make_plan
+from tfclassify.planning.presets import PRESETS, EncoderSize
+from tfclassify.planning.statistics import cut_lengths
+from tfclassify.settings import Settings, parse
+
+MINILM = PRESETS["minilm"].size
+ROWS, LENGTHS = st.integers(1, 256), st.integers(1, 512)
+LENGTHS_OF_ROWS = [0, 0, 3, 5, 8, 13, 21, 34, 21, 13, 8, 5, 3]
+
+
+def costs(known: Facts, **asked: Any) -> Any:
+    plan = make_plan(parse({name.replace("__", "."): value for name, value in asked.items()}, Settings), known)
+    return plan, predict_costs(plan.settings, known)
+
+
+def with_size(**sizes: int) -> EncoderSize:
+    return replace(MINILM, **sizes)
+
+
+@pytest.mark.parametrize("precision", PACES)
+@given(ROWS, ROWS, LENGTHS, LENGTHS)
+def test_more_rows_or_longer_ones_take_longer(precision: str, few: int, many: int, short: int, long: int) -> None:
+    few, many = sorted((few, many))
+    short, long = sorted((short, long))
+    less, more = (step_seconds(bucket, facts(), precision=precision) for bucket in ((few, short), (many, long)))
+    assert 0 < less <= more
+    assert (less == more) == ((few, short) == (many, long))
+
+
+@given(ROWS, LENGTHS)
+def test_a_faster_machine_takes_less_in_proportion(rows: int, length: int) -> None:
+    slow, fast = (
+        step_seconds((rows, length), facts(hardware=machine(flops=flops)), precision="float32")
+        for flops in (50e9, 200e9)
+    )
+    assert slow == pytest.approx(4 * fast)
+
+
+def test_a_machine_that_was_not_measured_is_taken_for_one() -> None:
+    seconds = step_seconds((32, 32), facts(hardware=machine(flops=None)), precision="float32")
+    assert 1e-4 < seconds < 60
+
+
+def test_bfloat16_is_no_slower_and_formats_without_a_pace_are_as_float32() -> None:
+    seconds = {name: step_seconds((32, 128), facts(), precision=name) for name in ("float32", "bfloat16", "float16")}
+    assert seconds["bfloat16"] <= seconds["float32"] == seconds["float16"]
+
+
+@pytest.mark.parametrize("size", [MINILM, PRESETS["bert-base"].size, with_size(layers=1, width=64, heads=2)])
+@pytest.mark.parametrize("bucket", [(1, 8), (32, 64), (4, 512)])
+def test_operations_are_those_of_the_products(size: EncoderSize, bucket: Bucket) -> None:
+    rows, length = bucket
+    tokens, width = rows * length, size.width
+    per_layer = 4 * 2 * tokens * width * width + 2 * 2 * tokens * width * size.intermediate
+    attention = 2 * 2 * rows * length * length * width
+    pooler = 2 * rows * width * width
+    forward = size.layers * (per_layer + attention) + pooler
+    # A backward pass has two products for each one of the forward pass. The pooler is counted a token, not a text.
+    assert step_flops(size, rows, length) == pytest.approx(3 * forward, rel=0.2 if size.layers == 1 else 0.02)
+
+
+def test_an_epoch_is_the_sum_of_its_batches() -> None:
+    known = facts(lengths=LENGTHS_OF_ROWS)
+    plan, predicted = costs(known, train__max_shapes=3, train__batch_size=8, train__precision="float32")
+    buckets = plan.settings.train.buckets
+    assert len(buckets) == 3
+    steps = {bucket: step_seconds(bucket, known, precision="float32") for bucket in buckets}
+    by_hand = sum(number * steps[bucket] for number, bucket in expected_batches(LENGTHS_OF_ROWS, buckets))
+    assert predicted.seconds_per_epoch == pytest.approx(by_hand)
+    assert predicted.padding_share == padding_share(LENGTHS_OF_ROWS, buckets)
+
+
+def test_texts_that_are_cut_cost_what_is_left_of_them() -> None:
+    known = facts(lengths=LENGTHS_OF_ROWS)
+    plan, predicted = costs(known, text__max_length=6, train__batch_size=8)
+    assert plan.settings.train.buckets[-1][1] == 6
+    assert predicted.padding_share == padding_share(cut_lengths(LENGTHS_OF_ROWS, 6), plan.settings.train.buckets)
+    assert predicted.seconds_per_epoch < costs(known, train__batch_size=8)[1].seconds_per_epoch
+
+
+def test_an_epoch_costs_the_same_however_many_there_are() -> None:
+    few, many = (costs(facts(), train__epochs=epochs)[1] for epochs in (1, 20))
+    assert few == many
+
+
+def test_twice_the_rows_take_about_twice_the_time() -> None:
+    once, twice = (
+        costs(facts(lengths=[rows * number for number in LENGTHS_OF_ROWS]), train__batch_size=32)[1]
+        for rows in (50, 100)
+    )
+    assert twice.seconds_per_epoch == pytest.approx(2 * once.seconds_per_epoch, rel=0.05)
+
+
+@pytest.mark.parametrize("larger", [{"layers": 12}, {"width": 768}, {"intermediate": 6144}])
+def test_a_larger_model_costs_more(larger: dict[str, int]) -> None:
+    small, large = (costs(facts(encoder=size))[1] for size in (MINILM, with_size(**larger)))
+    assert large.seconds_per_epoch > small.seconds_per_epoch
+    assert large.peak_memory_bytes > small.peak_memory_bytes
+
+
+def test_a_larger_vocabulary_takes_memory() -> None:
+    small, large = (costs(facts(encoder=size))[1] for size in (MINILM, with_size(vocabulary=300_000)))
+    weights = (300_000 - MINILM.vocabulary) * MINILM.width * 4
+    # The table, its gradients or moments; and not the whole machine.
+    assert 3 * weights <= large.peak_memory_bytes - small.peak_memory_bytes <= 8 * weights
+
+
+def test_memory_is_that_of_the_largest_shape() -> None:
+    known = facts(lengths=LENGTHS_OF_ROWS)
+    one, two, more = (
+        costs(known, train__buckets=buckets)[1].peak_memory_bytes
+        for buckets in ([[16, 12]], [[16, 6], [16, 12]], [[16, 6], [32, 12]])
+    )
+    assert one == two < more
+
+
+def test_memory_is_in_bytes() -> None:
+    """A process with TensorFlow and this network in it has hundreds of megabytes, not gigabytes, for a small step."""
+    assert 3e8 < costs(facts())[1].peak_memory_bytes < 3e9

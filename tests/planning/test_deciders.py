@@ -1,0 +1,340 @@
+"""Every decider at its borders; what its reason says is what the facts say."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from made_facts import CPU, GPU, OLD_GPU, TPU_CORE, facts, machine
+from pydantic import BaseModel
+
+from tfclassify.hardware import Accelerator
+from tfclassify.planning.buckets import padding_share
+from tfclassify.planning.deciders import DECIDERS
+from tfclassify.planning.deciders.task import choose_model
+from tfclassify.planning.facts import Decision, Facts
+from tfclassify.planning.presets import EncoderSize
+from tfclassify.planning.statistics import cut_lengths
+from tfclassify.settings import AUTO, Settings, changed, keys, parse
+
+COLUMN_KEYS = {"data.text", "data.text_b", "data.label", "data.labels"}
+SMALL = EncoderSize(layers=3, width=96, heads=3, intermediate=384, vocabulary=1000, positions=64)
+
+
+def decide(key: str, facts: Facts, **asked: Any) -> Decision:
+    """Asks one decider; ``train__epochs=3`` stands for a key that was decided before."""
+    values = {name.replace("__", "."): value for name, value in asked.items()}
+    return DECIDERS[key](parse(values, Settings), facts)
+
+
+def rows_of_lengths(**rows: int) -> list[int]:
+    """A histogram; ``of_12=3`` stands for three rows of 12 tokens."""
+    lengths = {int(name.removeprefix("of_")): number for name, number in rows.items()}
+    return [lengths.get(length, 0) for length in range(max(lengths) + 1)]
+
+
+def planned_keys(tree: type[BaseModel], prefix: str = "") -> set[str]:
+    """The keys that planning fills in: those that are ``auto`` where nothing is said."""
+    found = set()
+    for name, field in tree.model_fields.items():
+        section = field.annotation
+        if isinstance(section, type) and issubclass(section, BaseModel):
+            found |= planned_keys(section, f"{name}.")
+        elif field.default == AUTO:
+            found.add(f"{prefix}{name}")
+    return found
+
+
+def test_every_key_that_may_be_auto_is_decided() -> None:
+    assert planned_keys(Settings) == set(DECIDERS) | COLUMN_KEYS
+    assert set(DECIDERS).isdisjoint(COLUMN_KEYS)
+
+
+def test_every_key_that_takes_auto_is_auto_by_default() -> None:
+    taken = set()
+    for key in keys(Settings):
+        try:
+            value: Any = changed(Settings(), {key: AUTO})
+        except ValueError:
+            continue
+        for part in key.split("."):
+            value = getattr(value, part)
+        # A text or a column may have that name; where numbers and words of a list are taken, it is planning.
+        if key.split(".")[0] not in ("run", "name", "data"):
+            taken.add(key)
+        assert value == AUTO
+    assert taken == planned_keys(Settings) - COLUMN_KEYS
+
+
+# Task
+
+
+@pytest.mark.parametrize(
+    ("accelerators", "goal", "expected"),
+    [
+        ((), "balanced", Decision("minilm", "6 layers of width 384 train in minutes on 2 cores")),
+        ((), "best", Decision("minilm", "6 layers of width 384 train in minutes on 2 cores")),
+        ((GPU,), "balanced", Decision("minilm", "6 layers of width 384 train in minutes on 2 cores")),
+        ((GPU,), "best", Decision("bert-base", "goal=best, and an accelerator carries its 12 layers")),
+    ],
+)
+def test_model(accelerators: tuple[Accelerator, ...], goal: str, expected: Decision) -> None:
+    found = facts(hardware=machine(*accelerators))
+    assert decide("model.name", found, goal=goal) == expected
+    assert choose_model(parse({"goal": goal}, Settings), found.hardware) == expected
+
+
+def test_a_model_that_was_asked_for_is_taken() -> None:
+    asked = parse({"model.name": "a/b", "goal": "best"}, Settings)
+    assert choose_model(asked, machine(GPU)) == Decision("a/b", "as asked")
+
+
+@pytest.mark.parametrize(
+    ("labels", "multilabel", "expected"),
+    [
+        (2, False, Decision("binary", "there are two labels, one a row")),
+        (3, False, Decision("multiclass", "there are 3 labels, one a row")),
+        (2, True, Decision("multilabel", "a row may have several of the 2 labels")),
+        (7, True, Decision("multilabel", "a row may have several of the 7 labels")),
+    ],
+)
+def test_task(labels: int, multilabel: bool, expected: Decision) -> None:
+    counts = {f"label {number}": 10 for number in range(labels)}
+    assert decide("model.task", facts(counts, multilabel=multilabel)) == expected
+
+
+@pytest.mark.parametrize(("lower", "kind"), [(True, "lower-cased"), (False, "cased")])
+def test_lower_case(lower: bool, kind: str) -> None:
+    assert decide("text.lower_case", facts(lower_case=lower)) == Decision(lower, f"the model's vocabulary is {kind}")
+
+
+@pytest.mark.parametrize(
+    ("validation", "expected"),
+    [
+        (None, Decision("none", "there are no validation rows to calibrate on")),
+        (0, Decision("none", "there are no validation rows to calibrate on")),
+        (1, Decision("temperature", "one number is fitted on 1 validation rows, which changes no label")),
+        (77, Decision("temperature", "one number is fitted on 77 validation rows, which changes no label")),
+    ],
+)
+def test_calibration(validation: int | None, expected: Decision) -> None:
+    assert decide("answer.calibrate", facts(validation=validation)) == expected
+
+
+# Machine
+
+
+@pytest.mark.parametrize(
+    ("accelerators", "cpu_bfloat16", "expected"),
+    [
+        ((), False, Decision("float32", "this processor has no instructions for products of bfloat16")),
+        ((), True, Decision("bfloat16", "this processor has instructions for products of bfloat16")),
+        ((GPU,), False, Decision("bfloat16", "the gpu multiplies bfloat16")),
+        ((OLD_GPU,), True, Decision("float32", "the gpu does not multiply bfloat16")),
+        ((GPU, OLD_GPU), True, Decision("float32", "the gpu does not multiply bfloat16")),
+        ((TPU_CORE,) * 8, False, Decision("bfloat16", "the tpu multiplies bfloat16")),
+    ],
+)
+def test_precision(accelerators: tuple[Accelerator, ...], cpu_bfloat16: bool, expected: Decision) -> None:
+    assert decide("train.precision", facts(hardware=machine(*accelerators, bfloat16=cpu_bfloat16))) == expected
+
+
+@pytest.mark.parametrize(
+    ("accelerators", "expected"),
+    [
+        ((), Decision("one", "no accelerator is there, 2 cores are")),
+        ((GPU,), Decision("one", "one GPU is there")),
+        ((GPU, OLD_GPU), Decision("mirrored", "2 GPUs are there")),
+        ((GPU,) * 8, Decision("mirrored", "8 GPUs are there")),
+        ((TPU_CORE,) * 8, Decision("tpu", "8 TPU cores are there")),
+        ((TPU_CORE,), Decision("tpu", "1 TPU cores are there")),
+    ],
+)
+def test_strategy(accelerators: tuple[Accelerator, ...], expected: Decision) -> None:
+    assert decide("train.strategy", facts(hardware=machine(*accelerators))) == expected
+
+
+# Batches
+
+
+@pytest.mark.parametrize(
+    ("lengths", "expected"),
+    [
+        (rows_of_lengths(of_2=1), Decision(32, "the longest text has 10 tokens")),
+        (rows_of_lengths(of_32=900), Decision(32, "the longest text has 32 tokens")),
+        (rows_of_lengths(of_33=900), Decision(40, "the longest text has 33 tokens")),
+        # Of 1000 rows with those of the validation split, 995 are no longer than 40 tokens.
+        (
+            rows_of_lengths(of_40=895, of_50=5),
+            Decision(40, "99.5% of the texts are no longer; 5 of 1000 texts lose tokens, the longest has 50"),
+        ),
+        (rows_of_lengths(of_40=894, of_50=6), Decision(56, "the longest text has 50 tokens")),
+        (
+            rows_of_lengths(of_2=800, of_90=100),
+            Decision(64, "the model reads 64; 100 of 1000 texts lose tokens, the longest has 90"),
+        ),
+        (rows_of_lengths(of_64=900), Decision(64, "the longest text has 64 tokens")),
+    ],
+)
+def test_max_length(lengths: list[int], expected: Decision) -> None:
+    # The validation split has 100 rows of 10 tokens.
+    assert decide("text.max_length", facts(lengths=lengths, encoder=SMALL)) == expected
+
+
+@pytest.mark.parametrize(("rows", "expected"), [(1, 16), (499, 16), (500, 32), (10**6, 32)])
+def test_batch_size(rows: int, expected: int) -> None:
+    decision = decide("train.batch_size", facts({"a": rows, "b": 0}))
+    assert decision.value == expected
+    assert decision.reason.startswith(f"{rows} training rows")
+
+
+@pytest.mark.parametrize(("max_length", "expected"), [(32, 8192), (8192, 8192), (9000, 9000)])
+def test_batch_tokens(max_length: int, expected: int) -> None:
+    found = decide("train.batch_tokens", facts(encoder=SMALL), text__max_length=max_length)
+    assert found == Decision(expected, "keeps the activations of a step of 3 layers within memory")
+
+
+def test_max_shapes() -> None:
+    assert decide("train.max_shapes", facts()).value == 20
+    assert decide("train.max_shapes", facts(hardware=machine(GPU))).value == 8
+
+
+def buckets(found: Facts, **asked: Any) -> Decision:
+    told = {"text__max_length": 64, "train__batch_size": 8, "train__batch_tokens": 128, "train__max_shapes": 3}
+    return decide("train.buckets", found, **{**told, **asked})
+
+
+def test_buckets() -> None:
+    lengths = rows_of_lengths(of_3=16, of_5=16, of_20=16, of_90=2)
+    decision = buckets(facts(lengths=lengths, rows=50))
+    assert decision.value == ((8, 5), (6, 20), (2, 64))
+    share = padding_share(cut_lengths(lengths, 64), decision.value)
+    assert decision.reason == f"the least padding that 3 shapes can have: {share:.1%} of all tokens"
+    assert 0.0 < share < 1.0
+
+
+def test_buckets_of_an_accelerator_are_of_rounded_lengths() -> None:
+    lengths = rows_of_lengths(of_3=16, of_5=16, of_20=16)
+    assert buckets(facts(lengths=lengths, hardware=machine(GPU))).value == ((8, 8), (5, 24))
+
+
+def test_no_bucket_is_longer_than_what_the_model_reads() -> None:
+    odd = EncoderSize(layers=1, width=8, heads=1, intermediate=8, vocabulary=10, positions=62)
+    lengths = rows_of_lengths(of_10=10, of_60=10, of_99=10)
+    found = facts(lengths=lengths, hardware=machine(GPU), encoder=odd)
+    assert [length for _, length in buckets(found, text__max_length=62).value] == [16, 62]
+
+
+# Learning
+
+
+@pytest.mark.parametrize(("task", "expected"), [("binary", "cross"), ("multiclass", "cross"), ("multilabel", "binary")])
+def test_objectives(task: str, expected: str) -> None:
+    names = {"cross": ("cross_entropy",), "binary": ("binary_cross_entropy",)}
+    assert decide("train.objectives", facts(), model__task=task).value == names[expected]
+
+
+@pytest.mark.parametrize(
+    ("counts", "ratio", "uneven"),
+    [
+        ({"a": 10, "b": 10}, 1, False),
+        ({"a": 200, "b": 10}, 20, False),
+        ({"a": 210, "b": 10}, 21, True),
+        ({"a": 500, "b": 100, "c": 0}, 500, True),
+    ],
+)
+def test_uneven_classes(counts: dict[str, int], ratio: int, uneven: bool) -> None:
+    weights = decide("train.class_weights", facts(counts))
+    hint = "; balanced would favour the small ones" if uneven else ""
+    assert weights == Decision("none", f"the largest class has {ratio} times the rows of the smallest{hint}")
+    metric = decide("train.metric", facts(counts), model__task="multiclass")
+    more = f"the largest class has {ratio} times the rows of the smallest"
+    even = "the largest class has no more than 20 times the rows of the smallest"
+    assert metric == (Decision("macro_f1", more) if uneven else Decision("accuracy", even))
+
+
+def test_metric_of_several_labels_a_row() -> None:
+    assert decide("train.metric", facts({"a": 1000, "b": 1}), model__task="multilabel").value == "micro_f1"
+
+
+@pytest.mark.parametrize(
+    ("counts", "goal", "expected", "per_class"),
+    [
+        # 3 + 800 / rows of a class, times 0.5, 1 or 1.5 for the goal.
+        ({"a": 100, "b": 100}, "balanced", 11, 100),
+        ({"a": 100, "b": 100}, "fast", 6, 100),
+        ({"a": 100, "b": 100}, "best", 16, 100),
+        ({"a": 150, "b": 50}, "balanced", 11, 100),
+        # Never more than 20, never less than one.
+        ({"a": 1, "b": 1}, "balanced", 20, 1),
+        ({"a": 10**6, "b": 10**6}, "fast", 1, 10**6),
+        # Many rows are seen 300,000 times together.
+        ({"a": 74_000, "b": 74_000}, "balanced", 3, 74_000),
+        ({"a": 75_000, "b": 75_000}, "balanced", 2, 75_000),
+        ({"a": 150_000, "b": 150_000}, "best", 1, 150_000),
+    ],
+)
+def test_epochs(counts: dict[str, int], goal: str, expected: int, per_class: int) -> None:
+    decision = decide("train.epochs", facts(counts), goal=goal)
+    assert decision == Decision(expected, f"{sum(counts.values())} training rows, {per_class} a class; goal={goal}")
+
+
+@given(st.integers(1, 10**6), st.integers(1, 10**6), st.sampled_from(["fast", "balanced", "best"]))
+def test_more_rows_never_get_more_epochs(few: int, more: int, goal: str) -> None:
+    few, more = sorted((few, more))
+    epochs = [decide("train.epochs", facts({"a": rows, "b": rows}), goal=goal).value for rows in (few, more)]
+    assert 1 <= epochs[1] <= epochs[0] <= 20
+
+
+@pytest.mark.parametrize(
+    ("width", "classes", "expected"),
+    [(384, 2, 1e-4), (384, 25, 1e-4), (384, 50, 2e-4), (384, 75, 3e-4), (384, 150, 3e-4), (768, 2, 3.5e-5)],
+)
+def test_learning_rate(width: int, classes: int, expected: float) -> None:
+    counts = {f"label {number}": 10 for number in range(classes)}
+    encoder = EncoderSize(layers=6, width=width, heads=6, intermediate=4, vocabulary=10)
+    decision = decide("train.learning_rate", facts(counts, encoder=encoder))
+    assert decision.value == pytest.approx(expected, rel=1e-9)
+    assert decision.reason == f"width {width}, {classes} classes"
+
+
+@pytest.mark.parametrize(
+    ("validation", "epochs", "expected", "reason"),
+    [
+        (None, 10, 0, "there are no validation rows to stop by"),
+        (0, 10, 0, "there are no validation rows to stop by"),
+        (5, 1, 2, "1 epochs with a falling rate; the last ones gain little each"),
+        (5, 10, 2, "10 epochs with a falling rate; the last ones gain little each"),
+        (5, 11, 3, "11 epochs with a falling rate; the last ones gain little each"),
+    ],
+)
+def test_early_stopping(validation: int | None, epochs: int, expected: int, reason: str) -> None:
+    found = decide("train.early_stopping", facts(validation=validation), train__epochs=epochs)
+    assert found == Decision(expected, reason)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("model.dropout", 0.1), ("train.warmup_share", 0.1), ("train.weight_decay", 0.01), ("train.clip_norm", 1.0)],
+)
+def test_what_the_bert_paper_has(key: str, value: float) -> None:
+    assert decide(key, facts()).value == value
+
+
+@pytest.mark.parametrize("key", DECIDERS)
+def test_every_reason_is_one_line_that_says_something(key: str) -> None:
+    decided = {
+        "model__task": "binary",
+        "text__max_length": 32,
+        "train__batch_size": 8,
+        "train__batch_tokens": 512,
+        "train__max_shapes": 3,
+        "train__epochs": 3,
+    }
+    asked = {name: value for name, value in decided.items() if name != key.replace(".", "__")}
+    reason = decide(key, facts(hardware=CPU), **asked).reason
+    assert reason.strip() == reason
+    assert len(reason.splitlines()) == 1
+    assert len(reason.split()) >= 3

@@ -1,0 +1,171 @@
+"""``plan``: says all that would be done, and does none of it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import TOY_SETTINGS, toy_words
+
+from tfclassify.command_line import main
+from tfclassify.display import Display
+from tfclassify.errors import UsageError
+from tfclassify.plan import plan
+from tfclassify.settings import AUTO, Settings, keys, read
+
+TINY = {"model.name": "random-tiny"}
+
+
+def message(words: dict[str, Any]) -> str:
+    with pytest.raises(UsageError) as caught:
+        plan({**TINY, **words})
+    return str(caught.value)
+
+
+@pytest.fixture
+def rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A file of six rows in the folder that the test is in."""
+    monkeypatch.chdir(tmp_path)
+    lines = ["text,label", *(f"a text of row {row},{'good' if row % 2 else 'bad'}" for row in range(6))]
+    (tmp_path / "reviews.csv").write_text("\n".join(lines), encoding="utf-8")
+    return tmp_path
+
+
+def test_nothing_is_left_to_planning_and_nothing_is_trained(toy_data: Path, tmp_path: Path) -> None:
+    made = plan({**TINY, **toy_words(toy_data), "run": str(tmp_path / "run")})
+    assert AUTO not in str(made.settings.model_dump())
+    assert made.settings.model.task == "binary"
+    assert made.settings.data.label == "label"
+    assert made.costs.seconds_per_epoch > 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_every_planned_key_has_a_reason(toy_data: Path) -> None:
+    made = plan({**TINY, **toy_words(toy_data)})
+    planned = {key for key in keys(Settings) if AUTO in str(_default(key))}
+    assert planned <= set(made.decisions)
+    assert all(decision.reason for decision in made.decisions.values())
+    assert made.decisions["model.name"].reason == "as asked"
+
+
+def _default(key: str) -> Any:
+    value: Any = Settings()
+    for part in key.split("."):
+        value = getattr(value, part)
+    return value
+
+
+def test_what_is_asked_stays(toy_data: Path) -> None:
+    made = plan({**TOY_SETTINGS, **toy_words(toy_data), "train": {"weight_decay": 0.5}})
+    assert made.settings.train.epochs == 6
+    assert made.settings.train.weight_decay == 0.5
+
+
+def test_the_same_question_has_the_same_answer(toy_data: Path) -> None:
+    first, again = (plan({**TINY, **toy_words(toy_data)}) for _ in range(2))
+    assert first == again
+
+
+def test_the_sample_is_taken_where_no_data_are_named() -> None:
+    made = plan(TINY)
+    assert made.settings.data.train == "sample:support"
+    assert made.settings.data.out_of_scope_label == "out_of_scope"
+    assert made.settings.name == "support"
+    assert made.decisions["data.train"].reason == "no data were named, and this sample comes with the package"
+
+
+def test_no_sample_where_other_rows_are_named(rows: Path) -> None:
+    expected = "data.train is missing; give a file, a folder, tfds:NAME or sample:NAME"
+    assert message({"data.test": "reviews.csv"}) == expected
+    assert message({"data.validation": "reviews.csv"}) == expected
+
+
+def test_a_classifier_is_named_after_its_data(rows: Path) -> None:
+    assert plan({**TINY, "data.train": "reviews.csv"}).settings.name == "reviews"
+    assert plan({**TINY, "data.train": "reviews.csv", "name": "mine"}).settings.name == "mine"
+
+
+def test_progress_is_told(rows: Path) -> None:
+    started: list[str] = []
+    # What has been read once is not read again.
+    (rows / "reviews.csv").write_text("text,label\nnever seen before,a\nnor this,b\nnor that,b\n", encoding="utf-8")
+    plan({**TINY, "data.train": "reviews.csv"}, display=Display(start=lambda title, total: started.append(title)))
+    assert started == ["reading reviews.csv"]
+
+
+# What is shown
+
+
+def test_what_is_printed_is_a_settings_file_that_gives_the_same_plan(
+    rows: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["data.train=reviews.csv", "model.name=random-tiny", "train.class_weights={good: 2.0}"]
+    assert main("plan", words) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    (rows / "plan.yaml").write_text(out.partition("# Why this plan")[0], encoding="utf-8")
+    assert read(["plan.yaml"], Settings) == plan(read(words, Settings)).settings
+    assert main("plan", ["plan.yaml"]) == 0
+    assert "\n  epochs: " in capsys.readouterr().out
+
+
+def test_json_has_settings_reasons_and_costs(rows: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main("plan", ["data.train=reviews.csv", "model.name=random-tiny", "--json"]) == 0
+    out, _ = capsys.readouterr()
+    assert out.count("\n") == 1
+    values = json.loads(out)
+    assert values["settings"]["data"]["text"] == "text"
+    assert values["decisions"]["data.text"] == {"value": "text", "reason": "the column 'text' is there"}
+    assert set(values["costs"]) == {"seconds_per_epoch", "peak_memory_bytes", "padding_share"}
+
+
+# What is refused
+
+
+def test_a_file_that_is_not_there(rows: Path) -> None:
+    expected = "reviws.csv does not exist; expected a file; did you mean 'reviews.csv'?"
+    assert message({"data.train": "reviws.csv"}) == expected
+
+
+def test_a_column_that_is_not_there(rows: Path) -> None:
+    assert message({"data.train": "reviews.csv", "data.text": "txt"}) == (
+        "data.text: column 'txt' is not in reviews.csv; columns are: text, label; did you mean 'text'?"
+    )
+
+
+def test_a_preset_that_is_not_there(rows: Path) -> None:
+    assert message({"data.train": "reviews.csv", "model.name": "minlm"}) == (
+        "model.name is 'minlm'; expected a preset (minilm, minilm-l12, bert-tiny, bert-mini, bert-small, bert-medium, "
+        "bert-base, bert-base-cased, bert-large, bert-base-chinese, multilingual, random-tiny), a folder that is "
+        "there, or owner/model on the hub; did you mean 'minilm'?"
+    )
+
+
+def test_a_label_that_only_test_rows_have(rows: Path) -> None:
+    (rows / "test.csv").write_text("text,label\na,goood\nb,god\nc,good\n", encoding="utf-8")
+    assert message({"data.train": "reviews.csv", "data.test": "test.csv"}) == (
+        "data.test has 2 rows whose labels no training row has: 'goood', 'god'; correct them, or set "
+        "data.unknown_labels=drop; did you mean 'good'?"
+    )
+
+
+def test_an_address(rows: Path) -> None:
+    expected = "http://example.org/a.csv is an address; expected a local path: download it first"
+    assert message({"data.train": "http://example.org/a.csv"}) == expected
+
+
+def test_a_broken_value_from_python(rows: Path) -> None:
+    assert message({"data.train": "reviews.csv", "train.epochs": True}) == (
+        "train.epochs is true; expected 'auto' or a number"
+    )
+
+
+def test_a_mistake_in_the_shell_is_one_line(rows: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main("plan", ["data.train=reviews.csv", "model.name=random-tiny", "data.label=lable"]) == 2
+    assert capsys.readouterr() == (
+        "",
+        "tfclassify plan: data.label: column 'lable' is not in reviews.csv; columns are: text, label; "
+        "did you mean 'label'?\n",
+    )

@@ -1,0 +1,59 @@
+"""What was asked and cannot be, with these data and this model; said before anything is trained."""
+
+from __future__ import annotations
+
+from tfclassify.errors import UsageError
+from tfclassify.planning.deciders.task import decide_task
+from tfclassify.planning.facts import Facts
+from tfclassify.planning.statistics import cut_lengths
+from tfclassify.settings import Settings
+
+# The package's own objectives by what a row has: the one label, or several.
+FITTING = {False: "cross_entropy", True: "binary_cross_entropy"}
+LEAST_LENGTH_OF_PAIRS = 5
+
+
+def check(settings: Settings, facts: Facts) -> None:
+    """Compares complete settings with the facts.
+
+    Raises:
+        UsageError: the data or the model contradict them.
+    """
+    _check_task(settings, facts)
+    _check_objectives(settings, facts)
+    _check_length(settings, facts)
+    _check_buckets(settings, facts)
+
+
+def _check_task(settings: Settings, facts: Facts) -> None:
+    found = decide_task(settings, facts)
+    if settings.model.task != found.value:
+        raise UsageError(f"model.task is '{settings.model.task}', but {found.reason}; expected {found.value}")
+
+
+def _check_objectives(settings: Settings, facts: Facts) -> None:
+    several = facts.statistics.multilabel
+    names = [term if isinstance(term, str) else next(iter(term), "") for term in settings.train.objectives]
+    if FITTING[not several] in names:
+        rows = "a row may have several labels" if several else "a row has one label"
+        raise UsageError(f"train.objectives has '{FITTING[not several]}', but {rows}; expected {FITTING[several]}")
+
+
+def _check_length(settings: Settings, facts: Facts) -> None:
+    length, positions = settings.text.max_length, facts.encoder.positions
+    if length > positions:
+        raise UsageError(f"text.max_length is {length}; expected at most {positions}, the tokens that the model reads")
+    if facts.statistics.pairs and length < LEAST_LENGTH_OF_PAIRS:
+        raise UsageError(f"text.max_length is {length}; expected at least {LEAST_LENGTH_OF_PAIRS} for pairs of texts")
+
+
+def _check_buckets(settings: Settings, facts: Facts) -> None:
+    end, positions = settings.train.buckets[-1][1], facts.encoder.positions
+    if end > positions:
+        raise UsageError(f"train.buckets goes up to {end} tokens; expected at most {positions}, which the model reads")
+    longest = len(cut_lengths(facts.statistics.splits["train"].lengths, settings.text.max_length)) - 1
+    if end < longest:
+        raise UsageError(
+            f"train.buckets goes up to {end} tokens, but training texts have up to {longest}; "
+            f"give a longer shape, or set text.max_length={end}"
+        )
