@@ -69,4 +69,4 @@ def batch_of(
 
 def values(model: BertClassifier) -> dict[str, np.ndarray]:
     """The weights of a network by name, without the name of the network itself."""
-    return {variable.name.partition("/")[2]: variable.numpy() for variable in model.weights}
+    return {variable.name.partition("/")[2]: variable.numpy() for variable in model.trainable_variables}

@@ -186,10 +186,10 @@ def _plain(name: str) -> str:
 
 
 def _near(folder: Path) -> str:
-    beside = {other.name: other for other in folder.parent.iterdir() if other.is_dir()} if folder.parent.is_dir() else {}
+    beside = folder.parent.iterdir() if os.path.isdir(folder.parent) else ()
     # Whole paths would all be like each other.
-    match = closest(folder.name, beside)
-    return "" if match is None else f"; did you mean '{beside[match]}'?"
+    match = closest(folder.name, [other.name for other in beside if other.is_dir()])
+    return "" if match is None else f"; did you mean '{folder.with_name(match)}'?"
 
 
 def _versions() -> dict[str, str]:

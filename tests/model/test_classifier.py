@@ -164,10 +164,6 @@ def with_more(state: Arrays) -> Arrays:
     return {**state, **more}
 
 
-def in_half_precision(state: Arrays) -> Arrays:
-    return {name: value.astype(np.float16) for name, value in state.items()}
-
-
 @pytest.mark.parametrize("change", [in_old_names, without_owner, with_more])
 def test_files_of_others_are_loaded(
     first: BertClassifier, other: BertClassifier, changed: Callable[..., Path], change: Callable[[Arrays], Arrays]
@@ -178,12 +174,13 @@ def test_files_of_others_are_loaded(
     assert same(first, other)
 
 
-def test_files_in_half_precision_are_loaded(
-    first: BertClassifier, other: BertClassifier, changed: Callable[..., Path]
+@pytest.mark.parametrize("kind", [np.float16, tf.bfloat16.as_numpy_dtype])
+def test_files_of_fewer_bits_are_loaded(
+    first: BertClassifier, other: BertClassifier, changed: Callable[..., Path], kind: type
 ) -> None:
-    load_weights(other, changed(in_half_precision))
+    load_weights(other, changed(lambda state: {name: value.astype(kind) for name, value in state.items()}))
     for name, value in values(first).items():
-        np.testing.assert_array_equal(values(other)[name], value.astype(np.float16).astype(np.float32))
+        np.testing.assert_array_equal(values(other)[name], value.astype(kind).astype(np.float32))
 
 
 def without(*starts: str) -> Callable[[Arrays], Arrays]:
@@ -257,7 +254,7 @@ def test_of_a_finished_training_every_layer_is_expected(
 
 def test_files_that_are_none(other: BertClassifier, tmp_path: Path) -> None:
     file = tmp_path / "model.safetensors"
-    expected = "expected a safetensors file of float32"
+    expected = "expected a safetensors file"
     message = refused(other, file)
     assert message.startswith(f"{file} cannot be read: No such file")
     assert message.endswith(expected)
@@ -265,9 +262,6 @@ def test_files_that_are_none(other: BertClassifier, tmp_path: Path) -> None:
     message = refused(other, file)
     assert message.startswith(f"{file} cannot be read: ")
     assert message.endswith(expected)
-    header = json.dumps({"classifier.bias": {"dtype": "BF16", "shape": [3], "data_offsets": [0, 6]}}).encode()
-    file.write_bytes(len(header).to_bytes(8, "little") + header + bytes(6))
-    assert refused(other, file) == f"{file} cannot be read: data type 'bfloat16' not understood; {expected}"
 
 
 # What other libraries read

@@ -171,9 +171,8 @@ def _config(found: Found, *, labels: Sequence[str], multilabel: bool, dropout: f
 def _read(file: Path) -> dict[str, np.ndarray]:
     try:
         return dict(load_file(file))
-    except (OSError, SafetensorError, TypeError) as error:
-        # NumPy has no bfloat16, which safetensors finds out as a TypeError.
-        raise UsageError(f"{file} cannot be read: {error}; expected a safetensors file of float32") from error
+    except (OSError, SafetensorError) as error:
+        raise UsageError(f"{file} cannot be read: {error}; expected a safetensors file") from error
 
 
 def _new_layers(model: BertClassifier, state: Mapping[str, np.ndarray]) -> set[str]:
