@@ -2,9 +2,10 @@
 
     python benchmarks/samples.py [NAME ...]
 
-Prints one JSON line per sample, all of them unless named. Figures are over rows in scope, models are fitted on the
-training split and measured on the test split. A sample is of use where the baseline leaves something to be learned
-and where single words do not give the labels away.
+Prints one JSON line per sample, all of them unless named. Figures are over rows in scope; models are fitted on the
+training split and measured on the test split. Accuracy of a multi-label sample is the share of rows with exactly the
+right labels. A sample is of use where the baseline leaves something to be learned and where single words do not give
+the labels away.
 """
 
 from __future__ import annotations
@@ -27,13 +28,16 @@ from tfclassify.data.sources.sample import FOLDER
 from tfclassify.quality.baseline import baseline_scores, fit_baseline
 
 OUT_OF_SCOPE_LABEL = "out_of_scope"
+SEPARATOR = "|"
+
+Labels = frozenset[str]
 
 
 class Row(NamedTuple):
-    """One row of a sample."""
+    """One row of a sample; exactly one label unless the sample is multi-label."""
 
     text: str
-    label: str
+    labels: Labels
 
 
 class Cue(NamedTuple):
@@ -44,24 +48,35 @@ class Cue(NamedTuple):
     precision: float
 
 
-def read_rows(path: str | Path) -> list[Row]:
-    """Reads the columns ``text`` and ``label`` of a CSV file."""
+def is_multilabel(path: str | Path) -> bool:
+    """Tells whether a file has the column ``labels`` in place of ``label``."""
     with open(path, encoding="utf-8", newline="") as file:
-        return [Row(row["text"], row["label"]) for row in csv.DictReader(file)]
+        return "labels" in next(csv.reader(file))
+
+
+def read_rows(path: str | Path) -> list[Row]:
+    """Reads the columns ``text`` and ``label``, or ``labels`` (parted by ``|``), of a CSV file."""
+    with open(path, encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    if is_multilabel(path):
+        return [Row(row["text"], Labels(filter(None, row["labels"].split(SEPARATOR)))) for row in rows]
+    return [Row(row["text"], Labels([row["label"]])) for row in rows]
 
 
 def in_scope(rows: Sequence[Row]) -> list[Row]:
     """Leaves out the rows that belong to no class."""
-    return [row for row in rows if row.label != OUT_OF_SCOPE_LABEL]
+    return [row for row in rows if OUT_OF_SCOPE_LABEL not in row.labels]
 
 
-def baseline_accuracy(train: Sequence[Row], test: Sequence[Row]) -> float:
-    """Returns the share of test rows that the package's TF-IDF baseline labels as they are labelled."""
-    labels = sorted({row.label for row in train})
-    truth = np.array([labels.index(row.label) for row in train], np.int32)
-    baseline = fit_baseline([row.text for row in train], truth, labels=labels, multilabel=False)
-    found = baseline_scores(baseline, [row.text for row in test]).argmax(axis=1)
-    return sum(labels[column] == row.label for column, row in zip(found, test, strict=True)) / len(test)
+def by_baseline(train: Sequence[Row], test: Sequence[Row], *, multilabel: bool) -> list[Labels]:
+    """Returns what the package's TF-IDF baseline answers to each test row."""
+    labels = sorted(Labels().union(*(row.labels for row in train)))
+    members = np.array([[label in row.labels for label in labels] for row in train])
+    truth = members if multilabel else members.argmax(axis=1).astype(np.int32)
+    baseline = fit_baseline([row.text for row in train], truth, labels=labels, multilabel=multilabel)
+    scores = baseline_scores(baseline, [row.text for row in test])
+    chosen = scores >= 0.5 if multilabel else scores == scores.max(axis=1, keepdims=True)
+    return [Labels(np.array(labels)[row].tolist()) for row in chosen]
 
 
 def words(text: str) -> set[str]:
@@ -71,9 +86,9 @@ def words(text: str) -> set[str]:
 
 def best_cues(train: Sequence[Row]) -> list[Cue]:
     """Finds for each label the word whose presence predicts it best (by F1), and puts the most precise first."""
-    rows = Counter(row.label for row in train)
+    rows = Counter(label for row in train for label in row.labels)
     seen = Counter(word for row in train for word in words(row.text))
-    shared = Counter((row.label, word) for row in train for word in words(row.text))
+    shared = Counter((label, word) for row in train for word in words(row.text) for label in row.labels)
 
     def f1(pair: tuple[str, str]) -> float:
         return 2 * shared[pair] / (rows[pair[0]] + seen[pair[1]])
@@ -83,26 +98,34 @@ def best_cues(train: Sequence[Row]) -> list[Cue]:
     return sorted((Cue(word, label, shared[label, word] / seen[word]) for label, word in best), key=lambda cue: -cue[2])
 
 
-def single_word_accuracy(train: Sequence[Row], test: Sequence[Row]) -> float:
-    """Returns the share of test rows whose first of these words is that of their label; a row without one is wrong."""
+def by_single_words(train: Sequence[Row], test: Sequence[Row], *, multilabel: bool) -> list[Labels]:
+    """Returns the label of the most precise of these words that a test row has; all of them when multi-label."""
     cues = best_cues(train)
-    found = (next((cue.label for cue in cues if cue.word in words(row.text)), None) for row in test)
-    return sum(label == row.label for label, row in zip(found, test, strict=True)) / len(test)
+    found = [[cue.label for cue in cues if cue.word in words(row.text)] for row in test]
+    return [Labels(labels if multilabel else labels[:1]) for labels in found]
+
+
+def accuracy(answers: Sequence[Labels], rows: Sequence[Row]) -> float:
+    """Returns the share of rows with exactly the right labels."""
+    return sum(answer == row.labels for answer, row in zip(answers, rows, strict=True)) / len(rows)
 
 
 def described(name: str) -> dict[str, Any]:
     """Measures one sample."""
-    splits = {split: read_rows(path) for split, path in sample_splits(name).items()}
+    paths = sample_splits(name)
+    splits = {split: read_rows(path) for split, path in paths.items()}
     train, test = in_scope(splits["train"]), in_scope(splits["test"])
+    multilabel = is_multilabel(paths["train"])
     lengths = [len(row.text.split()) for rows in splits.values() for row in rows]
     return {
         "sample": name,
         "rows": {split: len(in_scope(rows)) for split, rows in splits.items()},
         "out_of_scope": {split: len(rows) - len(in_scope(rows)) for split, rows in splits.items()},
-        "labels": len({row.label for row in train}),
+        "labels": len(Labels().union(*(row.labels for row in train))),
+        "multilabel": multilabel,
         "words_per_text": {"median": median(lengths), "longest": max(lengths)},
-        "baseline_accuracy": round(baseline_accuracy(train, test), 4),
-        "single_word_accuracy": round(single_word_accuracy(train, test), 4),
+        "baseline_accuracy": round(accuracy(by_baseline(train, test, multilabel=multilabel), test), 4),
+        "single_word_accuracy": round(accuracy(by_single_words(train, test, multilabel=multilabel), test), 4),
     }
 
 

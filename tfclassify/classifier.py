@@ -124,6 +124,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
 
 def _texts(X: Any) -> dict[str, pa.Array]:  # noqa: N803
     """Takes one or two columns of texts."""
+    if hasattr(X, "toarray"):
+        raise ValueError("X is a sparse matrix; expected texts [N], or pairs of texts [N, 2]")
     rows = np.asarray(X, object)
     if rows.ndim not in (1, 2) or (rows.ndim == 2 and rows.shape[1] != 2):
         raise ValueError(f"X has shape {rows.shape}; expected texts [N], or pairs of texts [N, 2]")
@@ -141,7 +143,9 @@ def _targets(y: Any, *, rows: int) -> dict[str, pa.Array]:
     """Writes labels as text, as files have them."""
     if y is None:
         raise ValueError("TextClassifier requires y to be passed, but the target y is None")
-    check_classification_targets(y)
+    # Of infinite labels NumPy warns before scikit-learn refuses them.
+    with np.errstate(invalid="ignore"):
+        check_classification_targets(y)
     targets = _dense(y)
     if len(targets) != rows:
         raise ValueError(f"X has {rows} rows and y {len(targets)}; expected as many")
@@ -150,7 +154,7 @@ def _targets(y: Any, *, rows: int) -> dict[str, pa.Array]:
     if not np.isin(targets, (0, 1)).all():
         raise ValueError("y has two dimensions and other values than 0 and 1; expected those, or one label a row")
     if targets.any(axis=0).sum() < 2:
-        raise ValueError("y has fewer than two columns with a 1; expected at least two classes to tell apart")
+        raise ValueError("y has fewer than two columns with a 1; expected at least two to tell apart")
     return {"labels": pa.array([[str(place) for place in np.flatnonzero(row)] for row in targets])}
 
 
@@ -166,7 +170,7 @@ def _one_label(targets: NDArray) -> pa.Array:
     if blank is not None:
         raise ValueError(f"row {blank} of y is an empty label; expected a label in every row")
     if len(set(labels)) < 2:
-        raise ValueError(f"y has only the class {labels[0]!r}; expected at least two classes to tell apart")
+        raise ValueError(f"y has one class, {labels[0]!r}; expected at least two to tell apart")
     return pa.array(labels)
 
 

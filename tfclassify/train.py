@@ -17,6 +17,7 @@ from tfclassify.data.batches import epoch_batches, padding_share
 from tfclassify.data.rows import rows_cut, rows_of
 from tfclassify.data.sources import fingerprint
 from tfclassify.display import SILENT, Display
+from tfclassify.learning import tracking
 from tfclassify.learning.judging import judge_splits
 from tfclassify.learning.objectives import choose
 from tfclassify.learning.reporting import Training, results, write_report
@@ -69,6 +70,7 @@ def _check(prepared: Prepared) -> None:
     """Refuses what learning would refuse, before there is a run that takes its name."""
     train, corpus = prepared.plan.settings.train, prepared.corpus
     choose(train.objectives)
+    tracking.check(prepared.plan.settings.track)
     label_weights(train.class_weights, corpus.labels.names, corpus.statistics.splits["train"].label_counts)
 
 

@@ -241,11 +241,35 @@ def test_single_words_do_not_give_the_labels_away(figures: dict[str, float]) -> 
     assert figures["single_word_accuracy"] <= 0.6
 
 
+def rows_of(benchmark: ModuleType, *pairs: tuple[str, str]) -> list[tuple[str, frozenset[str]]]:
+    return [benchmark.Row(text, frozenset(filter(None, labels.split("|")))) for text, labels in pairs]
+
+
 def test_single_words_of_a_made_up_table(benchmark: ModuleType) -> None:
-    train = [benchmark.Row(*row) for row in [("red hot", "x"), ("Red!", "x"), ("hot blue", "y"), ("blue red", "y")]]
-    test = [benchmark.Row(*row) for row in [("RED", "x"), ("blue red", "y"), ("hot", "y"), ("blue", "x")]]
+    train = rows_of(benchmark, ("red hot", "x"), ("Red!", "x"), ("hot blue", "y"), ("blue red", "y"))
+    test = rows_of(benchmark, ("RED", "x"), ("blue red", "y"), ("hot", "y"), ("blue", "x"))
     assert [tuple(cue) for cue in benchmark.best_cues(train)] == [("blue", "y", 1.0), ("red", "x", 2 / 3)]
-    assert benchmark.single_word_accuracy(train, test) == 0.5
+    found = benchmark.by_single_words(train, test, multilabel=False)
+    assert found == [{"x"}, {"y"}, set(), {"y"}]
+    assert benchmark.accuracy(found, test) == 0.5
+
+
+def test_a_multilabel_table_is_measured_by_exact_matches(benchmark: ModuleType, tmp_path: Path) -> None:
+    table = tmp_path / "train.csv"
+    table.write_text("text,labels\n" + "red,x\nblue,y\nred blue,x|y\ngrey,\n" * 5)
+    train = benchmark.read_rows(table)
+    assert benchmark.is_multilabel(table)
+    assert train[:4] == rows_of(benchmark, ("red", "x"), ("blue", "y"), ("red blue", "x|y"), ("grey", ""))
+    for answers_of in (benchmark.by_baseline, benchmark.by_single_words):
+        assert answers_of(train, train[:4], multilabel=True) == [{"x"}, {"y"}, {"x", "y"}, set()]
+
+
+@pytest.mark.parametrize("name", sorted(path.parent.name for path in FOLDER.glob("*/train.csv")))
+def test_every_sample_can_be_measured(benchmark: ModuleType, name: str) -> None:
+    measured = benchmark.described(name)
+    assert measured["labels"] >= 2
+    assert 0 < measured["single_word_accuracy"] < 1
+    assert 0 < measured["baseline_accuracy"] < 1
 
 
 def test_the_script_prints_a_line_per_sample(

@@ -16,7 +16,7 @@ from tfclassify.learning.optimizers import AdamW
 from tfclassify.learning.step import training_step
 from tfclassify.learning.strategies import set_precision
 from tfclassify.model.classifier import BertClassifier, outputs
-from tfclassify.model.trainable_variables import Found
+from tfclassify.model.weights import Found
 
 Batch = dict[str, tf.Tensor]
 Changes = dict[str, np.ndarray]

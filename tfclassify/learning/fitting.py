@@ -18,6 +18,7 @@ import tf_keras as keras
 
 from tfclassify.display import Display
 from tfclassify.hardware import peak_memory_bytes, reset_peak_memory, seconds_since_start
+from tfclassify.learning.tracking import tensorboard
 from tfclassify.model.classifier import BertClassifier, load_weights, save_weights
 
 Judge = Callable[[], Mapping[str, float | None]]
@@ -72,7 +73,7 @@ def fit(model: BertClassifier, batches: tf.data.Dataset, *, orders: Orders, judg
     with _stop_signals() as asked:
         watchers = [_Pace(course, orders, display, asked), _Keeper(course, orders, judge, display)]
         if orders.tensorboard is not None:
-            watchers.append(keras.callbacks.TensorBoard(str(orders.tensorboard)))
+            watchers.append(tensorboard(orders.tensorboard))
         model.fit(
             batches,
             epochs=orders.epochs,

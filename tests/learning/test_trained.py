@@ -1,0 +1,212 @@
+"""A trained classifier: what it says of texts and of rows, and what it takes to open one."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from made_stores import split_of, store
+from made_trained import made_trained
+from scipy.special import expit, logsumexp, softmax
+
+from tfclassify.data.labelling import LabelMap
+from tfclassify.errors import UsageError
+from tfclassify.learning import trained as module
+from tfclassify.learning.trained import (
+    Trained,
+    answer,
+    kind_of,
+    limits_of,
+    open_trained,
+    predict_split,
+    score_texts,
+    tokenized,
+)
+from tfclassify.runs import Run
+
+TEXTS = ["a", "bb", "", "abb", "aaaaaaaaaaaaaaaaaaaaaaaaaaab"]
+LOGITS = np.array([[2, 0], [0, 4], [0, 0], [2, 4], [28, 0]], np.float32)
+
+
+# Texts
+
+
+def test_scores_are_calibrated_and_logits_are_not() -> None:
+    scored = score_texts(made_trained("a", "b", temperature=2.0), TEXTS)
+    np.testing.assert_array_equal(scored.logits, LOGITS)
+    np.testing.assert_allclose(scored.scores, softmax(LOGITS / 2.0, axis=1), rtol=1e-6)
+    np.testing.assert_allclose(scored.scope_scores, 2.0 * logsumexp(LOGITS / 2.0, axis=1), rtol=1e-6)
+
+
+def test_several_labels_have_scores_of_their_own() -> None:
+    scored = score_texts(made_trained("a", "b", multilabel=True), TEXTS)
+    np.testing.assert_allclose(scored.scores, expit(LOGITS - 1.0), rtol=1e-6)
+
+
+def test_pairs() -> None:
+    scored = score_texts(made_trained("a", "b"), ["a", "ab"], ["b", "bbbbbbbbbbbbbbbb"])
+    # Of the second pair 13 pieces are left beside three special tokens.
+    assert scored.logits.tolist() == [[2, 2], [2, 24]]
+
+
+def test_no_texts() -> None:
+    scored = score_texts(made_trained("a", "b"), [])
+    assert (scored.logits.shape, scored.scores.shape, scored.scope_scores.shape) == ((0, 2), (0, 2), (0,))
+    assert answer(made_trained("a", "b"), []) == []
+
+
+def test_answers() -> None:
+    answers = answer(made_trained("a", "b", "c"), ["bbc", "c"])
+    scores = softmax(np.array([0.0, 4.0, 2.0]))
+    assert answers[0] == {
+        "label": "b",
+        "score": pytest.approx(scores[1], rel=1e-6),
+        "scores": {name: pytest.approx(score, rel=1e-6) for name, score in zip("abc", scores, strict=True)},
+        "in_scope": True,
+        "scope_score": pytest.approx(logsumexp([0.0, 4.0, 2.0]), rel=1e-6),
+        "route": "full",
+        "rule": None,
+        "masked": 0,
+    }
+    assert list(answers[0]["scores"]) == ["b", "c", "a"]
+    # Of equal scores the first label.
+    assert list(answers[1]["scores"]) == ["c", "a", "b"]
+    json.dumps(answers)
+
+
+def test_answers_with_several_labels() -> None:
+    answers = answer(made_trained("a", "b", "c", multilabel=True), ["cab", "b", "xy"])
+    assert [each["labels"] for each in answers] == [["a", "b", "c"], ["b"], []]
+    assert answers[1]["label"] == "b"
+    assert answers[1]["score"] == pytest.approx(expit(1.0), rel=1e-6)
+
+
+def test_many_texts_are_tokenized_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = tokenized(made_trained("a").pieces, TEXTS * 3)
+    sizes: list[int] = []
+    pieces = made_trained("a").pieces
+
+    def counted(texts: Any) -> Any:
+        sizes.append(len(texts))
+        return pieces.tokenize(texts)
+
+    monkeypatch.setattr(module, "CHUNK_ROWS", 4)
+    parts = tokenized(module.Pieces(counted, pieces.vocabulary, True, 0), TEXTS * 3)
+    assert sizes == [4, 4, 4, 3]
+    np.testing.assert_array_equal(parts.values, whole.values)
+    np.testing.assert_array_equal(parts.offsets, whole.offsets)
+    assert [len(row) for row in whole][:5] == [len(text) for text in TEXTS]
+
+
+# Rows
+
+
+def test_a_split_is_answered_beside_its_truth() -> None:
+    split = split_of(store(TEXTS, weights=[0, 1, 2, 3, 4]), [3, 0, 4, 1], [1, 0, -1, 1])
+    told: list[int] = []
+    found = predict_split(
+        made_trained("a", "b", temperature=2.0), split, advance=lambda units, note: told.append(units)
+    )
+    assert found.truth.tolist() == [1, 0, -1, 1]
+    np.testing.assert_allclose(found.logits[:, 0], [2, 2, 28, 0])
+    np.testing.assert_allclose(found.scores, softmax(LOGITS[[3, 0, 4, 1]] / 2.0, axis=1), rtol=1e-6)
+    assert (found.kind, found.labels, found.thresholds) == ("binary", ("a", "b"), 0.5)
+    assert sum(told) == 4
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        (LabelMap(("a", "b"), False), "binary"),
+        (LabelMap(("a", "b", "c"), False), "multiclass"),
+        (LabelMap(("a", "b"), False, "none"), "binary"),
+        (LabelMap(("a", "b"), True), "multilabel"),
+        (LabelMap(("a",), True), "multilabel"),
+    ],
+)
+def test_the_kind_of_task(labels: LabelMap, expected: str) -> None:
+    assert kind_of(labels) == expected
+
+
+# Opening a run
+
+
+@pytest.fixture(scope="module")
+def opened(toy_run: Path) -> Trained:
+    return open_trained(Run(toy_run))
+
+
+@pytest.fixture
+def copied(toy_run: Path, tmp_path: Path) -> Run:
+    shutil.copytree(toy_run, tmp_path / "run")
+    return Run(tmp_path / "run")
+
+
+def test_a_run_is_opened_as_it_was_left(opened: Trained, toy_run: Path, toy_data: Path) -> None:
+    facts = json.loads((toy_run / "labels.json").read_text(encoding="utf-8"))
+    assert opened.labels == LabelMap(("bad", "good"), False, None)
+    assert opened.temperature == facts["temperature"] != 1.0
+    assert opened.limits == limits_of(opened.pieces, max_length=opened.settings.text.max_length)
+    lines = (toy_data / "test.csv").read_text(encoding="utf-8").splitlines()[1:]
+    texts, labels = zip(*(line.split(",") for line in lines), strict=True)
+    right = [each["label"] == label for each, label in zip(answer(opened, texts), labels, strict=True)]
+    report = json.loads((toy_run / "report.json").read_text(encoding="utf-8"))
+    assert np.mean(right) == pytest.approx(report["splits"]["test"]["accuracy"])
+
+
+def test_a_moved_run_answers_the_same(opened: Trained, copied: Run) -> None:
+    moved = open_trained(copied)
+    texts = ["a b c 1", "x y z 2", "", "w" * 500]
+    np.testing.assert_array_equal(score_texts(moved, texts).logits, score_texts(opened, texts).logits)
+
+
+def broken(name: str, change: Callable[[dict[str, Any]], Any]) -> Callable[[Run], None]:
+    def write(run: Run) -> None:
+        path = run.folder / name
+        path.write_text(json.dumps(change(json.loads(path.read_text(encoding="utf-8")))), encoding="utf-8")
+
+    return write
+
+
+@pytest.mark.parametrize(
+    ("spoil", "expected"),
+    [
+        (
+            lambda run: run.labels.write_text("{"),
+            "LABELS is not what a training writes (JSONDecodeError('Expecting property name enclosed in double "
+            "quotes: line 1 column 2 (char 1)')); train again",
+        ),
+        (
+            broken("labels.json", lambda facts: {"labels": facts["labels"]}),
+            "LABELS is not what a training writes (KeyError('kind')); train again",
+        ),
+        (
+            broken("labels.json", lambda facts: {**facts, "temperature": None}),
+            'LABELS is not what a training writes (TypeError("float() argument must be a string or a real number, '
+            "not 'NoneType'\")); train again",
+        ),
+        (
+            broken("labels.json", lambda facts: {**facts, "labels": ["a", "b", "c"]}),
+            "WEIGHTS: classifier.weight is of shape [2, 32]; expected a BERT model with classifier.weight of shape "
+            "[3, 32]",
+        ),
+    ],
+)
+def test_a_run_that_was_tampered_with(copied: Run, spoil: Callable[[Run], None], expected: str) -> None:
+    spoil(copied)
+    with pytest.raises(UsageError) as caught:
+        open_trained(copied)
+    message = str(caught.value).replace(str(copied.labels), "LABELS").replace(str(copied.weights), "WEIGHTS")
+    assert message == expected
+
+
+def test_weights_that_are_cut_short(copied: Run) -> None:
+    copied.weights.write_bytes(copied.weights.read_bytes()[:-100])
+    with pytest.raises(UsageError) as caught:
+        open_trained(copied)
+    assert str(caught.value).startswith(f"{copied.weights} cannot be read: ")
