@@ -27,8 +27,14 @@ def opened(monkeypatch: pytest.MonkeyPatch, toy_trained: Trained) -> None:
 
 
 @pytest.fixture(scope="module")
-def toy_trained(toy_run: Path) -> Trained:
-    return open_trained(Run(toy_run))
+def run(toy_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The toy run, for the tests of this file to write into."""
+    return Path(shutil.copytree(toy_run, tmp_path_factory.mktemp("evaluated") / "run"))
+
+
+@pytest.fixture(scope="module")
+def toy_trained(run: Path) -> Trained:
+    return open_trained(Run(run))
 
 
 @pytest.fixture
@@ -40,9 +46,9 @@ def other(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def copied(toy_run: Path, tmp_path: Path) -> Path:
+def copied(run: Path, tmp_path: Path) -> Path:
     """The run at another place."""
-    return Path(shutil.copytree(toy_run, tmp_path / "moved" / "run"))
+    return Path(shutil.copytree(run, tmp_path / "moved" / "run"))
 
 
 def report_of(folder: Path) -> dict[str, Any]:
@@ -59,14 +65,14 @@ def message(words: dict[str, Any]) -> str:
 # Its own rows
 
 
-def test_its_own_test_rows_have_the_figures_of_the_training(toy_run: Path) -> None:
-    before = {path: path.read_bytes() for path in toy_run.glob("*.*") if path.is_file()}
-    made = evaluate({"run": str(toy_run)})
-    assert made.folder.parent == toy_run
+def test_its_own_test_rows_have_the_figures_of_the_training(run: Path) -> None:
+    before = {path: path.read_bytes() for path in run.glob("*.*") if path.is_file()}
+    made = evaluate({"run": str(run)})
+    assert made.folder.parent == run
     assert made.folder.name.startswith("evaluation-")
     assert sorted(path.name for path in made.folder.iterdir()) == ["card.md", "report.html", "report.json"]
     assert report_of(made.folder) == made.report
-    first = report_of(toy_run)
+    first = report_of(run)
     assert made.report["splits"] == {"test": first["splits"]["test"]}
     assert made.report["task"] == first["task"]
     assert made.report["baseline"]["test"] == first["baseline"]["test"]
@@ -105,11 +111,11 @@ def test_data_that_have_changed_since_the_training(copied: Path, monkeypatch: py
     assert "has changed since the training" in (made.folder / "report.html").read_text(encoding="utf-8")
 
 
-def test_data_that_have_other_labels_now(toy_trained: Trained, toy_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_data_that_have_other_labels_now(toy_trained: Trained, run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     other = replace(toy_trained, labels=replace(toy_trained.labels, names=("bad", "fine")))
     monkeypatch.setattr(module, "open_trained", lambda run: other)
     train = toy_trained.settings.data.train
-    assert message({"run": str(toy_run)}) == (
+    assert message({"run": str(run)}) == (
         f"the rows of the training cannot be read again: data.train={train} has other labels than the run was "
         "trained on; give data.test=FILE"
     )
@@ -132,9 +138,9 @@ def _lose_training_rows(trained: Trained, folder: Path, monkeypatch: pytest.Monk
 # Other rows
 
 
-def test_other_rows_under_other_names(toy_run: Path, other: Path, tmp_path: Path) -> None:
+def test_other_rows_under_other_names(run: Path, other: Path, tmp_path: Path) -> None:
     words = {"data.test": str(other), "data.text": "words", "data.label": "kind", "output": str(tmp_path / "out" / "x")}
-    made = evaluate({"run": str(toy_run), **words})
+    made = evaluate({"run": str(run), **words})
     assert made.folder == tmp_path / "out" / "x"
     assert report_of(made.folder) == made.report
     assert made.report["splits"]["test"]["rows"] == 30
@@ -175,17 +181,17 @@ def test_no_baseline_of_rows_with_other_labels(
     assert "baseline" not in evaluate(words).report
 
 
-def test_texts_that_were_learnt_from_are_counted(toy_run: Path, toy_data: Path) -> None:
+def test_texts_that_were_learnt_from_are_counted(run: Path, toy_data: Path) -> None:
     said: list[str] = []
-    words = {"run": str(toy_run), "data.test": str(toy_data / "train.csv")}
+    words = {"run": str(run), "data.test": str(toy_data / "train.csv")}
     evaluate(words, display=replace(SILENT, say=said.append))
     assert said == ["test and train share 240 texts, which flatters the figures"]
 
 
-def test_labels_that_the_run_does_not_know(toy_run: Path, other: Path, tmp_path: Path) -> None:
+def test_labels_that_the_run_does_not_know(run: Path, other: Path, tmp_path: Path) -> None:
     text = other.read_text(encoding="utf-8").replace("good", "god").replace("words,kind", "text,label", 1)
     other.write_text(text, encoding="utf-8")
-    words = {"run": str(toy_run), "data.test": str(other), "output": str(tmp_path / "out")}
+    words = {"run": str(run), "data.test": str(other), "output": str(tmp_path / "out")}
     assert message(words) == (
         "data.test has 15 rows whose labels no training row has: 'god'; correct them, or set "
         "data.unknown_labels=drop; did you mean 'good'?"
@@ -197,11 +203,11 @@ def test_labels_that_the_run_does_not_know(toy_run: Path, other: Path, tmp_path:
     assert report["rows"]["dropped"]["unknown_label"] == 15
 
 
-def test_every_row_is_accounted_for(toy_run: Path, tmp_path: Path) -> None:
+def test_every_row_is_accounted_for(run: Path, tmp_path: Path) -> None:
     lines = "text,label\na b,bad\n,bad\nx y,good\nz,good,more\nw,other\n"
     (tmp_path / "rows.csv").write_text(lines, encoding="utf-8")
     words = {"data.test": str(tmp_path / "rows.csv"), "data.bad_rows": "skip", "data.unknown_labels": "drop"}
-    rows = evaluate({"run": str(toy_run), **words}).report["rows"]
+    rows = evaluate({"run": str(run), **words}).report["rows"]
     assert rows == {
         "read": 5,
         "test": 2,
@@ -210,67 +216,67 @@ def test_every_row_is_accounted_for(toy_run: Path, tmp_path: Path) -> None:
     }
 
 
-def test_no_row_with_a_label_that_the_run_knows(toy_run: Path, tmp_path: Path) -> None:
+def test_no_row_with_a_label_that_the_run_knows(run: Path, tmp_path: Path) -> None:
     (tmp_path / "rows.csv").write_text("text,label\na b,fine\n", encoding="utf-8")
     words = {"data.test": str(tmp_path / "rows.csv"), "data.unknown_labels": "drop"}
-    assert message({"run": str(toy_run), **words}) == (
+    assert message({"run": str(run), **words}) == (
         f"{tmp_path / 'rows.csv'}: of 1 rows read none is left to judge; expected at least one"
     )
 
 
 def test_how_the_training_rows_were_written_is_not_how_others_are(
-    toy_trained: Trained, toy_run: Path, other: Path, monkeypatch: pytest.MonkeyPatch
+    toy_trained: Trained, run: Path, other: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     own = {"delimiter": ";", "encoding": "cp1252", "max_rows": 7, "weight": "weight", "id": "number"}
     data = toy_trained.settings.data.model_copy(update=own)
     odd = replace(toy_trained, settings=toy_trained.settings.model_copy(update={"data": data}))
     monkeypatch.setattr(module, "open_trained", lambda run: odd)
     words = {"data.test": str(other), "data.text": "words", "data.label": "kind"}
-    assert evaluate({"run": str(toy_run), **words}).report["rows"]["read"] == 30
-    assert evaluate({"run": str(toy_run), **words, "data.max_rows": 7}).report["rows"]["read"] == 7
+    assert evaluate({"run": str(run), **words}).report["rows"]["read"] == 30
+    assert evaluate({"run": str(run), **words, "data.max_rows": 7}).report["rows"]["read"] == 7
 
 
 # What is refused
 
 
-def test_the_report_of_the_training_is_not_overwritten(toy_run: Path) -> None:
-    before = (toy_run / "report.json").read_bytes()
-    assert message({"run": str(toy_run), "output": str(toy_run)}) == (
-        f"output={toy_run} is the directory of a run, whose own report stays; give another folder"
+def test_the_report_of_the_training_is_not_overwritten(run: Path) -> None:
+    before = (run / "report.json").read_bytes()
+    assert message({"run": str(run), "output": str(run)}) == (
+        f"output={run} is the directory of a run, whose own report stays; give another folder"
     )
-    assert (toy_run / "report.json").read_bytes() == before
+    assert (run / "report.json").read_bytes() == before
 
 
-def test_an_output_that_is_a_file(toy_run: Path, tmp_path: Path) -> None:
+def test_an_output_that_is_a_file(run: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("", encoding="utf-8")
-    assert message({"run": str(toy_run), "output": str(tmp_path / "file")}) == (
+    assert message({"run": str(run), "output": str(tmp_path / "file")}) == (
         f"output={tmp_path / 'file'} is a file; give the name of a folder"
     )
-    assert message({"run": str(toy_run), "output": str(tmp_path / "file" / "below")}) == (
+    assert message({"run": str(run), "output": str(tmp_path / "file" / "below")}) == (
         f"output={tmp_path / 'file' / 'below'} cannot be written: Not a directory"
     )
 
 
-def test_settings_that_would_have_no_effect(toy_run: Path) -> None:
-    assert message({"run": str(toy_run), "data.train": "a.csv"}) == (
+def test_settings_that_would_have_no_effect(run: Path) -> None:
+    assert message({"run": str(run), "data.train": "a.csv"}) == (
         "data.train is for training; the rows to judge are given as data.test=FILE"
     )
-    assert message({"run": str(toy_run), "data.validation": "a.csv", "data.test": "b.csv"}) == (
+    assert message({"run": str(run), "data.validation": "a.csv", "data.test": "b.csv"}) == (
         "data.validation is for training; the rows to judge are given as data.test=FILE"
     )
-    assert message({"run": str(toy_run), "data.empty": "keep"}) == (
+    assert message({"run": str(run), "data.empty": "keep"}) == (
         "data.empty says how other rows are read; give them as data.test=FILE"
     )
 
 
-def test_a_column_that_is_not_there(toy_run: Path, other: Path) -> None:
-    assert message({"run": str(toy_run), "data.test": str(other)}) == (
+def test_a_column_that_is_not_there(run: Path, other: Path) -> None:
+    assert message({"run": str(run), "data.test": str(other)}) == (
         f"data.text: column 'text' is not in {other}; columns are: words, kind"
     )
 
 
-def test_in_the_shell(toy_run: Path, other: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    words = [f"run={toy_run}", f"data.test={other}", "data.text=words", "data.label=kind", f"output={tmp_path / 'out'}"]
+def test_in_the_shell(run: Path, other: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = [f"run={run}", f"data.test={other}", "data.text=words", "data.label=kind", f"output={tmp_path / 'out'}"]
     assert main("evaluate", [*words, "--json"]) == 0
     out, err = capsys.readouterr()
     assert err == ""

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tfclassify.data.corpus import Corpus, read_corpus
+from tfclassify.data.locations import SPLITS
 from tfclassify.data.token_store import Pieces
 from tfclassify.display import SILENT, Display
 from tfclassify.hardware import Hardware, detect_cpu
@@ -81,7 +82,7 @@ def _with_data(asked: Settings) -> tuple[Settings, dict[str, tuple[Any, str]]]:
     """Takes the embedded sample where no data are named, with its own mark for what is out of scope, and a name."""
     chosen: dict[str, tuple[Any, str]] = {}
     # Whoever names other rows has forgotten the training rows, and does not want the sample's.
-    if asked.data.train is None and asked.data.validation is None and asked.data.test is None:
+    if not any(getattr(asked.data, split) for split in SPLITS):
         chosen["data.train"] = (DEFAULT_DATA, "no data were named, and this sample comes with the package")
     if asked.data.train in (None, DEFAULT_DATA) and asked.data.out_of_scope_label is None:
         chosen["data.out_of_scope_label"] = (DEFAULT_OUT_OF_SCOPE, f"{DEFAULT_DATA} marks such rows so")

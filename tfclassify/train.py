@@ -21,6 +21,7 @@ from tfclassify.learning import tracking
 from tfclassify.learning.judging import judge_splits
 from tfclassify.learning.objectives import choose
 from tfclassify.learning.reporting import Training, results, write_report
+from tfclassify.learning.strategies import begin
 from tfclassify.learning.trained import kind_of
 from tfclassify.learning.training import Learned, learn
 from tfclassify.learning.weighting import label_weights
@@ -51,6 +52,7 @@ def train(settings: Settings | Mapping[str, Any] | None = None, *, display: Disp
     if asked.run is not None:
         # Said at once, and not after minutes of reading.
         refuse_taken(asked.run)
+    begin(asked.train.strategy)
     prepared = prepare(asked, display=display)
     _check(prepared)
     run = create(asked.run, data_name(str(prepared.plan.settings.data.train)))

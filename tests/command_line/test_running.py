@@ -249,8 +249,11 @@ def test_messages_of_libraries_are_kept_back(
 
 def test_who_sets_how_much_it_says_hears_it(loud: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "0")
+    monkeypatch.delenv("TF_USE_LEGACY_KERAS")
     running._load_tensorflow()
     assert loud == []
+    # Else TensorFlow imports a Keras that nothing here uses.
+    assert os.environ["TF_USE_LEGACY_KERAS"] == "1"
 
 
 # In the shell

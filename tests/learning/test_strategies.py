@@ -13,8 +13,8 @@ import tf_keras as keras
 from tfclassify.errors import UsageError
 from tfclassify.hardware import Accelerator, detect_cpu
 from tfclassify.learning import strategies
-from tfclassify.learning.strategies import STRATEGIES, accelerators, set_precision
-from tfclassify.settings import TrainSettings
+from tfclassify.learning.strategies import STRATEGIES, accelerators, begin, set_precision
+from tfclassify.settings import AUTO, TrainSettings
 
 GPU = Accelerator("gpu", 0, True)
 
@@ -64,6 +64,26 @@ def test_no_tpu(monkeypatch: pytest.MonkeyPatch, name: str | None) -> None:
     assert asked == [name or "local"]
     assert str(caught.value) == (
         f"train.strategy is 'tpu', but the TPU '{name or 'local'}' cannot be reached; expected one"
+    )
+
+
+@pytest.mark.parametrize("name", ["one", "mirrored", "tpu", AUTO])
+def test_nothing_has_to_be_joined_on_one_machine(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setattr(tf.distribute, "MultiWorkerMirroredStrategy", None)
+    begin(name)
+
+
+def test_machines_are_joined_first_or_not_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    def too_late() -> None:
+        raise RuntimeError("Collective ops must be configured at program startup")
+
+    strategies.multi_worker.cache_clear()
+    monkeypatch.setattr(tf.distribute, "MultiWorkerMirroredStrategy", too_late)
+    with pytest.raises(UsageError) as caught:
+        begin("multi_worker")
+    assert str(caught.value) == (
+        "train.strategy is 'multi_worker', but machines can only be joined before TensorFlow does anything else in a "
+        "process; start the training in a process of its own"
     )
 
 

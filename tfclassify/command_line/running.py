@@ -92,6 +92,8 @@ def _load_tensorflow() -> None:
 
     Its libraries write to the file descriptor before their log levels hold; what they wrote is shown if they fail.
     """
+    # The network is one of Keras 2; without this TensorFlow imports Keras 3 as well, which takes seconds.
+    os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
     if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
         return
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"

@@ -141,7 +141,8 @@ class _Keeper(keras.callbacks.Callback):
             "epoch": epoch + 1,
             "loss": _finite(told["loss"]),
             **{f"validation_{name}": value for name, value in values.items()},
-            "learning_rate": float(self.model.optimizer.learning_rate),
+            # On several replicas it is a variable of each, of which no float can be made at once.
+            "learning_rate": float(tf.convert_to_tensor(self.model.optimizer.learning_rate)),
             "seconds": self.course.seconds,
         }
         self.course.history.append(entry)

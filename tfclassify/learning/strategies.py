@@ -29,9 +29,20 @@ def mirrored() -> tf.distribute.Strategy:
     return tf.distribute.MirroredStrategy(_devices())
 
 
+@cache
 def multi_worker() -> tf.distribute.Strategy:
-    """All machines that ``TF_CONFIG`` names."""
-    return tf.distribute.MultiWorkerMirroredStrategy()
+    """All machines that ``TF_CONFIG`` names; one strategy for all trainings of a process, made by :func:`begin`.
+
+    Raises:
+        UsageError: TensorFlow has been at work in this process already.
+    """
+    try:
+        return tf.distribute.MultiWorkerMirroredStrategy()
+    except RuntimeError as error:
+        raise UsageError(
+            "train.strategy is 'multi_worker', but machines can only be joined before TensorFlow does anything else "
+            "in a process; start the training in a process of its own"
+        ) from error
 
 
 def tpu() -> tf.distribute.Strategy:
@@ -48,6 +59,16 @@ def tpu() -> tf.distribute.Strategy:
     except (ValueError, OSError, tf.errors.OpError) as error:
         raise UsageError(f"train.strategy is 'tpu', but the TPU '{name}' cannot be reached; expected one") from error
     return tf.distribute.TPUStrategy(resolver)
+
+
+def begin(name: str) -> None:
+    """Joins the machines of a strategy, if it has several: the first thing that TensorFlow does in a process.
+
+    Raises:
+        UsageError: it is too late for that.
+    """
+    if name == "multi_worker":
+        multi_worker()
 
 
 def accelerators() -> tuple[Accelerator, ...]:

@@ -25,7 +25,7 @@ class SplitStatistics:
 
 @dataclass(frozen=True)
 class Statistics:
-    """Counts over a data set. ``overlap["train&test"]`` is the number of test rows whose text train has too."""
+    """Counts over a data set. ``overlap["train&test"]`` is the number of different texts that both have."""
 
     splits: Mapping[str, SplitStatistics]
     labels: tuple[str, ...]
