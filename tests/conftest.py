@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from random import Random
 
 import pytest
 from hypothesis import settings
+from toy import TOY_SETTINGS, toy_rows, toy_words
 
 # Before anything imports TensorFlow or the hub's client, and for every process that a test starts.
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -37,9 +37,6 @@ def shared() -> Path:
     return SHARED
 
 
-TOY_SETTINGS = {"model.name": "random-tiny", "train.epochs": 6, "train.learning_rate": 3e-3, "train.batch_size": 8}
-
-
 @pytest.fixture(scope="session")
 def toy_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with train.csv, validation.csv and test.csv that a two-layer network learns in seconds."""
@@ -47,22 +44,6 @@ def toy_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for split, rows in (("train", 240), ("validation", 40), ("test", 60)):
         (folder / f"{split}.csv").write_text(toy_rows(split, rows), encoding="utf-8")
     return folder
-
-
-def toy_rows(split: str, rows: int) -> str:
-    """Rows of two labels, told apart by a letter; of many lengths, each text once."""
-    random = Random(split)
-    lines = ["text,label"]
-    for row in range(rows):
-        label = ("bad", "good")[row % 2]
-        letters = random.choices("abcd" if label == "bad" else "wxyz", k=random.randint(1, 12))
-        lines.append(f"{' '.join(letters)} {row},{label}")
-    return "\n".join(lines) + "\n"
-
-
-def toy_words(folder: Path) -> dict[str, str]:
-    """The settings that name the three splits."""
-    return {f"data.{split}": str(folder / f"{split}.csv") for split in ("train", "validation", "test")}
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import TOY_SETTINGS, toy_rows, toy_words
+from toy import TOY_SETTINGS, toy_rows, toy_words
 
 from tfclassify import load
 from tfclassify.command_line import main

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import toy_rows
+from toy import toy_rows
 
 from tfclassify import evaluate as module
 from tfclassify.command_line import main

@@ -53,11 +53,11 @@ def test_the_speed_of_products_is_measured_once_and_is_a_speed() -> None:
 )
 def test_products_of_bfloat16(tmp_path: Path, text: str, expected: bool) -> None:
     (tmp_path / "cpuinfo").write_text(text)
-    assert hardware._multiplies_bfloat16(tmp_path / "cpuinfo") is expected
+    assert hardware.multiplies_bfloat16(tmp_path / "cpuinfo") is expected
 
 
 def test_no_file_of_the_processor() -> None:
-    assert hardware._multiplies_bfloat16(Path("nowhere") / "cpuinfo") is False
+    assert hardware.multiplies_bfloat16(Path("nowhere") / "cpuinfo") is False
 
 
 @pytest.mark.parametrize(

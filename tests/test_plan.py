@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import TOY_SETTINGS, toy_words
+from toy import TOY_SETTINGS, toy_words
 
 from tfclassify.command_line import main
 from tfclassify.display import Display

@@ -59,6 +59,7 @@ class StandIn:
     labels: LabelMap
     columns: list[LogisticRegression]
     settings: Settings
+    threshold: float = 0.5
 
 
 def written(X: Any) -> Any:  # noqa: N803

@@ -17,7 +17,7 @@ from sklearn.utils import Tags
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
-from tfclassify.learning.trained import THRESHOLD, Scored, Trained, open_trained, score_texts
+from tfclassify.learning.trained import Scored, Trained, open_trained, score_texts
 from tfclassify.runs import open_run, state_of
 from tfclassify.settings import Settings, changed, parse
 from tfclassify.train import train
@@ -90,7 +90,11 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
     def predict(self, X: Any) -> NDArray:  # noqa: N803
         """Returns N labels of the type that ``fit`` was given; in a multi-label task 0/1 [N, C]."""
         scores = self._scored(X).scores
-        return (scores >= THRESHOLD).astype(int) if self.multilabel_ else self.classes_[scores.argmax(axis=1)]
+        return (
+            (scores >= self._trained.threshold).astype(int)
+            if self.multilabel_
+            else self.classes_[scores.argmax(axis=1)]
+        )
 
     def _scored(self, X: Any) -> Scored:  # noqa: N803
         check_is_fitted(self, "run_")

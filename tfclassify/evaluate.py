@@ -44,11 +44,11 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Material:
-    """Rows to judge, training rows for the baseline where they can be read, and what to say of them."""
+    """Rows to judge, the splits of the training for the baseline where they can be read, and what to say of them."""
 
     name: str
     split: Split
-    train: Split | None
+    learnt: Mapping[str, Split]
     notes: tuple[str, ...]
 
 
@@ -69,7 +69,7 @@ def evaluate(settings: EvaluateRequest | Mapping[str, Any], *, display: Display 
     material = _other_rows(trained, request.data, display) if request.data.test else _own_rows(run, trained, display)
     for note in material.notes:
         display.say(note)
-    judgement = judge_splits(trained, {material.name: material.split}, train=material.train, display=display)
+    judgement = judge_splits(trained, {material.name: material.split}, learnt=material.learnt, display=display)
     rows = _account(material, length=trained.limits.max_length)
     report = results(trained, judgement, rows=rows, training=None)
     facts = {"run": str(run.folder), "data": request.data.test or str(trained.settings.data.train)}
@@ -115,7 +115,7 @@ def _own_rows(run: Run, trained: Trained, display: Display) -> Material:
     name = next((name for name in ("test", "validation") if name in corpus.splits), None)
     if name is None:
         raise UsageError("the run's data have neither test nor validation rows; give data.test=FILE")
-    return Material(name, corpus.splits[name], corpus.splits["train"], _changes(run))
+    return Material(name, corpus.splits[name], corpus.splits, _changes(run))
 
 
 def _other_rows(trained: Trained, given: DataSettings, display: Display) -> Material:
@@ -129,11 +129,11 @@ def _other_rows(trained: Trained, given: DataSettings, display: Display) -> Mate
     if not len(split):
         raise UsageError(f"{place}: of {store.account.read} rows read none is left to judge; expected at least one")
     try:
-        train = _corpus(trained, display).splits["train"]
+        learnt = _corpus(trained, display).splits
     except UsageError as error:
         note = f"no baseline beside the figures, because the training rows cannot be read again: {error}"
-        return Material("test", split, None, (note,))
-    return Material("test", split, train, _shared(split, train))
+        return Material("test", split, {}, (note,))
+    return Material("test", split, learnt, _shared(split, learnt["train"]))
 
 
 def _corpus(trained: Trained, display: Display) -> Corpus:
@@ -166,7 +166,10 @@ def _shared(split: Split, train: Split) -> tuple[str, ...]:
 
 def _account(material: Material, *, length: int) -> dict[str, Any]:
     """Accounts for every row that was read; of rows cut out of the training rows, only for themselves."""
-    split, cut_out = material.split, material.train is not None and material.split.store is material.train.store
+    split, cut_out = (
+        material.split,
+        "train" in material.learnt and material.split.store is material.learnt["train"].store,
+    )
     account = split.store.account
     unknown = 0 if cut_out else account.kept - len(split)
     dropped = {"empty": 0 if cut_out else account.empty, "bad": 0 if cut_out else account.bad}

@@ -52,7 +52,7 @@ def detect_cpu() -> Hardware:
     return Hardware(
         cores=usable_cores(),
         memory_bytes=usable_memory_bytes(),
-        cpu_bfloat16=_multiplies_bfloat16(CPU_FLAGS),
+        cpu_bfloat16=multiplies_bfloat16(),
         matmul_flops_per_second=measure_matmul(),
     )
 
@@ -88,7 +88,8 @@ def measure_matmul(*, size: int = 768, repeats: int = 12) -> float:
     return 2.0 * size**3 / float(np.median(seconds[2:]))
 
 
-def _multiplies_bfloat16(flags: Path) -> bool:
+def multiplies_bfloat16(flags: Path = CPU_FLAGS) -> bool:
+    """Says whether the processor has instructions for products of bfloat16."""
     if not flags.is_file():
         return False
     words = set(flags.read_text(encoding="ascii", errors="ignore").split())

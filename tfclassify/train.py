@@ -22,7 +22,7 @@ from tfclassify.learning.judging import judge_splits
 from tfclassify.learning.objectives import choose
 from tfclassify.learning.reporting import Training, results, write_report
 from tfclassify.learning.strategies import begin
-from tfclassify.learning.trained import kind_of
+from tfclassify.learning.trained import write_facts
 from tfclassify.learning.training import Learned, learn
 from tfclassify.learning.weighting import label_weights
 from tfclassify.model.classifier import save_huggingface
@@ -99,14 +99,7 @@ def _note_state(run: Run, prepared: Prepared, marks: Marks, *, state: str) -> No
 
 def _keep(run: Run, prepared: Prepared, learned: Learned) -> None:
     """Writes what answers need, so that the run can be used from here on."""
-    labels = learned.trained.labels
-    facts = {
-        "kind": kind_of(labels),
-        "labels": list(labels.names),
-        "out_of_scope": labels.out_of_scope,
-        "temperature": learned.trained.temperature,
-    }
-    write_json(run.labels, facts)
+    write_facts(run, learned.trained)
     save_huggingface(
         learned.model, run.huggingface, found=prepared.found, lower_case=prepared.pieces.lower_case, weights=run.weights
     )
@@ -114,7 +107,7 @@ def _keep(run: Run, prepared: Prepared, learned: Learned) -> None:
 
 def _report(run: Run, prepared: Prepared, learned: Learned, display: Display) -> None:
     corpus, trained = prepared.corpus, learned.trained
-    judgement = judge_splits(trained, corpus.splits, train=corpus.splits["train"], display=display)
+    judgement = judge_splits(trained, corpus.splits, learnt=corpus.splits, display=display)
     training = _training(prepared, learned)
     report = results(trained, judgement, rows=_rows(prepared), training=training)
     write_report(

@@ -17,6 +17,7 @@ from tfclassify.learning import judging
 from tfclassify.learning.judging import Judgement, judge_splits
 from tfclassify.quality.baseline import baseline_scores, fit_baseline
 from tfclassify.quality.predictions import Predictions
+from tfclassify.quality.thresholds import best_threshold
 
 
 def texts_of(rows: int, seed: int) -> list[str]:
@@ -34,7 +35,9 @@ TRAIN, VALIDATION, TEST = made_split(60, 0), made_split(20, 1), made_split(30, 2
 
 
 def judged(train: Split | None = TRAIN, *, display: Display = SILENT, **splits: Split) -> Judgement:
-    return judge_splits(made_trained("a", "b"), splits, train=train, display=display)
+    return judge_splits(
+        made_trained("a", "b"), splits, learnt={} if train is None else {"train": train}, display=display
+    )
 
 
 def check_equal(left: Predictions, right: Predictions) -> None:
@@ -55,7 +58,7 @@ def check_equal(left: Predictions, right: Predictions) -> None:
 def test_what_is_judged_and_what_is_reported(names: list[str], reported: str) -> None:
     splits = {"train": TRAIN, "validation": VALIDATION, "test": TEST, "other": TEST}
     chosen = {name: splits[name] for name in names}
-    made = judge_splits(made_trained("a", "b"), chosen, train=None, display=SILENT)
+    made = judge_splits(made_trained("a", "b"), chosen, learnt={}, display=SILENT)
     assert set(made.predictions) == set(names) - {"train"}
     assert made.reported == reported
     for name, predictions in made.predictions.items():
@@ -105,7 +108,7 @@ def test_rows_out_of_scope_are_judged_and_teach_the_baseline_nothing() -> None:
     made = judge_splits(
         made_trained("a", "b", out_of_scope="none"),
         {"test": made_split(30, 2, truth=outside)},
-        train=made_split(60, 0, truth=[-1 if row % 4 == 0 else row % 2 for row in range(60)]),
+        learnt={"train": made_split(60, 0, truth=[-1 if row % 4 == 0 else row % 2 for row in range(60)])},
         display=SILENT,
     )
     assert made.predictions["test"].truth.tolist() == outside
@@ -117,12 +120,26 @@ def test_several_labels_a_row() -> None:
     truth = [[row % 2 == 0, row % 3 == 0] for row in range(30)]
     texts = [f"{'a' * (2 * first)}{'b' * (2 * second)} {row}" for row, (first, second) in enumerate(truth)]
     split = made_split(30, 0, texts=texts, truth=truth)
-    made = judge_splits(made_trained("a", "b", multilabel=True), {"test": split}, train=split, display=SILENT)
+    made = judge_splits(
+        made_trained("a", "b", multilabel=True), {"test": split}, learnt={"train": split}, display=SILENT
+    )
     assert made.predictions["test"].kind == "multilabel"
     assert ((made.predictions["test"].scores >= 0.5) == truth).all()
     assert made.baseline_predictions is not None
     assert made.baseline_predictions.kind == "multilabel"
     assert ((made.baseline_predictions.scores >= 0.5) == truth).mean() > 0.8
+
+
+def test_the_baseline_gives_labels_from_the_threshold_on_that_is_best_on_validation() -> None:
+    truth = [[row % 2 == 0, row % 3 == 0] for row in range(30)]
+    texts = [f"{'a' * (2 * first)}{'b' * (2 * second)} {row}" for row, (first, second) in enumerate(truth)]
+    split = made_split(30, 0, texts=texts, truth=truth)
+    learnt = {"train": split, "validation": split}
+    made = judge_splits(made_trained("a", "b", multilabel=True), {"test": split}, learnt=learnt, display=SILENT)
+    answers = made.baseline_predictions
+    assert answers is not None
+    assert answers.thresholds == best_threshold(answers.scores, np.array(truth))
+    assert answers.thresholds != 0.5
 
 
 def test_a_split_without_rows() -> None:

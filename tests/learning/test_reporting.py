@@ -40,7 +40,7 @@ def made_judgement(*, names: tuple[str, ...] = ("validation", "test"), baseline:
 
     splits = {name: split(60, outside=True) for name in names}
     train = split(60, outside=False) if baseline else None
-    return judge_splits(TRAINED, splits, train=train, display=SILENT)
+    return judge_splits(TRAINED, splits, learnt={} if train is None else {"train": train}, display=SILENT)
 
 
 @pytest.fixture(scope="module")
@@ -166,7 +166,7 @@ def test_what_is_written(judgement: Judgement, tmp_path: Path, told: Training | 
 def test_a_report_of_no_rows(tmp_path: Path) -> None:
     empty = split_of(store([]), [], [])
     full = split_of(store(["aa", "bb", "cc"]), range(3), [0, 1, 2])
-    made = judge_splits(TRAINED, {"test": empty}, train=full, display=SILENT)
+    made = judge_splits(TRAINED, {"test": empty}, learnt={"train": full}, display=SILENT)
     report = written(tmp_path, made, training())
     assert report["splits"]["test"]["rows"] == 0
     assert report["splits"]["test"]["accuracy"] is None

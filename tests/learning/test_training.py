@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,7 @@ from tfclassify.planning.facts import Facts
 from tfclassify.planning.planner import Plan, make_plan
 from tfclassify.quality.calibration import fit_temperature
 from tfclassify.quality.metrics import METRICS
+from tfclassify.quality.thresholds import best_threshold
 from tfclassify.runs import Run
 from tfclassify.settings import Settings, parse
 
@@ -166,6 +168,25 @@ def test_scores_are_calibrated_unless_that_is_not_asked_for() -> None:
     for asked, calibrated in (("temperature", True), ("none", False)):
         made = training._calibrated(made_trained("a", "b", answer__calibrate=asked), made_corpus())
         assert (made.temperature != 1.0) is calibrated
+
+
+@pytest.mark.parametrize(("asked", "validation", "expected"), [(0.25, True, 0.25), (0.25, False, 0.25)])
+def test_a_threshold_that_was_asked_for_stays(asked: float, validation: bool, expected: float) -> None:
+    trained = made_trained("a", "b", answer__thresholds=asked, answer__calibrate="none")
+    assert training._calibrated(trained, made_corpus(validation=validation)).threshold == expected
+
+
+def test_the_threshold_is_that_of_the_validation_rows() -> None:
+    trained = made_trained("a", "b", multilabel=True, answer__thresholds="validation", answer__calibrate="temperature")
+    texts = ["aa", "bb", "ab", "-", "aab", "abb"]
+    truth = [[True, False], [False, True], [True, True], [False, False], [True, False], [False, True]]
+    corpus = replace(
+        made_corpus(), labels=trained.labels, splits={"validation": split_of(store(texts), range(6), truth)}
+    )
+    made = training._calibrated(trained, corpus)
+    predictions = predict_split(replace(trained, temperature=made.temperature), corpus.splits["validation"])
+    assert made.threshold == best_threshold(predictions.scores, predictions.truth)
+    assert made.threshold != 0.5
 
 
 def test_float16(found: Found, tmp_path: Path) -> None:

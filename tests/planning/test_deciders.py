@@ -123,6 +123,20 @@ def test_calibration(validation: int | None, expected: Decision) -> None:
     assert decide("answer.calibrate", facts(validation=validation)) == expected
 
 
+@pytest.mark.parametrize(
+    ("multilabel", "validation", "expected"),
+    [
+        (False, 77, Decision(0.5, "not used: a row gets the label of the highest score")),
+        (True, None, Decision(0.5, "there are no validation rows to choose by")),
+        (True, 0, Decision(0.5, "there are no validation rows to choose by")),
+        (True, 77, Decision("validation", "the one with the highest micro-F1 on 77 validation rows")),
+    ],
+)
+def test_thresholds(multilabel: bool, validation: int | None, expected: Decision) -> None:
+    task = "multilabel" if multilabel else "binary"
+    assert decide("answer.thresholds", facts(validation=validation), model__task=task) == expected
+
+
 # Machine
 
 

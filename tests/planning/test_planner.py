@@ -38,6 +38,7 @@ ASKED: dict[str, Any] = {
     "model.dropout": 0.3,
     "text.lower_case": False,
     "answer.calibrate": "none",
+    "answer.thresholds": 0.25,
     "train.precision": "float16",
     "train.strategy": "multi_worker",
     "text.max_length": 24,

@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 import vocabularies
-from reference_tokenizer import CODE_POINTS, reference, reference_ids
-
-
-class Both(NamedTuple):
-    """The ids of texts, as the package and as the reference make them."""
-
-    lower_case: bool
-    ours: Callable[[Sequence[str]], list[list[int]]]
-    reference: Callable[[Sequence[str]], list[list[int]]]
+from both_tokenizers import Both, compared
+from reference_tokenizer import CODE_POINTS
 
 
 @pytest.fixture(scope="session")
@@ -37,12 +28,3 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def both(request: pytest.FixtureRequest, vocabulary: Path) -> Both:
     """Our tokenizer and the reference, on the same vocabulary."""
     return compared(vocabulary, lower_case=request.param)
-
-
-def compared(vocabulary: Path, *, lower_case: bool) -> Both:
-    """Opens both tokenizers on a vocabulary."""
-    from tfclassify.text.word_pieces import word_pieces
-
-    ours = word_pieces(vocabulary, lower_case=lower_case)
-    theirs = reference(vocabulary, lower_case=lower_case)
-    return Both(lower_case, lambda texts: ours(texts).to_list(), lambda texts: reference_ids(theirs, texts))

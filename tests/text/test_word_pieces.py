@@ -17,7 +17,7 @@ import pytest
 import tensorflow as tf
 import torture
 import vocabularies
-from conftest import Both, compared
+from both_tokenizers import Both, compared
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from reference_tokenizer import reference, reference_ids, reference_words

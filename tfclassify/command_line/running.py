@@ -94,6 +94,8 @@ def _load_tensorflow() -> None:
     """
     # The network is one of Keras 2; without this TensorFlow imports Keras 3 as well, which takes seconds.
     os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
+    # What transformers says of its own future is nothing that a user of this package can act on.
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
         return
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"

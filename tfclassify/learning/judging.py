@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tfclassify.data.labelling import LabelMap, Split, in_scope, text_of
 from tfclassify.display import Display
-from tfclassify.learning.trained import THRESHOLD, Trained, kind_of, predict_split
+from tfclassify.learning.trained import Trained, kind_of, predict_split
 from tfclassify.quality.baseline import Baseline, baseline_scores, fit_baseline
 from tfclassify.quality.predictions import Predictions
+from tfclassify.quality.thresholds import HALF, best_threshold
 
 BASELINE_ROWS = 50_000
 # The least score that a logarithm is taken of.
@@ -30,14 +31,17 @@ class Judgement:
     baseline_predictions: Predictions | None = None
 
 
-def judge_splits(trained: Trained, splits: Mapping[str, Split], *, train: Split | None, display: Display) -> Judgement:
+def judge_splits(
+    trained: Trained, splits: Mapping[str, Split], *, learnt: Mapping[str, Split], display: Display
+) -> Judgement:
     """Judges every split but the training rows, and fits a baseline on those.
 
     Args:
         trained: the classifier.
         splits: by name, at least one besides the training rows; the test split is reported if it is there, else
             the validation split, else the last one.
-        train: training rows for the baseline; without them there is none.
+        learnt: ``train``, the rows that a baseline is fitted on, and ``validation``, those that its threshold is chosen
+            by; without the former there is no baseline.
         display: gets the progress.
     """
     judged = {name: split for name, split in splits.items() if name != "train"}
@@ -47,10 +51,12 @@ def judge_splits(trained: Trained, splits: Mapping[str, Split], *, train: Split 
         display.start(f"judging {name}", len(split))
         predictions[name] = predict_split(trained, split, advance=display.advance)
     texts = tuple(text_of(judged[reported], row) for row in range(len(judged[reported])))
-    if train is None:
+    if "train" not in learnt:
         return Judgement(predictions, reported, texts)
-    baseline = _fitted(train, trained.labels, display)
+    baseline = _fitted(learnt["train"], trained.labels, display)
     answers = _answers(baseline, texts, judged[reported], trained.labels)
+    if trained.labels.multilabel and "validation" in learnt:
+        answers = replace(answers, thresholds=_threshold(baseline, learnt["validation"]))
     return Judgement(predictions, reported, texts, baseline, answers)
 
 
@@ -63,6 +69,12 @@ def _fitted(train: Split, labels: LabelMap, display: Display) -> Baseline:
     return fit_baseline(texts, train.truth[rows], labels=labels.names, multilabel=labels.multilabel)
 
 
+def _threshold(baseline: Baseline, validation: Split) -> float:
+    """Gives the baseline the threshold that it is best with, as the classifier has its own."""
+    texts = tuple(text_of(validation, row) for row in range(len(validation)))
+    return best_threshold(baseline_scores(baseline, texts), validation.truth)
+
+
 def _answers(baseline: Baseline, texts: tuple[str, ...], split: Split, labels: LabelMap) -> Predictions:
     scores = baseline_scores(baseline, texts)
     return Predictions(
@@ -72,7 +84,7 @@ def _answers(baseline: Baseline, texts: tuple[str, ...], split: Split, labels: L
         logits=np.log(np.maximum(scores, TINY)),
         scores=scores,
         scope_scores=_highest(scores),
-        thresholds=THRESHOLD,
+        thresholds=HALF,
     )
 
 

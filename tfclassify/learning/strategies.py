@@ -10,7 +10,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from tfclassify.errors import UsageError
-from tfclassify.hardware import Accelerator
+from tfclassify.hardware import Accelerator, multiplies_bfloat16
 
 # The first GPUs with products of bfloat16 are of compute capability 8.0 (Ampere).
 BFLOAT16_CAPABILITY = (8, 0)
@@ -87,6 +87,14 @@ def set_precision(precision: str) -> None:
     policy = {"bfloat16": "mixed_bfloat16", "float16": "mixed_float16"}.get(precision, "float32")
     keras.mixed_precision.set_global_policy("float32" if rewritten else policy)
     tf.config.optimizer.set_experimental_options({"auto_mixed_precision_onednn_bfloat16": rewritten})
+
+
+def usable_precision(precision: str) -> str:
+    """Returns a number format that this machine multiplies: the one given, or float32.
+
+    Without instructions for it, products of bfloat16 on a processor are slower than those of float32.
+    """
+    return "float32" if precision == "bfloat16" and not accelerators() and not multiplies_bfloat16() else precision
 
 
 def _gpu(device: tf.config.PhysicalDevice) -> Accelerator:

@@ -17,16 +17,16 @@ from tfclassify.data.rows import Limits, Rows, rows_of, rows_of_pieces
 from tfclassify.data.token_store import Pieces
 from tfclassify.errors import UsageError
 from tfclassify.learning.prediction import Forward, covering, forward, logits_of
-from tfclassify.learning.strategies import set_precision
+from tfclassify.learning.strategies import set_precision, usable_precision
 from tfclassify.model.classifier import build
 from tfclassify.model.weights import find
 from tfclassify.quality.calibration import scope_score, scores
 from tfclassify.quality.predictions import Kind, Predictions
-from tfclassify.runs import Run, cache_folder
+from tfclassify.quality.thresholds import HALF
+from tfclassify.runs import Run, cache_folder, write_json
 from tfclassify.settings import Settings, read
 from tfclassify.text.word_pieces import read_vocabulary, special_ids, word_pieces
 
-THRESHOLD = 0.5
 CHUNK_ROWS = 2048
 
 Advance = Callable[[int, str], None]
@@ -34,7 +34,10 @@ Advance = Callable[[int, str], None]
 
 @dataclass(frozen=True)
 class Trained:
-    """A network with everything that turns texts into answers."""
+    """A network with everything that turns texts into answers.
+
+    ``threshold`` is the score from which on a label is given where a row may have several.
+    """
 
     settings: Settings
     labels: LabelMap
@@ -42,6 +45,7 @@ class Trained:
     limits: Limits
     forward: Forward
     temperature: float = 1.0
+    threshold: float = HALF
 
 
 @dataclass(frozen=True)
@@ -60,27 +64,47 @@ def open_trained(run: Run) -> Trained:
         UsageError: its files are not what a training writes.
     """
     settings = read([str(run.plan)], Settings)
-    labels, temperature = _labels(run)
+    facts = _facts(run)
     found = find(str(run.huggingface), cache=cache_folder())
-    set_precision(settings.train.precision)
+    set_precision(usable_precision(settings.train.precision))
     model = build(
         found,
-        labels=labels.names,
-        multilabel=labels.multilabel,
+        labels=facts.labels.names,
+        multilabel=facts.labels.multilabel,
         dropout=settings.model.dropout,
         weights=run.weights,
     )
     pieces = pieces_of(found.vocabulary, lower_case=settings.text.lower_case)
     limits = limits_of(pieces, max_length=settings.text.max_length)
-    return Trained(settings, labels, pieces, limits, forward(model), temperature)
+    return Trained(settings, facts.labels, pieces, limits, forward(model), facts.temperature, facts.threshold)
 
 
-def _labels(run: Run) -> tuple[LabelMap, float]:
-    """Reads the label names, and the temperature of their scores."""
+@dataclass(frozen=True)
+class _Facts:
+    """What a run writes down beside its settings and its weights."""
+
+    labels: LabelMap
+    temperature: float
+    threshold: float
+
+
+def write_facts(run: Run, trained: Trained) -> None:
+    """Writes the label names, the temperature of their scores and the threshold."""
+    facts = {
+        "kind": kind_of(trained.labels),
+        "labels": list(trained.labels.names),
+        "out_of_scope": trained.labels.out_of_scope,
+        "temperature": trained.temperature,
+        "threshold": trained.threshold,
+    }
+    write_json(run.labels, facts)
+
+
+def _facts(run: Run) -> _Facts:
     try:
         facts = json.loads(run.labels.read_text(encoding="utf-8"))
         labels = LabelMap(tuple(facts["labels"]), facts["kind"] == "multilabel", facts["out_of_scope"])
-        return labels, float(facts["temperature"])
+        return _Facts(labels, float(facts["temperature"]), float(facts["threshold"]))
     except (ValueError, LookupError, TypeError) as error:
         raise UsageError(f"{run.labels} is not what a training writes ({error!r}); train again") from error
 
@@ -107,7 +131,7 @@ def predict_split(trained: Trained, split: Split, *, advance: Advance | None = N
         logits=scored.logits,
         scores=scored.scores,
         scope_scores=scored.scope_scores,
-        thresholds=THRESHOLD,
+        thresholds=trained.threshold,
     )
 
 
@@ -122,7 +146,7 @@ def answer(trained: Trained, texts: Sequence[str], texts_b: Sequence[str] | None
     """Answers N texts, or N pairs, each as callers of a servable get it."""
     scored = score_texts(trained, texts, texts_b)
     rows = zip(scored.scores.tolist(), scored.scope_scores.tolist(), strict=True)
-    return [_answer(trained.labels, row, scope) for row, scope in rows]
+    return [_answer(trained, row, scope) for row, scope in rows]
 
 
 def tokenized(pieces: Pieces, texts: Sequence[str]) -> Ragged:
@@ -152,10 +176,10 @@ def _score(trained: Trained, rows: Rows, advance: Advance | None) -> Scored:
     )
 
 
-def _answer(labels: LabelMap, row: Sequence[float], scope: float) -> dict[str, Any]:
-    ordered = sorted(zip(labels.names, row, strict=True), key=lambda pair: -pair[1])
+def _answer(trained: Trained, row: Sequence[float], scope: float) -> dict[str, Any]:
+    ordered = sorted(zip(trained.labels.names, row, strict=True), key=lambda pair: -pair[1])
     best, score = ordered[0]
     made = {"label": best, "score": score, "scores": dict(ordered)}
-    if labels.multilabel:
-        made["labels"] = [label for label, each in ordered if each >= THRESHOLD]
+    if trained.labels.multilabel:
+        made["labels"] = [label for label, each in ordered if each >= trained.threshold]
     return {**made, "in_scope": True, "scope_score": scope, "route": "full", "rule": None, "masked": 0}

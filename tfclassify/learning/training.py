@@ -24,11 +24,13 @@ from tfclassify.learning.weighting import label_weights, row_weights
 from tfclassify.model.classifier import BertClassifier, build
 from tfclassify.model.weights import Found
 from tfclassify.planning.planner import Plan
-from tfclassify.quality.calibration import fit_temperature
+from tfclassify.quality.calibration import fit_temperature, scores
 from tfclassify.quality.metrics import METRICS
+from tfclassify.quality.thresholds import HALF, best_threshold, tuned
 from tfclassify.runs import Run
 from tfclassify.settings import Settings
 
+BY_VALIDATION = "validation"
 WATCHED = ("accuracy", "macro_f1", "micro_f1", "mcc", "log_loss")
 
 
@@ -128,12 +130,22 @@ def _watch(trained: Trained, corpus: Corpus) -> Mapping[str, float | None]:
     if "validation" not in corpus.splits:
         return {}
     predictions = predict_split(trained, corpus.splits["validation"])
+    if trained.settings.answer.thresholds == BY_VALIDATION:
+        predictions = tuned(predictions)
     return {name: METRICS[name](predictions)[name] for name in WATCHED}
 
 
 def _calibrated(trained: Trained, corpus: Corpus) -> Trained:
-    if trained.settings.answer.calibrate == "none" or "validation" not in corpus.splits:
-        return trained
+    """Fits the temperature of the scores and the threshold of labels, as far as the plan asks for it."""
+    asked, several = trained.settings.answer, corpus.labels.multilabel
+    by_validation = asked.thresholds == BY_VALIDATION
+    fixed = HALF if by_validation else float(asked.thresholds)
+    if "validation" not in corpus.splits:
+        return replace(trained, threshold=fixed)
     predictions = predict_split(trained, corpus.splits["validation"])
-    temperature = fit_temperature(predictions.logits, predictions.truth, multilabel=corpus.labels.multilabel)
-    return replace(trained, temperature=temperature)
+    temperature = 1.0
+    if asked.calibrate == "temperature":
+        temperature = fit_temperature(predictions.logits, predictions.truth, multilabel=several)
+    calibrated = scores(predictions.logits, temperature=temperature, multilabel=several)
+    threshold = best_threshold(calibrated, predictions.truth) if by_validation and several else fixed
+    return replace(trained, temperature=temperature, threshold=threshold)

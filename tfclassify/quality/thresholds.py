@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
+
+from tfclassify.quality.predictions import Predictions
 
 HALF = 0.5
 
 
-def best_threshold(scores: NDArray[np.float32], truth: NDArray[np.bool_]) -> float:
+def tuned(predictions: Predictions) -> Predictions:
+    """Returns the predictions with the threshold that is best on themselves; as they are where a row has one label."""
+    if predictions.kind != "multilabel":
+        return predictions
+    return replace(predictions, thresholds=best_threshold(predictions.scores, predictions.truth))
+
+
+def best_threshold(scores: NDArray[np.float32], truth: NDArray) -> float:
     """Returns the one threshold for all labels that gives the highest micro-F1 on these rows.
 
     It lies halfway between the two scores that it parts, so that it is no closer to one row than to another. With

@@ -166,6 +166,8 @@ class AnswerSettings(BaseModel):
 
     calibrate: Planned[Literal["temperature", "none"]] = AUTO
     """How scores are calibrated on the validation rows."""
+    thresholds: Planned[Literal["validation"] | Share] = AUTO
+    """Score from which on a label is given where a row may have several: a share, or the best on validation."""
 
 
 class Settings(BaseModel):

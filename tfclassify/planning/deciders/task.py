@@ -53,6 +53,16 @@ def decide_calibration(settings: Settings, facts: Facts) -> Decision:
     return Decision("temperature", f"one number is fitted on {rows} validation rows, which changes no label")
 
 
+def decide_thresholds(settings: Settings, facts: Facts) -> Decision:
+    """Chooses the threshold of labels by validation rows, where a row may have several."""
+    rows = validation_rows(facts)
+    if settings.model.task != "multilabel":
+        return Decision(0.5, "not used: a row gets the label of the highest score")
+    if not rows:
+        return Decision(0.5, "there are no validation rows to choose by")
+    return Decision("validation", f"the one with the highest micro-F1 on {rows} validation rows")
+
+
 def validation_rows(facts: Facts) -> int:
     """Returns how many rows there are to choose the best epoch by, and to calibrate on."""
     splits = facts.statistics.splits
@@ -65,4 +75,5 @@ TASK = {
     "model.dropout": decide_dropout,
     "text.lower_case": decide_lower_case,
     "answer.calibrate": decide_calibration,
+    "answer.thresholds": decide_thresholds,
 }
