@@ -252,13 +252,14 @@ def test_several_labels_through_files(several: Path, tmp_path: Path) -> None:
     predict({**words, "output": str(tmp_path / "a.jsonl")})
     predict({**words, "output": str(tmp_path / "a.csv")})
     rows = [json.loads(line) for line in (tmp_path / "a.jsonl").read_text(encoding="utf-8").splitlines()]
+    least = json.loads((several / "labels.json").read_text(encoding="utf-8"))["threshold"]
     assert list(rows[0]) == ["text", "label", "score", "in_scope", "route", "labels", "scores"]
     for row, answer in zip(rows, load(str(several))(texts), strict=True):
         assert row["labels"] == answer["labels"]
         assert row["label"] == answer["label"]
         assert row["scores"] == pytest.approx(answer["scores"], abs=1e-6)
         assert set(answer["scores"]) == {"low", "high", "odd"}
-        assert answer["labels"] == [label for label, score in answer["scores"].items() if score >= 0.5]
+        assert answer["labels"] == [label for label, score in answer["scores"].items() if score >= least]
         assert list(answer["scores"].values()) == sorted(answer["scores"].values(), reverse=True)
     with open(tmp_path / "a.csv", encoding="utf-8", newline="") as file:
         delimited = list(csv.DictReader(file))
