@@ -38,15 +38,16 @@ class Pace:
     seconds_per_parameter: float
 
 
-# Fitted by benchmarks/costs.py on two cores with 158 GFLOP/s.
-REFERENCE_FLOPS_PER_SECOND = 158e9
+# Fitted by benchmarks/costs.py on two cores with 204 GFLOP/s, over four models and ten shapes.
+REFERENCE_FLOPS_PER_SECOND = 204e9
 PACES = {
-    "float32": Pace(1.0, 0.005, 1.2e-9, 1.0e-9),
-    "bfloat16": Pace(1.6, 0.005, 1.2e-9, 1.0e-9),
+    "float32": Pace(0.937, 0.00834, 2.50e-9, 3.78e-9),
+    "bfloat16": Pace(2.43, 0.0127, 3.23e-9, 2.85e-9),
 }
-BASE_MEMORY_BYTES = 900_000_000
-BYTES_PER_PARAMETER = 20
-BYTES_PER_VALUE = 40
+# TensorFlow itself and the data; weights, gradients and two moments; what layers keep for the way back.
+BASE_MEMORY_BYTES = 1_200_000_000
+BYTES_PER_PARAMETER = 16
+BYTES_PER_VALUE = 3.5
 
 
 def predict_costs(settings: Settings, facts: Facts) -> Costs:
