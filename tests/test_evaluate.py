@@ -203,6 +203,15 @@ def test_labels_that_the_run_does_not_know(run: Path, other: Path, tmp_path: Pat
     assert report["rows"]["dropped"]["unknown_label"] == 15
 
 
+def test_rows_out_of_scope_are_marked_as_they_are_for_these_rows(run: Path, tmp_path: Path) -> None:
+    path = tmp_path / "marked.csv"
+    path.write_text("text,label\na good one,good\na bad one,bad\nnothing of it,none\n", encoding="utf-8")
+    asked = {"run": str(run), "data.test": str(path), "data.out_of_scope_label": "none"}
+    figures = evaluate({**asked, "output": str(tmp_path / "out")}).report["splits"]["test"]
+    assert (figures["rows"], figures["out_of_scope_rows"]) == (3, 1)
+    assert set(figures["scope"]) == {"auroc", "fpr_at_95_tpr"}
+
+
 def test_every_row_is_accounted_for(run: Path, tmp_path: Path) -> None:
     lines = "text,label\na b,bad\n,bad\nx y,good\nz,good,more\nw,other\n"
     (tmp_path / "rows.csv").write_text(lines, encoding="utf-8")
@@ -264,6 +273,10 @@ def test_settings_that_would_have_no_effect(run: Path) -> None:
     assert message({"run": str(run), "data.validation": "a.csv", "data.test": "b.csv"}) == (
         "data.validation is for training; the rows to judge are given as data.test=FILE"
     )
+    for name, value in {"duplicates": "drop", "validation_share": 0.1, "test_share": 0.1}.items():
+        assert message({"run": str(run), f"data.{name}": value, "data.test": "b.csv"}) == (
+            f"data.{name} is for training; the rows to judge are given as data.test=FILE"
+        )
     assert message({"run": str(run), "data.empty": "keep"}) == (
         "data.empty says how other rows are read; give them as data.test=FILE"
     )

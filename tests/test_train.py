@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from toy import TOY_SETTINGS, toy_words
 
+import tfclassify.train as train_module
+from tfclassify import load
 from tfclassify.errors import UsageError
 from tfclassify.runs import Run, state_of
 from tfclassify.settings import AUTO, Settings, read
@@ -84,6 +86,36 @@ def test_a_run_is_not_overwritten(toy_run: Path, toy_data: Path) -> None:
     with pytest.raises(UsageError) as caught:
         train({**TOY_SETTINGS, **toy_words(toy_data), "run": str(toy_run)})
     assert str(caught.value) == f"run={toy_run} already holds a finished run; give the name of a new directory"
+
+
+def test_what_was_refused_leaves_the_name_free(toy_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = {**TOY_SETTINGS, **toy_words(toy_data), "run": str(tmp_path / "run"), "train.steps": 1}
+    with monkeypatch.context() as patched:
+        patched.setattr(train_module, "learn", refuse)
+        with pytest.raises(UsageError, match=r"^not so$"):
+            train(asked)
+    assert state_of(train(asked)) == "finished"
+
+
+def refuse(*_: object, **__: object) -> None:
+    raise UsageError("not so")
+
+
+def test_who_interrupts_the_report_has_a_run_that_answers(
+    toy_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(train_module, "judge_splits", interrupt)
+    run = train({**TOY_SETTINGS, **toy_words(toy_data), "run": str(tmp_path / "run"), "train.steps": 1})
+    assert state_of(run) == "stopped"
+    assert set(load(str(run.folder))(["a"])[0]["scores"]) == {"bad", "good"}
+
+
+def test_the_manifest_says_which_weights_it_began_with(toy_run: Path) -> None:
+    model = json.loads((toy_run / "manifest.json").read_text(encoding="utf-8"))["model"]
+    assert model.keys() == {"source", "sha256"}
 
 
 def test_steps_end_a_training(toy_data: Path, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ if __name__ == "__main__":
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ from tfclassify.runs import Run, cache_folder, claimed, open_run
 from tfclassify.settings import DataSettings, EvaluateRequest, parse
 
 # How a file is written, and how much of it counts, is not taken over from the training's; nor what no figure needs.
+FOR_TRAINING = ("train", "validation", "validation_share", "test_share", "duplicates")
 NOT_AS_TRAINED = {"delimiter": None, "encoding": "utf-8", "max_rows": None, "weight": None, "id": None}
 
 
@@ -91,7 +92,7 @@ def _check(request: EvaluateRequest) -> None:
             raise UsageError(f"output={output} is a file; give the name of a folder")
     given = [name for name, value in request.data.model_dump(exclude_unset=True).items() if value is not None]
     for name in given:
-        if name in ("train", "validation"):
+        if name in FOR_TRAINING:
             raise UsageError(f"data.{name} is for training; the rows to judge are given as data.test=FILE")
     if given and request.data.test is None:
         raise UsageError(f"data.{given[0]} says how other rows are read; give them as data.test=FILE")
@@ -125,7 +126,8 @@ def _other_rows(trained: Trained, given: DataSettings, display: Display) -> Mate
     columns, _ = resolve_columns(column_names(place, data), data, location=place)
     reading = Reading(columns, data.empty, data.max_rows)
     store = open_store(place, reading, trained.pieces, cache=cache_folder(), display=display)
-    split, _ = labelled(store, trained.labels, name="test", unknown=data.unknown_labels)
+    labels = replace(trained.labels, out_of_scope=data.out_of_scope_label)
+    split, _ = labelled(store, labels, name="test", unknown=data.unknown_labels)
     if not len(split):
         raise UsageError(f"{place}: of {store.account.read} rows read none is left to judge; expected at least one")
     try:

@@ -29,7 +29,6 @@ class Accelerator:
     """A device beside the CPU: a GPU, or a core of a TPU."""
 
     kind: Literal["gpu", "tpu"]
-    memory_bytes: int
     bfloat16: bool
 
 
@@ -48,7 +47,7 @@ class Hardware:
 
 
 def detect_cpu() -> Hardware:
-    """Looks at this machine's processor and memory; takes a tenth of a second for the speed of its cores."""
+    """Looks at this machine's processor and memory; takes a fifth of a second for the speed of its cores."""
     return Hardware(
         cores=usable_cores(),
         memory_bytes=usable_memory_bytes(),
@@ -73,19 +72,21 @@ def usable_memory_bytes() -> int:
 
 
 @cache
-def measure_matmul(*, size: int = 768, repeats: int = 12) -> float:
+def measure_matmul(*, size: int = 768, seconds: float = 0.2) -> float:
     """Returns floating-point operations per second of a float32 product of two ``size`` x ``size`` matrices.
 
-    The median of the repeats, measured once per process.
+    The fastest product within ``seconds``: others are slower because of what else the machine was doing. Measured
+    once per process.
     """
     left = np.ones((size, size), np.float32)
     out = np.empty_like(left)
-    seconds = []
-    for _ in range(repeats + 2):
+    taken: list[float] = []
+    end = time.perf_counter() + seconds
+    while not taken or time.perf_counter() < end:
         begun = time.perf_counter()
         np.matmul(left, left, out=out)
-        seconds.append(time.perf_counter() - begun)
-    return 2.0 * size**3 / float(np.median(seconds[2:]))
+        taken.append(time.perf_counter() - begun)
+    return 2.0 * size**3 / min(taken)
 
 
 def multiplies_bfloat16(flags: Path = CPU_FLAGS) -> bool:

@@ -17,12 +17,16 @@ from tfclassify.data.locations import SPLITS
 from tfclassify.data.token_store import Pieces
 from tfclassify.display import SILENT, Display
 from tfclassify.hardware import Hardware, detect_cpu
+from tfclassify.learning import tracking
+from tfclassify.learning.objectives import choose
 from tfclassify.learning.strategies import accelerators
 from tfclassify.learning.trained import pieces_of
+from tfclassify.learning.weighting import label_weights
 from tfclassify.model.weights import Found, encoder_size, find, lower_case
 from tfclassify.planning.deciders.task import choose_model
 from tfclassify.planning.facts import Facts
 from tfclassify.planning.planner import Plan, make_plan, value_of
+from tfclassify.quality.metrics import choose_metric
 from tfclassify.runs import cache_folder, data_name
 from tfclassify.settings import AUTO, Settings, changed, parse
 
@@ -75,7 +79,18 @@ def prepare(asked: Settings, *, display: Display) -> Prepared:
         lower_case=expected,
         columns={**chosen, **corpus.reasons},
     )
-    return Prepared(make_plan(asked, facts), corpus, found, pieces, hardware)
+    prepared = Prepared(make_plan(asked, facts), corpus, found, pieces, hardware)
+    _check(prepared)
+    return prepared
+
+
+def _check(prepared: Prepared) -> None:
+    """Refuses what learning would refuse, before there is a run that takes its name."""
+    train, corpus = prepared.plan.settings.train, prepared.corpus
+    choose(train.objectives)
+    choose_metric(train.metric)
+    tracking.check(prepared.plan.settings.track)
+    label_weights(train.class_weights, corpus.labels.names, corpus.statistics.splits["train"].label_counts)
 
 
 def _with_data(asked: Settings) -> tuple[Settings, dict[str, tuple[Any, str]]]:

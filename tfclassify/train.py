@@ -17,15 +17,14 @@ from tfclassify.data.batches import epoch_batches, padding_share
 from tfclassify.data.rows import rows_cut, rows_of
 from tfclassify.data.sources import fingerprint
 from tfclassify.display import SILENT, Display
-from tfclassify.learning import tracking
+from tfclassify.errors import UsageError
 from tfclassify.learning.judging import judge_splits
-from tfclassify.learning.objectives import choose
 from tfclassify.learning.reporting import Training, results, write_report
 from tfclassify.learning.strategies import begin
 from tfclassify.learning.trained import write_facts
 from tfclassify.learning.training import Learned, learn
-from tfclassify.learning.weighting import label_weights
 from tfclassify.model.classifier import save_huggingface
+from tfclassify.model.weights import sha256
 from tfclassify.plan import Prepared, prepare
 from tfclassify.planning.costs import Costs
 from tfclassify.planning.planner import describe_costs, plan_yaml, reasons_markdown
@@ -54,26 +53,23 @@ def train(settings: Settings | Mapping[str, Any] | None = None, *, display: Disp
         refuse_taken(asked.run)
     begin(asked.train.strategy)
     prepared = prepare(asked, display=display)
-    _check(prepared)
     run = create(asked.run, data_name(str(prepared.plan.settings.data.train)))
     marks = _marks(prepared)
     _begin(run, prepared, marks, display)
-    learned = learn(prepared.plan, prepared.corpus, prepared.found, prepared.pieces, run=run, display=display)
+    learned = _learned(run, prepared, display)
     _keep(run, prepared, learned)
-    if learned.course.stopped == "signal":
-        _note_state(run, prepared, marks, state="stopped")
-        return run
-    _report(run, prepared, learned, display)
-    _note_state(run, prepared, marks, state="finished")
+    reported = learned.course.stopped != "signal" and _reported(run, prepared, learned, display)
+    _note_state(run, prepared, marks, state="finished" if reported else "stopped")
     return run
 
 
-def _check(prepared: Prepared) -> None:
-    """Refuses what learning would refuse, before there is a run that takes its name."""
-    train, corpus = prepared.plan.settings.train, prepared.corpus
-    choose(train.objectives)
-    tracking.check(prepared.plan.settings.track)
-    label_weights(train.class_weights, corpus.labels.names, corpus.statistics.splits["train"].label_counts)
+def _learned(run: Run, prepared: Prepared, display: Display) -> Learned:
+    try:
+        return learn(prepared.plan, prepared.corpus, prepared.found, prepared.pieces, run=run, display=display)
+    except UsageError:
+        # Nothing came of it: the name is free again for what is asked with the error mended.
+        run.manifest.unlink()
+        raise
 
 
 def _begin(run: Run, prepared: Prepared, marks: Marks, display: Display) -> None:
@@ -93,8 +89,9 @@ def _marks(prepared: Prepared) -> Marks:
 
 
 def _note_state(run: Run, prepared: Prepared, marks: Marks, *, state: str) -> None:
-    seed, source = prepared.plan.settings.seed, prepared.found.source
-    write_json(run.manifest, manifest(state=state, seed=seed, data=marks, model_files=source))
+    found = prepared.found
+    files = {"source": found.source, "sha256": None if found.weights is None else sha256(found.weights)}
+    write_json(run.manifest, manifest(state=state, seed=prepared.plan.settings.seed, data=marks, model=files))
 
 
 def _keep(run: Run, prepared: Prepared, learned: Learned) -> None:
@@ -103,6 +100,15 @@ def _keep(run: Run, prepared: Prepared, learned: Learned) -> None:
     save_huggingface(
         learned.model, run.huggingface, found=prepared.found, lower_case=prepared.pieces.lower_case, weights=run.weights
     )
+
+
+def _reported(run: Run, prepared: Prepared, learned: Learned, display: Display) -> bool:
+    """Judges and reports; whoever interrupts that still has a run that answers."""
+    try:
+        _report(run, prepared, learned, display)
+    except KeyboardInterrupt:
+        return False
+    return True
 
 
 def _report(run: Run, prepared: Prepared, learned: Learned, display: Display) -> None:

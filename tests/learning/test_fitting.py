@@ -20,6 +20,7 @@ from safetensors.numpy import load_file
 from small_networks import network, small_files
 
 from tfclassify.display import SILENT, Display
+from tfclassify.errors import UsageError
 from tfclassify.hardware import seconds_since_start
 from tfclassify.learning import fitting
 from tfclassify.learning.fitting import Course, Judge, Orders, fit
@@ -215,20 +216,22 @@ def test_history_is_there_as_soon_as_it_is_known(model: BertClassifier, tmp_path
     assert lines == [0, 1, 2]
 
 
-def test_a_loss_that_is_no_number_is_null(model: BertClassifier, tmp_path: Path) -> None:
-    said: list[str] = []
-    course = run(
-        model,
-        tmp_path,
-        scripted([0.5, 0.5]),
-        epochs=2,
-        losses=(1.0, float("nan"), 2.0),
-        display=Display(say=said.append),
+@pytest.mark.parametrize("loss", [float("nan"), float("inf")])
+def test_a_loss_that_is_no_number_ends_the_training(model: BertClassifier, tmp_path: Path, loss: float) -> None:
+    judged: list[int] = []
+
+    def judge() -> Figures:
+        judged.append(1)
+        return {"accuracy": 0.5}
+
+    with pytest.raises(UsageError) as told:
+        run(model, tmp_path, judge, epochs=2, losses=(1.0, loss, 2.0))
+    assert str(told.value) == (
+        "the loss is no longer a finite number in step 2, and the weights are lost; "
+        "lower train.learning_rate, raise train.warmup_share, or set train.precision=float32"
     )
-    text = (tmp_path / "metrics.jsonl").read_text(encoding="utf-8")
-    assert "NaN" not in text
-    assert [entry["loss"] for entry in history(tmp_path)] == [entry["loss"] for entry in course.history] == [None, None]
-    assert said[0] == "epoch 1/2  loss not a number  validation accuracy 0.5000"
+    assert steps_made(model) == 2
+    assert judged == []
 
 
 def test_what_is_shown(model: BertClassifier, tmp_path: Path) -> None:

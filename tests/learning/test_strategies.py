@@ -13,10 +13,10 @@ import tf_keras as keras
 from tfclassify.errors import UsageError
 from tfclassify.hardware import Accelerator, detect_cpu
 from tfclassify.learning import strategies
-from tfclassify.learning.strategies import STRATEGIES, accelerators, begin, set_precision
+from tfclassify.learning.strategies import STRATEGIES, accelerators, begin, set_precision, usable_precision
 from tfclassify.settings import AUTO, TrainSettings
 
-GPU = Accelerator("gpu", 0, True)
+GPU, OLD_GPU, TPU_CORE = Accelerator("gpu", True), Accelerator("gpu", False), Accelerator("tpu", True)
 
 
 @pytest.fixture(autouse=True)
@@ -113,6 +113,27 @@ def test_number_formats(
     assert state() == expected
     set_precision("float32")
     assert state() == ("float32", False)
+
+
+@pytest.mark.parametrize(
+    ("precision", "cpu", "found", "expected"),
+    [
+        ("float32", True, (), "float32"),
+        ("bfloat16", True, (), "bfloat16"),
+        ("bfloat16", False, (), "float32"),
+        ("bfloat16", False, (GPU,), "bfloat16"),
+        ("bfloat16", True, (OLD_GPU,), "float32"),
+        ("float16", True, (), "float32"),
+        ("float16", False, (OLD_GPU,), "float16"),
+        ("float16", True, (TPU_CORE,), "float32"),
+    ],
+)
+def test_a_format_that_the_machine_multiplies(
+    monkeypatch: pytest.MonkeyPatch, precision: str, cpu: bool, found: tuple[Accelerator, ...], expected: str
+) -> None:
+    monkeypatch.setattr(strategies, "accelerators", lambda: found)
+    monkeypatch.setattr(strategies, "multiplies_bfloat16", lambda: cpu)
+    assert usable_precision(precision) == expected
 
 
 @pytest.mark.skipif(not detect_cpu().cpu_bfloat16, reason="this processor does not multiply bfloat16")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -42,6 +43,7 @@ from tfclassify.planning.facts import Facts
 from tfclassify.planning.planner import Plan, make_plan
 from tfclassify.quality.calibration import fit_temperature
 from tfclassify.quality.metrics import METRICS
+from tfclassify.quality.predictions import Predictions
 from tfclassify.quality.thresholds import best_threshold
 from tfclassify.runs import Run
 from tfclassify.settings import Settings, parse
@@ -170,10 +172,32 @@ def test_scores_are_calibrated_unless_that_is_not_asked_for() -> None:
         assert (made.temperature != 1.0) is calibrated
 
 
-@pytest.mark.parametrize(("asked", "validation", "expected"), [(0.25, True, 0.25), (0.25, False, 0.25)])
-def test_a_threshold_that_was_asked_for_stays(asked: float, validation: bool, expected: float) -> None:
-    trained = made_trained("a", "b", answer__thresholds=asked, answer__calibrate="none")
-    assert training._calibrated(trained, made_corpus(validation=validation)).threshold == expected
+@pytest.mark.parametrize("validation", [True, False])
+def test_a_threshold_that_was_asked_for_counts_from_the_start(
+    found: Found, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, validation: bool
+) -> None:
+    seen: list[float] = []
+    watch = training._watch
+    monkeypatch.setattr(
+        training, "_watch", lambda trained, corpus: seen.append(trained.threshold) or watch(trained, corpus)
+    )
+    corpus = made_corpus(validation=validation)
+    made = learned(found, tmp_path / "run", corpus, answer__thresholds=0.25, train__steps=1)
+    assert seen == [0.25]
+    assert made.trained.threshold == 0.25
+
+
+def last_share(predictions: Predictions) -> dict[str, float]:
+    """A metric of one's own: of it only the first value chooses the epoch."""
+    return {"last": float(predictions.scores[:, -1].mean()), "first": 0.0}
+
+
+def test_a_metric_of_ones_own_chooses_the_epoch(found: Found, tmp_path: Path) -> None:
+    name = f"{__name__}:last_share"
+    made = learned(found, tmp_path / "run", train__metric=name)
+    measured = [entry[f"validation_{name}"] for entry in made.course.history]
+    assert made.course.best_value == max(measured)
+    assert len(set(measured)) == 4
 
 
 def test_the_threshold_is_that_of_the_validation_rows() -> None:
@@ -279,8 +303,18 @@ def test_orders(
 def test_determinism_is_asked_for(monkeypatch: pytest.MonkeyPatch, asked: bool) -> None:
     enabled: list[bool] = []
     monkeypatch.setattr(tf.config.experimental, "enable_op_determinism", lambda: enabled.append(True))
-    training._seed(parse({"deterministic": asked, "seed": 3}, Settings))
-    assert enabled == [True] * asked
+    with training._seeded(parse({"deterministic": asked, "seed": 3}, Settings)):
+        assert enabled == [True] * asked
+
+
+def test_the_random_numbers_of_the_caller_stay(found: Found, tmp_path: Path) -> None:
+    random.seed(5)
+    np.random.seed(5)
+    expected = random.random(), np.random.rand()
+    random.seed(5)
+    np.random.seed(5)
+    learned(found, tmp_path / "run", train__steps=1)
+    assert (random.random(), np.random.rand()) == expected
 
 
 # In a process of its own

@@ -11,9 +11,9 @@ from tfclassify.planning.presets import PRESETS, EncoderSize
 from tfclassify.planning.statistics import SplitStatistics, Statistics
 
 CPU = Hardware(cores=2, memory_bytes=8 << 30, matmul_flops_per_second=100e9)
-GPU = Accelerator("gpu", 16 << 30, True)
-OLD_GPU = Accelerator("gpu", 16 << 30, False)
-TPU_CORE = Accelerator("tpu", 8 << 30, True)
+GPU = Accelerator("gpu", True)
+OLD_GPU = Accelerator("gpu", False)
+TPU_CORE = Accelerator("tpu", True)
 NO_COLUMNS: Mapping[str, tuple[Any, str]] = {
     "data.text": ("text", "the column 'text' is there"),
     "data.text_b": (None, "there is no column 'text_b'"),

@@ -226,6 +226,21 @@ def test_objectives_for_another_task() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ({"answer.calibrate": "temperature"}, "answer.calibrate is 'temperature'"),
+        ({"answer.thresholds": "validation"}, "answer.thresholds is 'validation'"),
+        ({"train.early_stopping": 3}, "train.early_stopping is 3"),
+    ],
+)
+def test_what_needs_validation_rows(asked: dict[str, Any], message: str) -> None:
+    assert planned(asked, facts(validation=10))
+    assert refused(asked, facts(validation=None)) == (
+        f"{message}, but there are no validation rows; give data.validation or data.validation_share"
+    )
+
+
 def test_a_length_that_the_model_does_not_read() -> None:
     assert PRESETS["minilm"].size.positions == 512
     assert planned({"text.max_length": 512}).settings.text.max_length == 512

@@ -45,6 +45,15 @@ def test_mistakes_of_several_labels() -> None:
     assert (third.text, third.truth, third.predicted) == ("d", "sad", "angry")
 
 
+def test_what_was_decided_rightly_is_no_mistake() -> None:
+    """By a threshold of 0.2 the first label is right, however far its score lies from 1."""
+    scores = np.array([[0.3, 0.25]], np.float32)
+    predictions = Predictions(
+        "multilabel", ("a", "b"), np.array([[1, 0]], bool), scores, scores, scores[:, 0], thresholds=0.2
+    )
+    assert [each.score for each in mistakes(predictions, ["x"], 1)] == [pytest.approx(0.25)]
+
+
 def test_no_label_is_said_so() -> None:
     scores = np.array([[0.9], [0.1]], np.float32)
     predictions = Predictions("multilabel", ("x",), np.array([[0], [1]], bool), scores, scores, scores[:, 0])

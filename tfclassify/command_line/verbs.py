@@ -48,7 +48,7 @@ VERBS: dict[str, Verb] = {
     "predict": Verb(
         PredictRequest,
         "tfclassify.predict:predict",
-        "answer the rows of a file, or of a pipe, as they stream by",
+        "answer the rows of a file or a pipe, of any size",
         "run=runs/reviews input=new.csv output=answers.csv",
         "tfclassify.command_line.showing:show_prediction",
     ),

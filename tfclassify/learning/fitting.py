@@ -17,6 +17,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from tfclassify.display import Display
+from tfclassify.errors import UsageError
 from tfclassify.hardware import peak_memory_bytes, reset_peak_memory, seconds_since_start
 from tfclassify.learning.tracking import tensorboard
 from tfclassify.model.classifier import BertClassifier, load_weights, save_weights
@@ -40,7 +41,7 @@ class Course:
     seconds: float = 0.0
     first_step_seconds: float | None = None
     peak_memory_bytes: int = 0
-    stopped: Literal["signal", "early"] | None = None
+    stopped: Literal["signal", "early", "diverged"] | None = None
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,9 @@ def fit(model: BertClassifier, batches: tf.data.Dataset, *, orders: Orders, judg
         orders: how to fit.
         judge: measures the validation rows with the model as it stands; called after each epoch.
         display: gets the progress.
+
+    Raises:
+        UsageError: the loss is no longer a finite number, and neither are the weights.
     """
     course = Course()
     reset_peak_memory()
@@ -84,6 +88,8 @@ def fit(model: BertClassifier, batches: tf.data.Dataset, *, orders: Orders, judg
         if asked:
             # It may have come after the last step.
             course.stopped = "signal"
+    if course.stopped == "diverged":
+        raise UsageError(_diverged(course))
     course.peak_memory_bytes = peak_memory_bytes()
     # Whoever stops in the middle of an epoch has gone past the best weights, though no epoch came after them.
     if course.best_epoch != len(course.history) or course.stopped == "signal":
@@ -115,7 +121,10 @@ class _Pace(keras.callbacks.Callback):
         self.display.advance(1, self._note(logs or {}))
         if self.asked:
             course.stopped = "signal"
-        if self.asked or course.steps + 1 == self.orders.total_steps:
+            self.display.say("stopping as asked, with the best weights so far; asked again, at once and with none")
+        if not isfinite(float((logs or {})["loss"])):
+            course.stopped = "diverged"
+        if course.stopped or course.steps + 1 == self.orders.total_steps:
             self.model.stop_training = True
 
     def _note(self, logs: Mapping[str, Any]) -> str:
@@ -133,13 +142,15 @@ class _Keeper(keras.callbacks.Callback):
         self.course, self.orders, self.judge, self.display = course, orders, judge, display
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
+        if self.course.stopped == "diverged":
+            return
         # Whoever asked to stop does not want to wait for a judgement, unless there are no weights yet.
         if self.course.stopped == "signal" and self.course.best_epoch is not None:
             return
         values, told = self.judge(), logs if isinstance(logs, dict) else {}
         entry = {
             "epoch": epoch + 1,
-            "loss": _finite(told["loss"]),
+            "loss": float(told["loss"]),
             **{f"validation_{name}": value for name, value in values.items()},
             # On several replicas it is a variable of each, of which no float can be made at once.
             "learning_rate": float(tf.convert_to_tensor(self.model.optimizer.learning_rate)),
@@ -161,6 +172,7 @@ class _Keeper(keras.callbacks.Callback):
         elif self.orders.patience and epoch - (course.best_epoch or 0) >= self.orders.patience:
             course.stopped = course.stopped or "early"
             self.model.stop_training = True
+            self.display.say(f"no better epoch since {course.best_epoch}: the training ends early")
 
 
 def _better(value: float | None, best: float | None, metric: str) -> bool:
@@ -170,15 +182,15 @@ def _better(value: float | None, best: float | None, metric: str) -> bool:
     return value < best if metric in LOWER_IS_BETTER else value > best
 
 
-def _finite(value: Any) -> float | None:
-    """Returns a number as JSON has it: None for what is none."""
-    number = float(value)
-    return number if isfinite(number) else None
+def _diverged(course: Course) -> str:
+    return (
+        f"the loss is no longer a finite number in step {course.steps + 1}, and the weights are lost; "
+        "lower train.learning_rate, raise train.warmup_share, or set train.precision=float32"
+    )
 
 
 def _line(entry: Mapping[str, Any], orders: Orders) -> str:
-    loss = "not a number" if entry["loss"] is None else f"{entry['loss']:.4f}"
-    line = f"epoch {entry['epoch']}/{orders.epochs}  loss {loss}"
+    line = f"epoch {entry['epoch']}/{orders.epochs}  loss {entry['loss']:.4f}"
     measured = entry.get(f"validation_{orders.metric}")
     return line if measured is None else f"{line}  validation {orders.metric} {measured:.4f}"
 

@@ -40,7 +40,7 @@ class WarmupLinearDecay(keras.optimizers.schedules.LearningRateSchedule):
 class AdamW(keras.optimizers.Optimizer):
     """AdamW by the fused kernel, with row-wise updates of embedding tables.
 
-    Two things differ from the textbook, both for speed, neither measurable in quality:
+    Two things differ from the textbook, both for speed:
 
     * rows of an embedding that no token of the batch used keep their value and their moments
       (dense Adam would move them on by old momentum), as lazy Adam does;

@@ -13,7 +13,7 @@ from tfclassify.learning.trained import Trained, kind_of
 from tfclassify.planning.costs import Costs
 from tfclassify.planning.facts import Decision
 from tfclassify.quality.intervals import paired_difference
-from tfclassify.quality.metrics import accuracy, judge, macro_f1, micro_f1
+from tfclassify.quality.metrics import METRICS, Metric, accuracy, choose_metric, judge, macro_f1, micro_f1
 from tfclassify.quality.mistakes import mistakes
 from tfclassify.quality.predictions import correct, in_scope
 from tfclassify.quality.report import Story, card, page
@@ -40,7 +40,7 @@ def results(
     """Assembles report.json."""
     made: dict[str, Any] = {
         "task": {"kind": kind_of(trained.labels), "labels": list(trained.labels.names)},
-        "splits": {name: judge(predictions) for name, predictions in judgement.predictions.items()},
+        "splits": {name: judge(predictions, _own(trained)) for name, predictions in judgement.predictions.items()},
     }
     if judgement.baseline is not None:
         made["baseline"] = _baseline(judgement)
@@ -60,7 +60,7 @@ def write_report(
     notes: Sequence[str],
     facts: Mapping[str, str],
 ) -> None:
-    """Writes report.json, report.html and card.md into a folder."""
+    """Writes report.json and report.html into a folder, and card.md where it is the report of a training."""
     story = Story(
         name=str(trained.settings.name),
         report=report,
@@ -77,7 +77,14 @@ def write_report(
     )
     write_json(folder / "report.json", report)
     write_text(folder / "report.html", page(story))
-    write_text(folder / "card.md", card(story))
+    if training is not None:
+        write_text(folder / "card.md", card(story))
+
+
+def _own(trained: Trained) -> dict[str, Metric]:
+    """Returns the metric that chose the best epoch, where it is none of the package's."""
+    name = trained.settings.train.metric
+    return {} if name in METRICS else {name: choose_metric(name)}
 
 
 def _measured(figures: Mapping[str, float | None]) -> dict[str, float | None]:

@@ -26,7 +26,7 @@ def training_step(objectives: Sequence[tuple[float, Objective]]) -> Step:
         everywhere = tf.maximum(_over_replicas(rows), 1.0)
         with tf.GradientTape() as tape:
             result = outputs(model, batch, training=True)
-            losses = tf.add_n([weight * term(result, batch, model) for weight, term in objectives])
+            losses = tf.add_n([weight * _of_rows(term(result, batch, model)) for weight, term in objectives])
             total = tf.reduce_sum(losses * batch["weights"])
             loss = _scaled(model.optimizer, total / everywhere)
         gradients = _unscaled(model.optimizer, tape.gradient(loss, model.trainable_variables))
@@ -34,6 +34,11 @@ def training_step(objectives: Sequence[tuple[float, Objective]]) -> Step:
         return total / tf.maximum(rows, 1.0), rows
 
     return step
+
+
+def _of_rows(losses: tf.Tensor) -> tf.Tensor:
+    """Refuses losses that are not [B]: multiplied by the weights of the rows, [B, 1] would make [B, B]."""
+    return tf.ensure_shape(losses, [None])
 
 
 def _over_replicas(value: tf.Tensor) -> tf.Tensor:

@@ -14,7 +14,7 @@ from tfclassify.hardware import Accelerator, multiplies_bfloat16
 
 # The first GPUs with products of bfloat16 are of compute capability 8.0 (Ampere).
 BFLOAT16_CAPABILITY = (8, 0)
-TPU_CORE_MEMORY_BYTES = 8 << 30
+JOINED = ("multi_worker", "tpu")
 
 
 def one() -> tf.distribute.Strategy:
@@ -45,8 +45,9 @@ def multi_worker() -> tf.distribute.Strategy:
         ) from error
 
 
+@cache
 def tpu() -> tf.distribute.Strategy:
-    """The TPU that ``TPU_NAME`` names, or the local one.
+    """The TPU that ``TPU_NAME`` names, or the local one; set up once, because that clears what it holds.
 
     Raises:
         UsageError: there is none.
@@ -62,19 +63,19 @@ def tpu() -> tf.distribute.Strategy:
 
 
 def begin(name: str) -> None:
-    """Joins the machines of a strategy, if it has several: the first thing that TensorFlow does in a process.
+    """Joins the machines of a strategy, if it has any but this: the first thing that TensorFlow does in a process.
 
     Raises:
-        UsageError: it is too late for that.
+        UsageError: it is too late for that, or they cannot be reached.
     """
-    if name == "multi_worker":
-        multi_worker()
+    if name in JOINED:
+        STRATEGIES[name]()
 
 
 def accelerators() -> tuple[Accelerator, ...]:
     """Returns the GPUs and TPU cores that TensorFlow sees on this machine."""
     gpus = [_gpu(device) for device in tf.config.list_physical_devices("GPU")]
-    tpus = [Accelerator("tpu", TPU_CORE_MEMORY_BYTES, True) for _ in tf.config.list_physical_devices("TPU")]
+    tpus = [Accelerator("tpu", True) for _ in tf.config.list_physical_devices("TPU")]
     return (*gpus, *tpus)
 
 
@@ -92,15 +93,19 @@ def set_precision(precision: str) -> None:
 def usable_precision(precision: str) -> str:
     """Returns a number format that this machine multiplies: the one given, or float32.
 
-    Without instructions for it, products of bfloat16 on a processor are slower than those of float32.
+    Without instructions for it, products of 16 bits are slower than those of float32, where there are any.
     """
-    return "float32" if precision == "bfloat16" and not accelerators() and not multiplies_bfloat16() else precision
+    devices = accelerators()
+    usable = {
+        "bfloat16": all(device.bfloat16 for device in devices) if devices else multiplies_bfloat16(),
+        "float16": any(device.kind == "gpu" for device in devices),
+    }
+    return precision if usable.get(precision, True) else "float32"
 
 
 def _gpu(device: tf.config.PhysicalDevice) -> Accelerator:
     capability = tf.config.experimental.get_device_details(device).get("compute_capability", (0, 0))
-    memory = tf.config.experimental.get_memory_info(device.name.replace("physical_device:", ""))
-    return Accelerator("gpu", int(memory.get("limit", 0)), capability >= BFLOAT16_CAPABILITY)
+    return Accelerator("gpu", capability >= BFLOAT16_CAPABILITY)
 
 
 def _devices() -> list[str]:

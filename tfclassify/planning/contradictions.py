@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tfclassify.errors import UsageError
-from tfclassify.planning.deciders.task import decide_task
+from tfclassify.planning.deciders.task import decide_task, validation_rows
 from tfclassify.planning.facts import Facts
 from tfclassify.planning.statistics import cut_lengths
 from tfclassify.settings import Settings
@@ -21,6 +21,7 @@ def check(settings: Settings, facts: Facts) -> None:
     """
     _check_task(settings, facts)
     _check_objectives(settings, facts)
+    _check_validation(settings, facts)
     _check_length(settings, facts)
     _check_buckets(settings, facts)
 
@@ -37,6 +38,20 @@ def _check_objectives(settings: Settings, facts: Facts) -> None:
     if FITTING[not several] in names:
         rows = "a row may have several labels" if several else "a row has one label"
         raise UsageError(f"train.objectives has '{FITTING[not several]}', but {rows}; expected {FITTING[several]}")
+
+
+def _check_validation(settings: Settings, facts: Facts) -> None:
+    if validation_rows(facts):
+        return
+    answer, patience = settings.answer, settings.train.early_stopping
+    needing = {
+        f"answer.calibrate is '{answer.calibrate}'": answer.calibrate != "none",
+        f"answer.thresholds is '{answer.thresholds}'": answer.thresholds == "validation",
+        f"train.early_stopping is {patience}": patience != 0,
+    }
+    for what, needed in needing.items():
+        if needed:
+            raise UsageError(f"{what}, but there are no validation rows; give data.validation or data.validation_share")
 
 
 def _check_length(settings: Settings, facts: Facts) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score, roc_curve
 
+from tfclassify.extending import find
 from tfclassify.quality.calibration import reliability
 from tfclassify.quality.intervals import wilson
 from tfclassify.quality.predictions import (
@@ -24,6 +25,8 @@ from tfclassify.quality.predictions import (
     true_labels,
     within_scope,
 )
+
+WATCHED = ("accuracy", "macro_f1", "micro_f1", "mcc", "log_loss")
 
 Metric = Callable[[Predictions], dict[str, Any]]
 
@@ -151,6 +154,28 @@ def judge(predictions: Predictions, metrics: Mapping[str, Metric] | None = None)
     for metric in {**METRICS, **(metrics or {})}.values():
         judged.update(_plain(metric(predictions)))
     return judged
+
+
+def choose_metric(name: str) -> Metric:
+    """Looks up the metric that chooses the best epoch.
+
+    Raises:
+        UsageError: no metric with a single value has this name.
+    """
+    return find(name, {own: METRICS[own] for own in WATCHED}, group="tfclassify.metrics")
+
+
+def watch(predictions: Predictions, name: str) -> dict[str, float | None]:
+    """Measures what is watched during a training: the metrics of one value, and the one that chooses the best epoch.
+
+    Args:
+        predictions: of the validation rows.
+        name: of a metric; of several values that a user's own gives, the first is taken.
+    """
+    figures = {own: METRICS[own](predictions)[own] for own in WATCHED}
+    return (
+        figures if name in figures else {**figures, name: next(iter(_plain(choose_metric(name)(predictions)).values()))}
+    )
 
 
 def confusion(predictions: Predictions) -> NDArray[np.int64]:

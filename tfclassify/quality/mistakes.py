@@ -13,7 +13,11 @@ from tfclassify.quality.predictions import Predictions, chosen, correct, in_scop
 
 @dataclass(frozen=True)
 class Mistake:
-    """A wrong answer: ``score`` is that of the given label, or of the worst decision when multi-label."""
+    """A wrong answer.
+
+    ``score`` is that of the given label; of several labels, how far the score of the one that is most wrong lies from
+    what it should be, 0 or 1.
+    """
 
     text: str
     truth: str
@@ -49,9 +53,10 @@ def mistakes(predictions: Predictions, texts: Sequence[str], n: int) -> list[Mis
 
 
 def _badness(predictions: Predictions) -> NDArray[np.float32]:
-    """Returns float32[B]: the score of the label given; multi-label: how far the worst score is from the truth."""
+    """Returns float32[B]: the score of the label given; multi-label: how far the worst wrong one is from the truth."""
     if predictions.kind == "multilabel":
-        return np.abs(predictions.scores - true_labels(predictions)).max(axis=1, initial=0.0)
+        true = true_labels(predictions)
+        return (np.abs(predictions.scores - true) * (chosen(predictions) != true)).max(axis=1, initial=0.0)
     return np.take_along_axis(predictions.scores, predicted(predictions)[:, None], axis=1)[:, 0]
 
 

@@ -128,7 +128,7 @@ class TrainSettings(BaseModel):
     epochs: Planned[PositiveInt] = AUTO
     """Passes over the training rows."""
     steps: PositiveInt | None = None
-    """Training steps after which the training ends, whatever the epochs; by default all of them are made."""
+    """Training steps, at most; there are fewer where the epochs end before. By default the epochs decide."""
     learning_rate: Planned[PositiveFloat] = AUTO
     """Peak learning rate of AdamW."""
     batch_size: Planned[PositiveInt] = AUTO
@@ -147,8 +147,8 @@ class TrainSettings(BaseModel):
     """Terms of the loss: a name, or {name: {weight: 1.0, option: value}}."""
     class_weights: Planned[Literal["none", "balanced"] | dict[str, PositiveFloat]] = AUTO
     """Weight of a label in the loss: none, balanced, or by label name."""
-    metric: Planned[Literal["accuracy", "macro_f1", "micro_f1", "mcc", "log_loss"]] = AUTO
-    """Validation metric by which the best epoch is chosen."""
+    metric: Planned[str] = AUTO
+    """Validation metric by which the best epoch is chosen: accuracy, macro_f1, micro_f1, mcc, log_loss, or your own."""
     early_stopping: Planned[Annotated[int, Field(ge=0), NO_FLAG]] = AUTO
     """Epochs without a better validation metric after which training stops; 0 never stops early."""
     warmup_share: Planned[Share] = AUTO
@@ -214,7 +214,7 @@ class PredictRequest(BaseModel):
     run: str
     """Directory of the run."""
     input: str
-    """Rows to answer: a file (.csv .tsv .jsonl .parquet, each also .gz), or - for CSV on standard input."""
+    """Rows to answer: a file (.csv .tsv .jsonl .parquet, each also .gz), or - for CSV on standard input, read to its end first."""
     output: str = "-"
     """Where the answers go: .csv, .jsonl or .parquet, or - for CSV on standard output."""
     data: DataSettings = DataSettings()

@@ -37,9 +37,9 @@ def decide_batch_size(settings: Settings, facts: Facts) -> Decision:
 
 def decide_batch_tokens(settings: Settings, facts: Facts) -> Decision:
     """Bounds the memory of a step: long buckets have fewer rows for it."""
+    tokens = max(TOKENS_PER_BATCH, settings.text.max_length)
     return Decision(
-        max(TOKENS_PER_BATCH, settings.text.max_length),
-        f"keeps the activations of a step of {facts.encoder.layers} layers within memory",
+        tokens, f"batches of texts longer than {tokens // settings.train.batch_size} tokens have fewer rows"
     )
 
 

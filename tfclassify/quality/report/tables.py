@@ -141,17 +141,18 @@ def speed_table(story: Story) -> list[tuple[str, str]]:
 
 
 def ledger(story: Story) -> list[LedgerRow]:
-    """Returns where every row that was read went; the rows sum up to those read."""
+    """Returns where every row that was read went, by the splits and by what was dropped; they sum up to those read."""
     rows = section(story, "rows")
     read, trained = rows.get("read"), rows.get("trained")
     if not is_number(read):
         return []
     dropped = {name: number for name, number in (rows.get("dropped") or {}).items() if is_number(number)}
     found = [("trained on", trained)] if is_number(trained) else []
+    found += [(f"kept for {split}", rows[split]) for split in story.report["splits"] if is_number(rows.get(split))]
     found += [(f"dropped: {name.replace('_', ' ')}", number) for name, number in dropped.items()]
     rest = read - sum(number for _, number in found)
     if rest:
-        found.append(("kept for validation and test, or out of scope" if rest > 0 else "counted twice", rest))
+        found.append(("unaccounted for" if rest > 0 else "counted twice", rest))
     return [LedgerRow(name, int(number), number / read if read else None) for name, number in found]
 
 

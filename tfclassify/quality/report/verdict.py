@@ -98,8 +98,8 @@ def comparison_sentence(story: Story, comparison: Comparison) -> str:
 
 def caveats(story: Story) -> list[str]:
     """Says why the verdict may be too kind."""
-    if story.split == "validation" and story.history:
-        return ["The same validation rows chose the best epoch, so expect somewhat less on new texts."]
+    if story.split == "validation":
+        return ["The same rows chose the best epoch and calibrated its scores, so expect somewhat less on new texts."]
     return []
 
 
