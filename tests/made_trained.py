@@ -14,7 +14,13 @@ from tfclassify.data.token_store import Pieces
 from tfclassify.learning.trained import Trained
 from tfclassify.settings import Settings, parse
 
-SETTINGS = {"name": "letters", "text.max_length": 16, "train.buckets": [[4, 8], [2, 12]], "answer.thresholds": 0.5}
+SETTINGS = {
+    "name": "letters",
+    "text.max_length": 16,
+    "train.buckets": [[4, 8], [2, 12]],
+    "train.metric": "accuracy",
+    "answer.thresholds": 0.5,
+}
 
 
 def made_trained(

@@ -70,7 +70,7 @@ def test_its_own_test_rows_have_the_figures_of_the_training(run: Path) -> None:
     made = evaluate({"run": str(run)})
     assert made.folder.parent == run
     assert made.folder.name.startswith("evaluation-")
-    assert sorted(path.name for path in made.folder.iterdir()) == ["card.md", "report.html", "report.json"]
+    assert sorted(path.name for path in made.folder.iterdir()) == ["report.html", "report.json"]
     assert report_of(made.folder) == made.report
     first = report_of(run)
     assert made.report["splits"] == {"test": first["splits"]["test"]}

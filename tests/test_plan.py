@@ -13,6 +13,7 @@ from tfclassify.command_line import main
 from tfclassify.display import Display
 from tfclassify.errors import UsageError
 from tfclassify.plan import plan
+from tfclassify.planning.facts import Decision
 from tfclassify.settings import AUTO, Settings, keys, read
 
 TINY = {"model.name": "random-tiny"}
@@ -74,6 +75,21 @@ def test_the_sample_is_taken_where_no_data_are_named() -> None:
     assert made.settings.data.out_of_scope_label == "out_of_scope"
     assert made.settings.name == "support"
     assert made.decisions["data.train"].reason == "no data were named, and this sample comes with the package"
+    assert made.decisions["data.test"] == Decision("sample:support:test", "published with the sample")
+
+
+def test_rows_out_of_scope_of_the_sample_may_be_a_class() -> None:
+    made = plan({**TINY, "data.out_of_scope_label": None})
+    assert made.settings.data.out_of_scope_label is None
+
+
+def test_what_learning_would_refuse_is_refused() -> None:
+    assert message({"train.class_weights": {"nolabel": 2}}).startswith("train.class_weights")
+    assert message({"train.objectives": ["cross"]}).startswith("no objective 'cross'")
+    assert message({"train.metric": "acuracy"}) == (
+        "no metric 'acuracy'; known: accuracy, log_loss, macro_f1, mcc, micro_f1; your own is given as "
+        "package.module:function; did you mean 'accuracy'?"
+    )
 
 
 def test_no_sample_where_other_rows_are_named(rows: Path) -> None:
@@ -104,7 +120,8 @@ def test_what_is_printed_is_a_settings_file_that_gives_the_same_plan(
     words = ["data.train=reviews.csv", "model.name=random-tiny", "train.class_weights={good: 2.0}"]
     assert main("plan", words) == 0
     out, err = capsys.readouterr()
-    assert err == ""
+    # What was done to the rows is told, and is no part of the settings.
+    assert err.startswith("validation: 1 row cut out of the training rows")
     (rows / "plan.yaml").write_text(out.partition("# Why this plan")[0], encoding="utf-8")
     assert read(["plan.yaml"], Settings) == plan(read(words, Settings)).settings
     assert main("plan", ["plan.yaml"]) == 0

@@ -153,7 +153,7 @@ def test_pairs_out_of_scope_rows_and_weights(tmp_path: Path) -> None:
     assert report["task"]["labels"] == ["other", "same"]
     assert set(report["splits"]["test"]["scope"]) == {"auroc", "fpr_at_95_tpr"}
     rows = report["rows"]
-    assert rows["dropped"]["out_of_scope"] == 16
+    assert rows["dropped"]["out_of_scope"] == 0
     assert rows["read"] == rows["trained"] + rows["validation"] + rows["test"] + sum(rows["dropped"].values())
 
 

@@ -28,11 +28,11 @@ from tfclassify.learning.judging import judge_splits
 from tfclassify.learning.reporting import results, write_report
 from tfclassify.learning.trained import Trained, open_trained
 from tfclassify.runs import Run, cache_folder, claimed, open_run
-from tfclassify.settings import DataSettings, EvaluateRequest, parse
+from tfclassify.settings import AUTO, DataSettings, EvaluateRequest, parse
 
 # How a file is written, and how much of it counts, is not taken over from the training's; nor what no figure needs.
 FOR_TRAINING = ("train", "validation", "validation_share", "test_share", "duplicates")
-NOT_AS_TRAINED = {"delimiter": None, "encoding": "utf-8", "max_rows": None, "weight": None, "id": None}
+NOT_AS_TRAINED = {"delimiter": None, "encoding": "utf-8", "max_rows": None, "weight": None, "id": AUTO}
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tfclassify.data.corpus import Corpus, read_corpus
-from tfclassify.data.locations import SPLITS
+from tfclassify.data.locations import SPLITS, locations
 from tfclassify.data.token_store import Pieces
 from tfclassify.display import SILENT, Display
 from tfclassify.hardware import Hardware, detect_cpu
@@ -72,6 +72,8 @@ def prepare(asked: Settings, *, display: Display) -> Prepared:
     lower = expected if value_of(asked, "text.lower_case") == AUTO else asked.text.lower_case
     pieces = pieces_of(found.vocabulary, lower_case=lower)
     corpus = read_corpus(asked.data, pieces, seed=asked.seed, cache=cache_folder(), display=display)
+    for note in corpus.notes:
+        display.say(note)
     facts = Facts(
         statistics=corpus.statistics,
         hardware=hardware,
@@ -99,8 +101,13 @@ def _with_data(asked: Settings) -> tuple[Settings, dict[str, tuple[Any, str]]]:
     # Whoever names other rows has forgotten the training rows, and does not want the sample's.
     if not any(getattr(asked.data, split) for split in SPLITS):
         chosen["data.train"] = (DEFAULT_DATA, "no data were named, and this sample comes with the package")
-    if asked.data.train in (None, DEFAULT_DATA) and asked.data.out_of_scope_label is None:
+    sample = asked.data.train in (None, DEFAULT_DATA)
+    if sample and "out_of_scope_label" not in asked.data.model_fields_set:
         chosen["data.out_of_scope_label"] = (DEFAULT_OUT_OF_SCOPE, f"{DEFAULT_DATA} marks such rows so")
+    brought = locations(changed(asked, {key: value for key, (value, _) in chosen.items()}).data)
+    for split, place in brought.items():
+        if split != "train" and getattr(asked.data, split) is None:
+            chosen[f"data.{split}"] = (place, "published with the sample")
     if asked.name is None:
         data = str(asked.data.train or DEFAULT_DATA)
         chosen["name"] = (data_name(data), f"after {data}")

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from tfclassify.errors import UsageError, closest
+from tfclassify.hardware import usable_cores
 
 PACKAGES = ("tfclassify", "tensorflow", "tf-keras", "tensorflow-text", "transformers", "numpy", "scikit-learn")
 
@@ -158,7 +159,7 @@ def manifest(*, state: str, seed: int, data: Mapping[str, Any], **facts: Any) ->
         "written": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "seed": seed,
         "versions": {"python": platform.python_version(), **_versions()},
-        "machine": {"system": platform.system(), "processor": platform.machine(), "cores": os.cpu_count()},
+        "machine": {"system": platform.system(), "processor": platform.machine(), "cores": usable_cores()},
         "git": _commit(Path(__file__).parent),
         "data": dict(data),
         **facts,

@@ -28,6 +28,7 @@ from tfclassify.model.weights import sha256
 from tfclassify.plan import Prepared, prepare
 from tfclassify.planning.costs import Costs
 from tfclassify.planning.planner import describe_costs, plan_yaml, reasons_markdown
+from tfclassify.planning.statistics import unknown_share
 from tfclassify.runs import Run, create, data_name, manifest, refuse_taken, write_json, write_text
 from tfclassify.settings import Settings, parse
 
@@ -77,8 +78,7 @@ def _begin(run: Run, prepared: Prepared, marks: Marks, display: Display) -> None
     write_text(run.plan, plan_yaml(prepared.plan))
     write_text(run.reasons, reasons_markdown(prepared.plan))
     _note_state(run, prepared, marks, state="training")
-    for note in (*prepared.corpus.notes, describe_costs(prepared.plan.costs)):
-        display.say(note)
+    display.say(describe_costs(prepared.plan.costs))
 
 
 def _marks(prepared: Prepared) -> Marks:
@@ -160,10 +160,12 @@ def _rows(prepared: Prepared) -> dict[str, Any]:
 
 def _facts(run: Run, prepared: Prepared) -> dict[str, str]:
     settings, hardware = prepared.plan.settings, prepared.hardware
+    unknown = unknown_share(prepared.corpus.statistics.splits["train"])
     return {
         "run": str(run.folder),
         "model": f"{settings.model.name} ({prepared.found.source})",
         "data": str(settings.data.train),
+        "unknown tokens": f"{unknown:.2%} of the training rows' tokens",
         "seed": str(settings.seed),
         "hardware": f"{hardware.cores} cores, {hardware.memory_bytes / 1e9:.0f} GB free memory"
         + "".join(f", {device.kind}" for device in hardware.accelerators),

@@ -348,9 +348,12 @@ def test_ids_are_row_numbers_where_there_are_none() -> None:
 
 def test_ids_that_are_none() -> None:
     assert message(ID, id=[["a"]]) == (
-        "data.id: column 'id' of FILE holds list<item: string>; expected text or numbers"
+        "data.id: column 'id' of FILE holds list<item: string>; expected text or numbers, or data.id=null to go without"
     )
-    assert message(ID, id=[b"\xff"]) == "data.id: column 'id' of FILE holds binary; expected text or numbers"
+    assert (
+        message(ID, id=[b"\xff"]) == "data.id: column 'id' of FILE holds binary; "
+        "expected text or numbers, or data.id=null to go without"
+    )
     assert message(ID, id=not_utf8()) == "data.id: column 'id' of FILE is not UTF-8; expected text"
 
 

@@ -34,7 +34,7 @@ def pieces(tmp_path_factory: pytest.TempPathFactory) -> Pieces:
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
     def tokenize(texts: tf.Tensor) -> tf.RaggedTensor:
         flat = tf.strings.bytes_split(texts)
-        return flat.with_values(tf.cast(tf.io.decode_raw(flat.values, tf.uint8)[:, 0], tf.int32))
+        return flat.with_values(tf.cast(tf.reshape(tf.io.decode_raw(flat.values, tf.uint8), [-1]), tf.int32))
 
     return Pieces(tokenize, vocabulary, lower_case=True, unknown=ord("?"))
 
@@ -172,11 +172,28 @@ def test_cut_out_rows_are_stratified(read: Callable[..., Corpus]) -> None:
     assert counts["train"].label_counts == {"a": 12, "b": 108}
 
 
-def test_cut_out_rows_of_several_labels_are_stratified_by_the_first(read: Callable[..., Corpus]) -> None:
+def test_cut_out_rows_of_several_labels_are_stratified_by_the_rarest(read: Callable[..., Corpus]) -> None:
     rows = [(f"text {row}", ("a|c", "b|c", "")[row % 3]) for row in range(300)]
     corpus = read(train=rows, columns="text,labels")
     assert corpus.statistics.splits["validation"].label_counts == {"a": 10, "b": 10, "c": 20}
     assert len(corpus.splits["validation"]) == 30
+
+
+def test_a_rare_label_beside_another_is_learnt_from(read: Callable[..., Corpus]) -> None:
+    for seed in range(5):
+        rows = [(f"text {row}", "a|z" if row == seed else "a" if row % 2 else "a|b") for row in range(40)]
+        counts = read(train=rows, columns="text,labels", seed=seed).statistics.splits["train"].label_counts
+        assert counts["z"] == 1
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_a_file_of_which_no_row_is_left(read: Callable[..., Corpus], split: str) -> None:
+    given = {"train": many(), split: [("", "a"), (" ", "b")]}
+    with pytest.raises(UsageError) as caught:
+        read(**given)
+    assert str(caught.value).partition(f"{split}.csv")[2] == (
+        ": of 2 rows read none is left (2 with an empty text, 0 that could not be read); expected at least one"
+    )
 
 
 def test_the_cut_is_that_of_the_seed_and_not_of_the_order(read: Callable[..., Corpus]) -> None:
@@ -199,13 +216,21 @@ def test_out_of_scope_rows_are_judged_and_not_learnt_from(read: Callable[..., Co
     rows = [(f"text {row}", ("a", "b", "none", "none")[row % 4]) for row in range(200)]
     corpus = read(train=rows, out_of_scope_label="none")
     assert corpus.labels.names == ("a", "b")
-    assert {name: split.out_of_scope for name, split in corpus.statistics.splits.items()} == {
-        "train": 0,
-        "validation": 10,
-        "test": 10,
-    }
-    assert corpus.dropped["out_of_scope"] == 80
-    assert "dropped: 80 rows (out of scope)" in corpus.notes
+    outside = {name: split.out_of_scope for name, split in corpus.statistics.splits.items()}
+    assert outside["train"] == corpus.dropped["out_of_scope"] == 0
+    assert outside["validation"] + outside["test"] == 100
+    assert min(outside["validation"], outside["test"]) > 30
+    texts = [{text for text, _ in rows_of(split, (*corpus.labels.names, "none"))} for split in corpus.splits.values()]
+    assert sum(map(len, texts)) == 200
+
+
+def test_out_of_scope_rows_of_the_training_file_are_dropped_where_nothing_is_cut_out(
+    read: Callable[..., Corpus],
+) -> None:
+    rows = [(f"text {row}", ("a", "b", "none")[row % 3]) for row in range(60)]
+    corpus = read(train=rows, validation=[("p", "a")], test=[("q", "b")], out_of_scope_label="none")
+    assert corpus.dropped["out_of_scope"] == 20
+    assert "dropped: 20 rows (out of scope)" in corpus.notes
 
 
 def test_only_the_test_has_rows_out_of_scope(read: Callable[..., Corpus]) -> None:

@@ -99,6 +99,11 @@ def test_nothing_odd_is_no_note() -> None:
         (known(train={}), {"unknown_label": 2}, "dropped: 2 rows (unknown label)"),
         (known(train={}), {"bad": 1}, "dropped: 1 row (bad)"),
         (known(train={"duplicates": 4}), {}, "train: 4 rows repeat the text of an earlier row"),
+        (
+            known(train={"tokens": 100, "unknown_tokens": 31}),
+            {},
+            "train: the model's vocabulary does not know 31% of the tokens; is it for this language?",
+        ),
         (known(test={"label_counts": {"a": 9, "b": 0}}), {}, "test: no row has the label b"),
         (known(test={"label_counts": {"a": 0, "b": 0}}), {}, "test: no row has the labels a, b"),
         (

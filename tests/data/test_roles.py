@@ -190,6 +190,16 @@ def test_rows_without_a_label() -> None:
             "data.id: column 'zone' is not in FILE; columns are: text, label",
         ),
         (
+            ["text", "review"],
+            {"label": "text"},
+            "data.text and data.label are both column 'text' of FILE; expected two columns",
+        ),
+        (
+            ["text", "label"],
+            {"text_b": "text"},
+            "data.text and data.text_b are both column 'text' of FILE; expected two columns",
+        ),
+        (
             ["text;label"],
             {},
             "data.text: column 'text' is not in FILE; columns are: text;label"

@@ -169,6 +169,13 @@ def test_one_column_without_a_text_is_a_row(tmp_path: Path) -> None:
     assert read(str(tmp_path / "rows.csv")) == [{"text": ""}, {"text": ""}, {"text": "a"}]
 
 
+def test_json_lines_have_null_for_what_is_no_number(tmp_path: Path) -> None:
+    kind = pa.schema([("x", pa.float64()), ("xs", pa.list_(pa.float32())), ("y", pa.struct([("z", pa.float64())]))])
+    row = {"x": float("nan"), "xs": [1.0, float("inf")], "y": {"z": float("-inf")}}
+    write(str(tmp_path / "rows.jsonl"), batch([row], kind))
+    assert (tmp_path / "rows.jsonl").read_text("utf-8") == '{"x": null, "xs": [1.0, null], "y": {"z": null}}\n'
+
+
 def test_json_lines_keep_letters(tmp_path: Path) -> None:
     write(str(tmp_path / "rows.jsonl"), batch([{"text": "é😀"}], pa.schema([("text", pa.string())])))
     assert (tmp_path / "rows.jsonl").read_text("utf-8") == '{"text": "é😀"}\n'

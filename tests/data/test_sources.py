@@ -829,6 +829,19 @@ def test_own_source_by_module() -> None:
     assert fingerprint(location) is None
 
 
+def test_own_source_of_a_file_with_a_known_suffix(tmp_path: Path) -> None:
+    importlib.import_module(__name__)
+    location = f"{__name__}:own:logs.csv"
+    assert rows_of(location) == [{"text": location}]
+    # A file that is there is a file.
+    path = written(tmp_path, "a:own:b.csv", "text\nx\n")
+    assert rows_of(str(path)) == [{"text": "x"}]
+
+
+def test_only_the_last_suffix_says_how_a_file_is_delimited(tmp_path: Path) -> None:
+    assert rows_of(str(written(tmp_path, "rows.tsv.csv", "text,label\na,b\n"))) == [{"text": "a", "label": "b"}]
+
+
 def own_gives(*batches: Any) -> Any:
     return lambda location, columns: iter(batches)
 

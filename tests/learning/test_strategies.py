@@ -67,7 +67,7 @@ def test_no_tpu(monkeypatch: pytest.MonkeyPatch, name: str | None) -> None:
     )
 
 
-@pytest.mark.parametrize("name", ["one", "mirrored", "tpu", AUTO])
+@pytest.mark.parametrize("name", ["one", "mirrored", AUTO])
 def test_nothing_has_to_be_joined_on_one_machine(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setattr(tf.distribute, "MultiWorkerMirroredStrategy", None)
     begin(name)

@@ -19,6 +19,7 @@ NO_COLUMNS: Mapping[str, tuple[Any, str]] = {
     "data.text_b": (None, "there is no column 'text_b'"),
     "data.label": ("label", "the column 'label' is there"),
     "data.labels": (None, "the labels are in the column 'label'"),
+    "data.id": (None, "there is no column 'id'"),
 }
 
 

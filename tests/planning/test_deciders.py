@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,14 +13,15 @@ from pydantic import BaseModel
 
 from tfclassify.hardware import Accelerator
 from tfclassify.planning.buckets import padding_share
+from tfclassify.planning.costs import peak_memory_bytes
 from tfclassify.planning.deciders import DECIDERS
 from tfclassify.planning.deciders.task import choose_model
 from tfclassify.planning.facts import Decision, Facts
-from tfclassify.planning.presets import EncoderSize
+from tfclassify.planning.presets import PRESETS, EncoderSize
 from tfclassify.planning.statistics import cut_lengths
 from tfclassify.settings import AUTO, Settings, changed, keys, parse
 
-COLUMN_KEYS = {"data.text", "data.text_b", "data.label", "data.labels"}
+COLUMN_KEYS = {"data.text", "data.text_b", "data.label", "data.labels", "data.id"}
 SMALL = EncoderSize(layers=3, width=96, heads=3, intermediate=384, vocabulary=1000, positions=64)
 
 
@@ -74,9 +76,9 @@ def test_every_key_that_takes_auto_is_auto_by_default() -> None:
 @pytest.mark.parametrize(
     ("accelerators", "goal", "expected"),
     [
-        ((), "balanced", Decision("minilm", "6 layers of width 384 train in minutes on 2 cores")),
-        ((), "best", Decision("minilm", "6 layers of width 384 train in minutes on 2 cores")),
-        ((GPU,), "balanced", Decision("minilm", "6 layers of width 384 train in minutes on 2 cores")),
+        ((), "balanced", Decision("minilm", "6 layers of width 384, small enough to be trained on a processor")),
+        ((), "best", Decision("minilm", "6 layers of width 384, small enough to be trained on a processor")),
+        ((GPU,), "balanced", Decision("minilm", "6 layers of width 384, small enough to be trained on a processor")),
         ((GPU,), "best", Decision("bert-base", "goal=best, and an accelerator carries its 12 layers")),
     ],
 )
@@ -115,8 +117,8 @@ def test_lower_case(lower: bool, kind: str) -> None:
     [
         (None, Decision("none", "there are no validation rows to calibrate on")),
         (0, Decision("none", "there are no validation rows to calibrate on")),
-        (1, Decision("temperature", "one number is fitted on 1 validation rows, which changes no label")),
-        (77, Decision("temperature", "one number is fitted on 77 validation rows, which changes no label")),
+        (1, Decision("temperature", "one number is fitted on 1 validation rows")),
+        (77, Decision("temperature", "one number is fitted on 77 validation rows")),
     ],
 )
 def test_calibration(validation: int | None, expected: Decision) -> None:
@@ -206,8 +208,30 @@ def test_batch_size(rows: int, expected: int) -> None:
 
 @pytest.mark.parametrize(("max_length", "expected"), [(32, 8192), (8192, 8192), (9000, 9000)])
 def test_batch_tokens(max_length: int, expected: int) -> None:
-    found = decide("train.batch_tokens", facts(encoder=SMALL), text__max_length=max_length)
-    assert found == Decision(expected, "keeps the activations of a step of 3 layers within memory")
+    found = decide("train.batch_tokens", facts(encoder=SMALL), text__max_length=max_length, train__batch_size=32)
+    assert found == Decision(expected, f"batches of texts longer than {expected // 32} tokens have fewer rows")
+
+
+LARGE = PRESETS["bert-large"].size
+
+
+@pytest.mark.parametrize(
+    ("gigabytes", "accelerators", "expected"),
+    [(40, (), 8192), (22, (), 4096), (14, (), 2048), (8, (), 1024), (1, (GPU,), 8192)],
+)
+def test_batch_tokens_are_as_many_as_there_is_memory_for(
+    gigabytes: int, accelerators: tuple[Accelerator, ...], expected: int
+) -> None:
+    hardware = replace(machine(*accelerators), memory_bytes=gigabytes * 10**9)
+    known = facts(encoder=LARGE, hardware=hardware)
+    found = decide("train.batch_tokens", known, text__max_length=512, train__batch_size=16)
+    assert found.value == expected
+    if expected < 8192:
+        assert found.reason == f"{gigabytes}.0 GB of memory are free, too few for 8192"
+    if 1024 < expected < 8192:
+        for tokens, fits in ((expected, True), (2 * expected, False)):
+            peak = peak_memory_bytes(((min(16, tokens // 512), 512),), LARGE)
+            assert (peak <= gigabytes * 10**9) is fits
 
 
 def test_max_shapes() -> None:
@@ -256,15 +280,16 @@ def test_objectives(task: str, expected: str) -> None:
         ({"a": 10, "b": 10}, 1, False),
         ({"a": 200, "b": 10}, 20, False),
         ({"a": 210, "b": 10}, 21, True),
-        ({"a": 500, "b": 100, "c": 0}, 500, True),
+        ({"a": 500, "b": 100, "c": 0}, None, True),
     ],
 )
-def test_uneven_classes(counts: dict[str, int], ratio: int, uneven: bool) -> None:
+def test_uneven_classes(counts: dict[str, int], ratio: int | None, uneven: bool) -> None:
     weights = decide("train.class_weights", facts(counts))
     hint = "; balanced would favour the small ones" if uneven else ""
-    assert weights == Decision("none", f"the largest class has {ratio} times the rows of the smallest{hint}")
+    times = f"the largest class has {ratio} times the rows of the smallest"
+    more = "there is a class without training rows" if ratio is None else times
+    assert weights == Decision("none", f"{more}{hint}")
     metric = decide("train.metric", facts(counts), model__task="multiclass")
-    more = f"the largest class has {ratio} times the rows of the smallest"
     even = "the largest class has no more than 20 times the rows of the smallest"
     assert metric == (Decision("macro_f1", more) if uneven else Decision("accuracy", even))
 

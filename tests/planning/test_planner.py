@@ -235,8 +235,8 @@ def test_objectives_for_another_task() -> None:
     ],
 )
 def test_what_needs_validation_rows(asked: dict[str, Any], message: str) -> None:
-    assert planned(asked, facts(validation=10))
-    assert refused(asked, facts(validation=None)) == (
+    assert planned(asked, facts(validation=10, multilabel=True))
+    assert refused(asked, facts(validation=None, multilabel=True)) == (
         f"{message}, but there are no validation rows; give data.validation or data.validation_share"
     )
 

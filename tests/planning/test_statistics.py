@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -60,7 +62,7 @@ def test_nothing_added_is_an_empty_histogram() -> None:
 
 @pytest.mark.parametrize(
     ("counts", "expected"),
-    [({"a": 5, "b": 5}, 1.0), ({"a": 30, "b": 3}, 10.0), ({"a": 7, "b": 0}, 7.0), ({"a": 0, "b": 0}, 0.0)],
+    [({"a": 5, "b": 5}, 1.0), ({"a": 30, "b": 3}, 10.0), ({"a": 7, "b": 0}, inf), ({"a": 0, "b": 0}, 0.0)],
 )
 def test_imbalance(counts: dict[str, int], expected: float) -> None:
     assert imbalance(counts) == expected

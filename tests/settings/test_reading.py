@@ -140,6 +140,8 @@ def test_nothing_at_all_is_the_defaults() -> None:
         ("name=日本語 é", {"name": "日本語 é"}),
         ("name=it's", {"name": "it's"}),
         ("name='it's", {"name": "'it's"}),
+        ("name=a: b", {"name": "a: b"}),
+        ("name=- x", {"name": "- x"}),
         ("name= a ", {"name": " a "}),
         ("name=a=b=c", {"name": "a=b=c"}),
         ("name=" + "9" * 5000, {"name": "9" * 5000}),

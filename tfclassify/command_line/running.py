@@ -63,6 +63,7 @@ def _run(name: str, verb: Verb, words: Sequence[str], *, as_json: bool) -> int:
         if as_json and getattr(request, "output", None) == PIPE:
             raise UsageError(f"{JSON} and output={PIPE} both write to standard output; give output=FILE")
         _load_tensorflow()
+        _import_from_here()
         with terminal_display() as display:
             result = _function(verb.function)(request, display=display)
         shown = _function(verb.show)(result)
@@ -75,6 +76,12 @@ def _run(name: str, verb: Verb, words: Sequence[str], *, as_json: bool) -> int:
     if text:
         print(text)
     return shown.status
+
+
+def _import_from_here() -> None:
+    """Lets functions of one's own be imported from where one is, as ``python -m`` does and a script does not."""
+    if os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())
 
 
 def _function(place: str) -> Any:

@@ -174,7 +174,8 @@ def _ids(batch: pa.RecordBatch, name: str, where: Where) -> pa.StringArray:
         return column.cast(pa.string()).fill_null("")
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         raise UsageError(
-            f"data.id: column '{name}' of {where.location} holds {column.type}; expected text or numbers"
+            f"data.id: column '{name}' of {where.location} holds {column.type}; "
+            "expected text or numbers, or data.id=null to go without"
         ) from error
 
 

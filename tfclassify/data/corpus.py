@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tfclassify.data.checks import resolve_columns
 from tfclassify.data.describing import notes_on, statistics_of
 from tfclassify.data.labelling import LabelMap, Split, chosen, in_scope, label_map, labelled
 from tfclassify.data.locations import locations
 from tfclassify.data.sources import Columns, column_names
-from tfclassify.data.splits import assign
+from tfclassify.data.splits import assign, deal
 from tfclassify.data.token_store import Pieces, Reading, TokenStore, open_store
 from tfclassify.display import Display
 from tfclassify.errors import UsageError
@@ -51,6 +52,7 @@ def read_corpus(asked: DataSettings, pieces: Pieces, *, seed: int, cache: Path, 
     columns, reasons = resolve_columns(column_names(places["train"], asked), asked, location=places["train"])
     reading = Reading(columns, asked.empty, asked.max_rows)
     stores = {name: open_store(place, reading, pieces, cache=cache, display=display) for name, place in places.items()}
+    _check_rows(stores, places)
     labels = label_map(
         stores["train"],
         multilabel=columns.labels is not None,
@@ -105,9 +107,31 @@ def _cut(train: Split, asked: DataSettings, *, given: set[str], seed: int) -> di
         )
     if not shares:
         return {"train": train}
-    first = train.truth if train.truth.ndim == 1 else np.where(train.truth.any(1), train.truth.argmax(1), -1)
-    sides = assign(train.store.hashes[train.rows], first.astype(np.int32), seed=seed, shares=shares)
+    hashes = train.store.hashes[train.rows]
+    sides = assign(hashes, _stratum(train), seed=seed, shares=shares)
+    # Rows out of scope are not learnt from; they tell most where they are judged.
+    idle = (sides == 0) & ~in_scope(train)
+    sides[idle] = deal(hashes[idle], seed=seed, splits=len(shares))
     return {name: chosen(train, sides == side) for side, name in enumerate(("train", *shares))}
+
+
+def _stratum(train: Split) -> NDArray[np.int32]:
+    """Returns the label of each row; of several the rarest, so that it keeps a row to be learnt from."""
+    if train.truth.ndim == 1:
+        return train.truth.astype(np.int32)
+    by_rarity = np.argsort(train.truth.sum(axis=0), kind="stable")
+    rarest = by_rarity[train.truth[:, by_rarity].argmax(axis=1)]
+    return np.where(train.truth.any(axis=1), rarest, -1).astype(np.int32)
+
+
+def _check_rows(stores: Mapping[str, TokenStore], places: Mapping[str, str]) -> None:
+    for name, store in stores.items():
+        if not len(store):
+            account = store.account
+            raise UsageError(
+                f"{places[name]}: of {account.read} rows read none is left "
+                f"({account.empty} with an empty text, {account.bad} that could not be read); expected at least one"
+            )
 
 
 def _to_learn_from(train: Split, asked: DataSettings, dropped: dict[str, int]) -> Split:

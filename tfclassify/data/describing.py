@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from tfclassify.data.labelling import OUT_OF_SCOPE, LabelMap, Split
 from tfclassify.data.rows import piece_lengths
 from tfclassify.data.splits import duplicates, overlap
-from tfclassify.planning.statistics import SplitStatistics, Statistics
+from tfclassify.planning.statistics import SplitStatistics, Statistics, unknown_share
 from tfclassify.text.packing import packed_lengths
 
 NAMED_LABELS = 5
+MANY_UNKNOWN = 0.05
 
 
 def statistics_of(splits: Mapping[str, Split], labels: LabelMap) -> Statistics:
@@ -57,6 +58,9 @@ def _notes_on_split(name: str, split: SplitStatistics) -> Iterator[str]:
     if split.duplicates:
         repeat = "repeats" if split.duplicates == 1 else "repeat"
         yield f"{name}: {_plural(split.duplicates, 'row')} {repeat} the text of an earlier row"
+    unknown = unknown_share(split)
+    if unknown > MANY_UNKNOWN:
+        yield f"{name}: the model's vocabulary does not know {unknown:.0%} of the tokens; is it for this language?"
     missing = [label for label, rows in split.label_counts.items() if not rows]
     if missing:
         shown = ", ".join(missing[:NAMED_LABELS]) + ", ..." * (len(missing) > NAMED_LABELS)

@@ -94,12 +94,13 @@ def labelled(store: TokenStore, labels: LabelMap, *, name: str, unknown: Literal
     Raises:
         UsageError: there are such rows, and ``unknown`` is ``fail``.
     """
-    known = np.array([labels.numbers.get(label, UNKNOWN) for label in store.label_names], np.int32)
+    number_of = labels.numbers
+    known = np.array([number_of.get(label, UNKNOWN) for label in store.label_names], np.int32)
     numbers = known[store.label_ids.values]
     owners = np.repeat(np.arange(len(store)), ragged.lengths(store.label_ids))
     strangers = np.unique(owners[numbers == UNKNOWN])
     if len(strangers) and unknown == "fail":
-        missing = [label for label in store.label_names if label not in labels.numbers]
+        missing = [label for label in store.label_names if label not in number_of]
         raise UsageError(_unknown_labels(name, missing, len(strangers), labels.names))
     kept = np.setdiff1d(np.arange(len(store)), strangers).astype(np.int32)
     if not labels.multilabel:
@@ -124,6 +125,12 @@ def text_of(split: Split, row: int) -> str:
     place = int(split.rows[row])
     first, second = ragged.decode(split.store.text, place), split.store.text_b
     return first if second is None else f"{first}\n{ragged.decode(second, place)}"
+
+
+def names_of(split: Split) -> tuple[str, ...]:
+    """Returns the names of the rows of a split, N of them, or none where the data have no column of them."""
+    names = split.store.id
+    return () if names is None else tuple(ragged.decode(names, int(row)) for row in split.rows)
 
 
 def _unknown_labels(name: str, missing: Sequence[str], rows: int, known: Sequence[str]) -> str:

@@ -36,7 +36,8 @@ def resolve_columns(
     text = _decided("text", asked.text, _text_column, names, location, reasons)
     text_b = _decided("text_b", asked.text_b, _optional("text_b"), names, location, reasons)
     label, labels = _label_columns(names, asked, location, reasons, labelled)
-    row_id = _decided("id", asked.id or "auto", _optional("id"), names, location, reasons)
+    row_id = _decided("id", asked.id, _optional("id"), names, location, reasons)
+    _check_different({"text": text, "text_b": text_b, "label": label, "labels": labels}, location)
     weight = None if asked.weight is None else present("data.weight", asked.weight, names, location)
     columns = Columns(
         text=str(text),
@@ -62,6 +63,17 @@ def present(key: str, name: str, names: Sequence[str], location: str) -> str:
     if name not in names:
         raise _missing(key, name, names, location)
     return name
+
+
+def _check_different(roles: dict[str, str | None], location: str) -> None:
+    seen: dict[str, str] = {}
+    for role, name in roles.items():
+        if name is not None and name in seen:
+            raise UsageError(
+                f"data.{seen[name]} and data.{role} are both column '{name}' of {location}; expected two columns"
+            )
+        if name is not None:
+            seen[name] = role
 
 
 def _missing(key: str, name: str, names: Sequence[str], location: str) -> UsageError:

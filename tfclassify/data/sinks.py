@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from math import isfinite
 from pathlib import Path, PurePath
 from types import SimpleNamespace
 from typing import Any, BinaryIO
@@ -123,9 +124,18 @@ def _cell(value: Any, separator: str) -> Any:
 def _json_lines(stream: BinaryIO, separator: str) -> Iterator[Write]:
     def write(batch: pa.RecordBatch) -> None:
         for row in batch.to_pylist():
-            stream.write(json.dumps(row, ensure_ascii=False, default=str).encode() + b"\n")
+            stream.write(json.dumps(_finite(row), ensure_ascii=False, default=str).encode() + b"\n")
 
     yield write
+
+
+def _finite(value: Any) -> Any:
+    """Returns a value as JSON has it: null for a number that is none, or has no end."""
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not isfinite(value) else value
 
 
 @contextmanager

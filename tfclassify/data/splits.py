@@ -73,6 +73,15 @@ def assign(hashes: Hashes, labels: NDArray[np.int32], *, seed: int, shares: Mapp
     return sides[text_of_row]
 
 
+def deal(hashes: Hashes, *, seed: int, splits: int) -> NDArray[np.int8]:
+    """Deals rows to splits evenly by chance; rows of equal hash stay together.
+
+    Returns:
+        int8[N], from 1 to ``splits``.
+    """
+    return (_mix(hashes, seed) % np.uint64(splits) + np.uint64(1)).astype(np.int8)
+
+
 def _text_ranks(text_of_row: NDArray[np.intp], labels: NDArray[np.int32], texts: int) -> NDArray[np.int64]:
     """Returns the rank of every text's rarest label, labels ranked by rows and then by number."""
     names, label_of_row, counts = np.unique(labels, return_inverse=True, return_counts=True)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import uuid
 from bisect import bisect_right
@@ -33,6 +32,7 @@ from tfclassify.data.splits import text_hash
 from tfclassify.data.store_folders import Facts, facts_of, write_folder
 from tfclassify.display import Display
 from tfclassify.errors import UsageError
+from tfclassify.hardware import usable_cores
 
 VERSION = 2
 CHUNK_ROWS = 2048
@@ -240,7 +240,7 @@ def _tokenized(chunks: Iterable[Examples], tokenize: Tokenize) -> Iterator[Token
         made = [graph(tf.constant(column.to_pylist(), tf.string, [len(column)])) for column in columns]
         return [(values.numpy(), lengths.numpy()) for values, lengths in made]
 
-    workers = os.cpu_count() or 1
+    workers = usable_cores()
     waiting: deque[tuple[Examples, Future[list[Flat]]]] = deque()
     # The data are read in this thread, whose errors are the reader's own.
     with ThreadPoolExecutor(workers) as pool:

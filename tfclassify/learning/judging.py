@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from tfclassify.data.labelling import LabelMap, Split, in_scope, text_of
+from tfclassify.data.labelling import LabelMap, Split, in_scope, names_of, text_of
 from tfclassify.display import Display
 from tfclassify.learning.trained import Trained, kind_of, predict_split
 from tfclassify.quality.baseline import Baseline, baseline_scores, fit_baseline
@@ -22,11 +22,15 @@ TINY = 1e-12
 
 @dataclass(frozen=True, eq=False)
 class Judgement:
-    """Predictions by split, and those of a baseline on the reported split where one could be fitted."""
+    """Predictions by split, and those of a baseline on the reported split where one could be fitted.
+
+    ``texts`` are those of the reported rows, ``names`` their names where the data have any.
+    """
 
     predictions: Mapping[str, Predictions]
     reported: str
     texts: tuple[str, ...]
+    names: tuple[str, ...] = ()
     baseline: Baseline | None = None
     baseline_predictions: Predictions | None = None
 
@@ -51,13 +55,14 @@ def judge_splits(
         display.start(f"judging {name}", len(split))
         predictions[name] = predict_split(trained, split, advance=display.advance)
     texts = tuple(text_of(judged[reported], row) for row in range(len(judged[reported])))
+    names = names_of(judged[reported])
     if "train" not in learnt:
-        return Judgement(predictions, reported, texts)
+        return Judgement(predictions, reported, texts, names)
     baseline = _fitted(learnt["train"], trained.labels, display)
     answers = _answers(baseline, texts, judged[reported], trained.labels)
     if trained.labels.multilabel and "validation" in learnt:
         answers = replace(answers, thresholds=_threshold(baseline, learnt["validation"]))
-    return Judgement(predictions, reported, texts, baseline, answers)
+    return Judgement(predictions, reported, texts, names, baseline, answers)
 
 
 def _fitted(train: Split, labels: LabelMap, display: Display) -> Baseline:

@@ -67,7 +67,9 @@ def write_report(
         history=training.history if training else (),
         predictions=judgement.predictions[judgement.reported],
         split=judgement.reported,
-        mistakes=mistakes(judgement.predictions[judgement.reported], judgement.texts, MISTAKES_SHOWN),
+        mistakes=mistakes(
+            judgement.predictions[judgement.reported], judgement.texts, MISTAKES_SHOWN, names=judgement.names
+        ),
         baseline_predictions=judgement.baseline_predictions,
         lengths=training.lengths if training else (),
         buckets=trained.settings.train.buckets,

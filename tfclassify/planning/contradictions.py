@@ -46,7 +46,8 @@ def _check_validation(settings: Settings, facts: Facts) -> None:
     answer, patience = settings.answer, settings.train.early_stopping
     needing = {
         f"answer.calibrate is '{answer.calibrate}'": answer.calibrate != "none",
-        f"answer.thresholds is '{answer.thresholds}'": answer.thresholds == "validation",
+        f"answer.thresholds is '{answer.thresholds}'": answer.thresholds == "validation"
+        and facts.statistics.multilabel,
         f"train.early_stopping is {patience}": patience != 0,
     }
     for what, needed in needing.items():

@@ -38,11 +38,11 @@ class Pace:
     seconds_per_parameter: float
 
 
-# Fitted by benchmarks/costs.py on two cores with 204 GFLOP/s, over four models and ten shapes.
-REFERENCE_FLOPS_PER_SECOND = 204e9
+# Fitted by benchmarks/costs.py on two cores with 213 GFLOP/s, over four models and ten shapes.
+REFERENCE_FLOPS_PER_SECOND = 213e9
 PACES = {
-    "float32": Pace(0.937, 0.00834, 2.50e-9, 3.78e-9),
-    "bfloat16": Pace(2.43, 0.0127, 3.23e-9, 2.85e-9),
+    "float32": Pace(1.095, 0.01101, 2.592e-9, 4.218e-9),
+    "bfloat16": Pace(1.949, 0.01042, 2.448e-9, 3.995e-9),
 }
 # TensorFlow itself and the data; weights, gradients and two moments; what layers keep for the way back.
 BASE_MEMORY_BYTES = 1_200_000_000
@@ -58,7 +58,7 @@ def predict_costs(settings: Settings, facts: Facts) -> Costs:
         number * step_seconds(bucket, facts, precision=settings.train.precision)
         for number, bucket in expected_batches(lengths, buckets)
     )
-    return Costs(seconds, _peak_memory_bytes(buckets, facts.encoder), padding_share(lengths, buckets))
+    return Costs(seconds, peak_memory_bytes(buckets, facts.encoder), padding_share(lengths, buckets))
 
 
 def step_seconds(bucket: Bucket, facts: Facts, *, precision: str) -> float:
@@ -86,6 +86,7 @@ def activations(size: EncoderSize, rows: int, length: int) -> float:
     return float(rows * length * size.layers * per_token)
 
 
-def _peak_memory_bytes(buckets: tuple[Bucket, ...], size: EncoderSize) -> int:
+def peak_memory_bytes(buckets: tuple[Bucket, ...], size: EncoderSize) -> int:
+    """Predicts the most memory that a training with these batch shapes takes."""
     largest = max(activations(size, rows, length) for rows, length in buckets)
     return int(BASE_MEMORY_BYTES + BYTES_PER_PARAMETER * size.parameters + BYTES_PER_VALUE * largest)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
+from math import inf
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,14 @@ def added(histograms: Sequence[Sequence[int]]) -> tuple[int, ...]:
     return tuple(sum(column) for column in zip_longest(*histograms, fillvalue=0))
 
 
+def unknown_share(split: SplitStatistics) -> float:
+    """Returns the share of the tokens that the model's vocabulary does not know."""
+    return split.unknown_tokens / split.tokens if split.tokens else 0.0
+
+
 def imbalance(counts: Mapping[str, int]) -> float:
-    """Returns how many times more rows the largest class has than the smallest."""
-    return max(counts.values()) / max(min(counts.values()), 1)
+    """Returns how many times more rows the largest class has than the smallest: infinity where only that has none."""
+    largest, smallest = max(counts.values()), min(counts.values())
+    if not largest:
+        return 0.0
+    return largest / smallest if smallest else inf

@@ -16,13 +16,14 @@ class Mistake:
     """A wrong answer.
 
     ``score`` is that of the given label; of several labels, how far the score of the one that is most wrong lies from
-    what it should be, 0 or 1.
+    what it should be, 0 or 1. ``name`` is that of the row, where rows have one.
     """
 
     text: str
     truth: str
     predicted: str
     score: float
+    name: str | None = None
 
 
 def most_wrong(predictions: Predictions, n: int) -> list[int]:
@@ -32,13 +33,14 @@ def most_wrong(predictions: Predictions, n: int) -> list[int]:
     return [int(row) for row in wrong[order][:n]]
 
 
-def mistakes(predictions: Predictions, texts: Sequence[str], n: int) -> list[Mistake]:
+def mistakes(predictions: Predictions, texts: Sequence[str], n: int, *, names: Sequence[str] = ()) -> list[Mistake]:
     """Returns the rows of ``most_wrong`` with their texts.
 
     Args:
         predictions: of B rows.
         texts: B of them.
         n: at most so many.
+        names: B of them, or none.
     """
     given, true, badness = chosen(predictions), true_labels(predictions), _badness(predictions)
     return [
@@ -47,6 +49,7 @@ def mistakes(predictions: Predictions, texts: Sequence[str], n: int) -> list[Mis
             truth=_names(predictions, true[row]),
             predicted=_names(predictions, given[row]),
             score=float(badness[row]),
+            name=names[row] if names else None,
         )
         for row in most_wrong(predictions, n)
     ]

@@ -18,7 +18,6 @@ Tree = TypeVar("Tree", bound=BaseModel)
 
 NULLS = ("", "~", "null", "Null", "NULL")
 # To YAML a list of one null.
-PIPE = "-"
 
 
 def read(arguments: Sequence[str], tree: type[Tree]) -> Tree:
@@ -116,14 +115,13 @@ def _override(argument: str) -> dict[str, Any]:
 def _value(text: str) -> Any:
     if text in NULLS:
         return None
-    if text == PIPE:
+    # As text a label 007 stays one, "a #1" loses no comment, "a: b" is no map, and the separator "|" no empty value.
+    if not text.startswith(("[", "{", "'", '"')):
         return text
     try:
-        value = dialect.load(text)
+        return dialect.load(text)
     except yaml.YAMLError:
         return text
-    # As text a label 007 stays one, "a #1" loses no comment, and the separators "|" and "#" are no empty values.
-    return value if isinstance(value, dict | list) or text.startswith(("'", '"')) else text
 
 
 def _nested(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -72,8 +72,8 @@ class DataSettings(BaseModel):
     """What stands between two labels in the labels column."""
     weight: str | None = None
     """Column that holds the weight of a row in the training loss and in no metric."""
-    id: str | None = None
-    """Column that names a row in reports."""
+    id: Planned[str | None] = AUTO
+    """Column that names a row in reports; null for none."""
     bad_rows: Literal["fail", "skip"] = "fail"
     """What to do with rows that cannot be read: stop, or skip and count them."""
     duplicates: Literal["keep", "drop"] = "keep"
@@ -214,7 +214,7 @@ class PredictRequest(BaseModel):
     run: str
     """Directory of the run."""
     input: str
-    """Rows to answer: a file (.csv .tsv .jsonl .parquet, each also .gz), or - for CSV on standard input, read to its end first."""
+    """Rows to answer: a file (.csv .tsv .jsonl .parquet, each also .gz), or - for CSV on standard input, all of it."""
     output: str = "-"
     """Where the answers go: .csv, .jsonl or .parquet, or - for CSV on standard output."""
     data: DataSettings = DataSettings()

@@ -121,7 +121,14 @@ def report_of(predictions: Predictions, baseline: Predictions | None, split: str
             "train_tokens_per_second": 3412.7,
             "time_to_first_step_seconds": 11.87,
         },
-        "rows": {"read": 13_083, "trained": 8_999, "dropped": {"empty": 3, "duplicate": 0, "bad": 1}, "cut": 17},
+        "rows": {
+            "read": 13_083,
+            "trained": 8_999,
+            "validation": 1_000,
+            "test": 3_080,
+            "dropped": {"empty": 3, "duplicate": 0, "bad": 1},
+            "cut": 17,
+        },
     }
 
 

@@ -62,7 +62,7 @@ def read_delimited(location: str, columns: Columns, *, skipped: Skipped = uncoun
 
 def _delimiter(location: str, columns: Columns) -> str:
     if columns.delimiter is None:
-        return "\t" if ".tsv" in PurePath(location.lower()).suffixes[-2:] else ","
+        return "\t" if PurePath(location.lower().removesuffix(".gz")).suffix == ".tsv" else ","
     if columns.delimiter in '"\r\n':
         raise UsageError(f"data.delimiter is {columns.delimiter!r}; expected no quote and no line end, such as ';'")
     return columns.delimiter

@@ -72,6 +72,8 @@ def find_source(location: str) -> Source:
     prefix, colon, _ = location.partition(":")
     if colon and prefix in PREFIXES:
         return SOURCES[prefix]
+    if _names_own(location):
+        return _own(location, prefix)
     suffix = PurePath(location.lower().removesuffix(".gz")).suffix.removeprefix(".")
     if suffix in FILES:
         return SOURCES[suffix]
@@ -92,6 +94,15 @@ def column_names(location: str, settings: Format) -> tuple[str, ...]:
     """
     columns = Columns("", encoding=settings.encoding, delimiter=settings.delimiter, bad_rows=settings.bad_rows)
     return tuple(next(find_source(location)(location, columns)).schema.names)
+
+
+def _names_own(location: str) -> bool:
+    """Says whether a location has a source of one's own in front, before what may be the name of a file."""
+    parts = location.split(":")
+    if len(parts) < 2 or "://" in location or local(location).exists():
+        return False
+    imported = len(parts) > 2 and all(map(str.isidentifier, [*parts[0].split("."), *parts[1].split(".")]))
+    return imported or bool(metadata.entry_points(group=GROUP, name=parts[0]))
 
 
 def _own(location: str, prefix: str) -> Source:

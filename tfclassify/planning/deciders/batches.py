@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tfclassify.planning.buckets import choose_lengths, make_buckets, padding_share
+from tfclassify.planning.costs import peak_memory_bytes
 from tfclassify.planning.facts import Decision, Facts
 from tfclassify.planning.statistics import added, cut_lengths, quantile_length, rows_over
 from tfclassify.settings import Settings
@@ -11,7 +12,7 @@ COVERED_SHARE = 0.995
 SHORTEST = 32
 MULTIPLE = 8
 CPU_SHAPES, ACCELERATOR_SHAPES = 20, 8
-TOKENS_PER_BATCH = 8192
+TOKENS_PER_BATCH, FEWEST_TOKENS = 8192, 1024
 
 
 def decide_max_length(settings: Settings, facts: Facts) -> Decision:
@@ -37,7 +38,13 @@ def decide_batch_size(settings: Settings, facts: Facts) -> Decision:
 
 def decide_batch_tokens(settings: Settings, facts: Facts) -> Decision:
     """Bounds the memory of a step: long buckets have fewer rows for it."""
-    tokens = max(TOKENS_PER_BATCH, settings.text.max_length)
+    length, free = settings.text.max_length, facts.hardware.memory_bytes
+    tokens, fewest = max(TOKENS_PER_BATCH, length), max(FEWEST_TOKENS, length)
+    # What an accelerator has is not known here.
+    while not facts.hardware.accelerators and tokens > fewest and _peak(settings, facts, tokens) > free:
+        tokens = max(tokens // 2, fewest)
+    if tokens < TOKENS_PER_BATCH:
+        return Decision(tokens, f"{free / 1e9:.1f} GB of memory are free, too few for {TOKENS_PER_BATCH}")
     return Decision(
         tokens, f"batches of texts longer than {tokens // settings.train.batch_size} tokens have fewer rows"
     )
@@ -60,6 +67,11 @@ def decide_buckets(settings: Settings, facts: Facts) -> Decision:
     buckets = make_buckets(chosen, batch_size=settings.train.batch_size, batch_tokens=settings.train.batch_tokens)
     share = padding_share(lengths, buckets)
     return Decision(buckets, f"the least padding that {len(chosen)} shapes can have: {share:.1%} of all tokens")
+
+
+def _peak(settings: Settings, facts: Facts, tokens: int) -> int:
+    length = settings.text.max_length
+    return peak_memory_bytes(((min(settings.train.batch_size, tokens // length), length),), facts.encoder)
 
 
 def _rounded_up(length: int) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import ceil
+from math import ceil, isinf
 
 from tfclassify.planning.deciders.task import validation_rows
 from tfclassify.planning.facts import Decision, Facts
@@ -28,7 +28,7 @@ def decide_class_weights(settings: Settings, facts: Facts) -> Decision:
     """Leaves the classes as they are: weights trade accuracy for recall of small classes, for people to ask."""
     ratio = imbalance(facts.statistics.splits["train"].label_counts)
     hint = "; balanced would favour the small ones" if ratio > UNEVEN else ""
-    return Decision("none", f"the largest class has {ratio:.0f} times the rows of the smallest{hint}")
+    return Decision("none", f"{_ratio(ratio)}{hint}")
 
 
 def decide_metric(settings: Settings, facts: Facts) -> Decision:
@@ -37,7 +37,7 @@ def decide_metric(settings: Settings, facts: Facts) -> Decision:
         return Decision("micro_f1", "with several labels a row, accuracy counts only rows that are right in all")
     ratio = imbalance(facts.statistics.splits["train"].label_counts)
     if ratio > UNEVEN:
-        return Decision("macro_f1", f"the largest class has {ratio:.0f} times the rows of the smallest")
+        return Decision("macro_f1", _ratio(ratio))
     return Decision("accuracy", f"the largest class has no more than {UNEVEN} times the rows of the smallest")
 
 
@@ -78,6 +78,12 @@ def decide_early_stopping(settings: Settings, facts: Facts) -> Decision:
         return Decision(0, "there are no validation rows to stop by")
     patience = max(2, ceil(settings.train.epochs / 5))
     return Decision(patience, f"{settings.train.epochs} epochs with a falling rate; the last ones gain little each")
+
+
+def _ratio(ratio: float) -> str:
+    if isinf(ratio):
+        return "there is a class without training rows"
+    return f"the largest class has {ratio:.0f} times the rows of the smallest"
 
 
 def _training_rows(facts: Facts) -> tuple[int, float]:

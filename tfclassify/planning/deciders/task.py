@@ -16,7 +16,7 @@ def choose_model(asked: Settings, hardware: Hardware) -> Decision:
         layers = PRESETS["bert-base"].size.layers
         return Decision("bert-base", f"goal=best, and an accelerator carries its {layers} layers")
     size = PRESETS["minilm"].size
-    return Decision("minilm", f"{size.layers} layers of width {size.width} train in minutes on {hardware.cores} cores")
+    return Decision("minilm", f"{size.layers} layers of width {size.width}, small enough to be trained on a processor")
 
 
 def decide_model(settings: Settings, facts: Facts) -> Decision:
@@ -50,7 +50,7 @@ def decide_calibration(settings: Settings, facts: Facts) -> Decision:
     rows = validation_rows(facts)
     if not rows:
         return Decision("none", "there are no validation rows to calibrate on")
-    return Decision("temperature", f"one number is fitted on {rows} validation rows, which changes no label")
+    return Decision("temperature", f"one number is fitted on {rows} validation rows")
 
 
 def decide_thresholds(settings: Settings, facts: Facts) -> Decision:
@@ -66,7 +66,7 @@ def decide_thresholds(settings: Settings, facts: Facts) -> Decision:
 def validation_rows(facts: Facts) -> int:
     """Returns how many rows there are to choose the best epoch by, and to calibrate on."""
     splits = facts.statistics.splits
-    return splits["validation"].rows if "validation" in splits else 0
+    return splits["validation"].rows - splits["validation"].out_of_scope if "validation" in splits else 0
 
 
 TASK = {

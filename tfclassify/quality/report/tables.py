@@ -40,6 +40,7 @@ MEANINGS = {
     "ece": ("calibration error", "mean gap of score and share right; lower is better"),
 }
 LEFT_OUT = ("per_class",)
+KEPT = ("validation", "test")
 
 
 @dataclass(frozen=True)
@@ -148,7 +149,7 @@ def ledger(story: Story) -> list[LedgerRow]:
         return []
     dropped = {name: number for name, number in (rows.get("dropped") or {}).items() if is_number(number)}
     found = [("trained on", trained)] if is_number(trained) else []
-    found += [(f"kept for {split}", rows[split]) for split in story.report["splits"] if is_number(rows.get(split))]
+    found += [(f"kept for {split}", rows[split]) for split in KEPT if is_number(rows.get(split))]
     found += [(f"dropped: {name.replace('_', ' ')}", number) for name, number in dropped.items()]
     rest = read - sum(number for _, number in found)
     if rest:
