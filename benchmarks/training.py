@@ -1,7 +1,8 @@
-"""Training beside its peers: speed as ratios within rounds, and test accuracy of planned runs.
+"""Training beside its peers: speed as ratios within rounds, and test accuracy of planned runs and of the configs.
 
 python benchmarks/training.py speed --data DIR --peers peers/bin/python
 python benchmarks/training.py accuracy --data DIR
+python benchmarks/training.py configs
 python benchmarks/training.py table
 """
 
@@ -32,17 +33,18 @@ ACCURACY: dict[str, dict[str, Any]] = {
     "ag_news_subset": {"seeds": (0,)},
     "goemotions": {"seeds": (0,)},
 }
+CONFIGS = {"support": (0, 1), "topics": (0, 1), "reviews": (0, 1)}
 
 
 def main() -> None:
     """Runs what is asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("speed", "accuracy", "table"))
+    parser.add_argument("what", choices=("speed", "accuracy", "configs", "table"))
     parser.add_argument("--data", type=Path, help="folder with one sub-folder per data set")
     parser.add_argument("--peers", help="the Python of an environment with PyTorch")
     parser.add_argument("--only", nargs="*", help="data sets, by default all")
     asked = parser.parse_args()
-    {"speed": speed, "accuracy": accuracy, "table": table}[asked.what](asked)
+    {"speed": speed, "accuracy": accuracy, "configs": configs, "table": table}[asked.what](asked)
 
 
 def speed(asked: argparse.Namespace) -> None:
@@ -77,7 +79,19 @@ def accuracy(asked: argparse.Namespace) -> None:
             if _done(piece):
                 continue
             keys = {"seed": seed, **{key: value for key, value in options.items() if key != "seeds"}}
-            _keep({**piece, **_figures(_train(asked.data / name, keys))})
+            _keep({**piece, **_figures(_train(_splits(asked.data / name), keys))})
+
+
+def configs(asked: argparse.Namespace) -> None:
+    """Trains what is ready in configs/, on the embedded samples."""
+    for name, seeds in CONFIGS.items():
+        if asked.only and name not in asked.only:
+            continue
+        for seed in seeds:
+            piece = {"piece": "config", "data": name, "seed": seed}
+            if not _done(piece):
+                file = HERE.parent / "configs" / f"{name}.yaml"
+                _keep({**piece, **_figures(_train([str(file)], {"seed": seed}))})
 
 
 def table(asked: argparse.Namespace) -> None:
@@ -92,8 +106,8 @@ def table(asked: argparse.Namespace) -> None:
     print(
         "\n| data set | test accuracy | micro-F1 | baseline | seeds | epochs | minutes |\n|---|---|---|---|---|---|---|"
     )
-    for name in ACCURACY:
-        mine = [piece for piece in pieces if piece["piece"] == "accuracy" and piece["data"] == name]
+    for name in (*ACCURACY, *CONFIGS):
+        mine = [piece for piece in pieces if piece["piece"] in ("accuracy", "config") and piece["data"] == name]
         if mine:
             keys = ("accuracy", "micro_f1", "baseline_accuracy")
             cells = [f"{mean(piece[key] for piece in mine):.4f}" for key in keys]
@@ -102,15 +116,18 @@ def table(asked: argparse.Namespace) -> None:
 
 
 def _ours(data: Path, keys: dict[str, Any]) -> float:
-    return float(_train(data, keys)["report"]["speed"]["train_examples_per_second"])
+    return float(_train(_splits(data), keys)["report"]["speed"]["train_examples_per_second"])
 
 
-def _train(data: Path, keys: dict[str, Any]) -> dict[str, Any]:
+def _splits(data: Path) -> list[str]:
+    files = {split: data / f"{split}.csv" for split in ("train", "validation", "test")}
+    return [f"data.{split}={path}" for split, path in files.items() if path.is_file()]
+
+
+def _train(given: list[str], keys: dict[str, Any]) -> dict[str, Any]:
     """Runs the verb as people do, and returns what it prints with its settings."""
-    splits = {f"data.{split}": data / f"{split}.csv" for split in ("train", "validation", "test")}
-    given = {key: str(path) for key, path in splits.items() if path.is_file()}
     with tempfile.TemporaryDirectory() as folder:
-        words = [f"{key}={value}" for key, value in {**given, **keys, "run": f"{folder}/run"}.items()]
+        words = [*given, *(f"{key}={value}" for key, value in {**keys, "run": f"{folder}/run"}.items())]
         printed = _run([sys.executable, "-m", "tfclassify.train", *words, "--json"])
         shown = json.loads(printed)
         shown["history"] = (Path(folder) / "run" / "metrics.jsonl").read_text(encoding="utf-8").splitlines()

@@ -23,6 +23,7 @@ NAME = "tfidf_logistic_regression"
 MAX_FEATURES = 200_000
 # Some 600 MB of counts; long texts reach it before they reach max_rows.
 MAX_CHARACTERS = 30_000_000
+CHUNK_ROWS = 8192
 # Odds of e^20 stand for certain: a label of all rows, or of none.
 CERTAIN = 20.0
 
@@ -87,8 +88,9 @@ def baseline_scores(baseline: Baseline, texts: Sequence[str]) -> NDArray[np.floa
     """Returns float32[B, C]: a probability per label; rows sum to one unless multi-label."""
     model = baseline.model
     logits = np.tile(model.bias.astype(np.float64), (len(texts), 1))
-    if model.vectorizers and len(texts):
-        logits += _features(model.vectorizers, texts) @ model.weights
+    for start in range(0, len(texts) if model.vectorizers else 0, CHUNK_ROWS):
+        part = slice(start, start + CHUNK_ROWS)
+        logits[part] += _features(model.vectorizers, texts[part]) @ model.weights
     odds = expit(logits)
     if not model.multilabel:
         odds /= odds.sum(axis=1, keepdims=True)
