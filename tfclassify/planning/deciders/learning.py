@@ -13,7 +13,7 @@ EPOCHS = {"fast": 0.5, "balanced": 1.0, "best": 1.5}
 FEWEST_EPOCHS, MOST_EPOCHS = 3, 20
 ROWS_SEEN = 300_000
 RATE_AT_WIDTH_384 = 1e-4
-MANY_CLASSES = 25
+MANY_CLASSES, HIGHEST_FACTOR = 25, 3.0
 UNEVEN = 20
 
 
@@ -50,11 +50,15 @@ def decide_epochs(settings: Settings, facts: Facts) -> Decision:
 
 
 def decide_learning_rate(settings: Settings, facts: Facts) -> Decision:
-    """Takes a higher peak for narrower networks, and where a new head has many classes to tell apart."""
+    """Takes a higher peak for narrower networks, and where a new head has many classes or questions of yes and no.
+
+    The latter are mostly no: at a low rate the network learns how rare each label is, and little else.
+    """
     classes, width = len(facts.statistics.labels), facts.encoder.width
-    factor = min(3.0, max(1.0, classes / MANY_CLASSES))
+    several = facts.statistics.multilabel
+    factor = HIGHEST_FACTOR if several else min(HIGHEST_FACTOR, max(1.0, classes / MANY_CLASSES))
     rate = RATE_AT_WIDTH_384 * (384 / width) ** 1.5 * factor
-    return Decision(float(f"{rate:.2g}"), f"width {width}, {classes} classes")
+    return Decision(float(f"{rate:.2g}"), f"width {width}, {classes} {'independent labels' if several else 'classes'}")
 
 
 def decide_warmup(settings: Settings, facts: Facts) -> Decision:
@@ -73,10 +77,10 @@ def decide_clip_norm(settings: Settings, facts: Facts) -> Decision:
 
 
 def decide_early_stopping(settings: Settings, facts: Facts) -> Decision:
-    """Waits for a fifth of the epochs, at least two."""
+    """Waits for a third of the epochs, at least three: some tasks learn how rare labels are before all else."""
     if not validation_rows(facts):
         return Decision(0, "there are no validation rows to stop by")
-    patience = max(2, ceil(settings.train.epochs / 5))
+    patience = max(3, ceil(settings.train.epochs / 3))
     return Decision(patience, f"{settings.train.epochs} epochs with a falling rate; the last ones gain little each")
 
 
