@@ -47,7 +47,7 @@ class Hardware:
 
 
 def detect_cpu() -> Hardware:
-    """Looks at this machine's processor and memory; takes a fifth of a second for the speed of its cores."""
+    """Looks at this machine's processor and memory; takes a third of a second for the speed of its cores."""
     return Hardware(
         cores=usable_cores(),
         memory_bytes=usable_memory_bytes(),
@@ -72,20 +72,23 @@ def usable_memory_bytes() -> int:
 
 
 @cache
-def measure_matmul(*, size: int = 768, seconds: float = 0.2) -> float:
+def measure_matmul(*, size: int = 768, bursts: int = 6, seconds: float = 0.03, pause: float = 0.02) -> float:
     """Returns floating-point operations per second of a float32 product of two ``size`` x ``size`` matrices.
 
-    The fastest product within ``seconds``: others are slower because of what else the machine was doing. Measured
-    once per process.
+    The fastest product of several bursts of so many seconds: others are slower because of what else the machine was
+    doing. Between two bursts is a pause, in which threads that share a core are dealt out anew. Measured once per
+    process.
     """
     left = np.ones((size, size), np.float32)
     out = np.empty_like(left)
     taken: list[float] = []
-    end = time.perf_counter() + seconds
-    while not taken or time.perf_counter() < end:
-        begun = time.perf_counter()
-        np.matmul(left, left, out=out)
-        taken.append(time.perf_counter() - begun)
+    for _ in range(bursts):
+        time.sleep(pause)
+        end = time.perf_counter() + seconds
+        while time.perf_counter() < end:
+            begun = time.perf_counter()
+            np.matmul(left, left, out=out)
+            taken.append(time.perf_counter() - begun)
     return 2.0 * size**3 / min(taken)
 
 

@@ -330,7 +330,8 @@ def test_the_network_is_read_by_transformers(first: BertClassifier, folder: Path
     batch = batch_of(4, 9)
     inputs = {name: batch[name] for name in ("input_ids", "attention_mask", "token_type_ids")}
     mine = outputs(first, batch, training=False)["logits"].numpy()
-    np.testing.assert_array_equal(theirs(inputs, training=False).logits.numpy(), mine)
+    # Not to the last bit: the activation is one of our own.
+    np.testing.assert_allclose(theirs(inputs, training=False).logits.numpy(), mine, rtol=1e-5, atol=1e-6)
     assert np.ptp(mine, axis=0).min() > 1e-3
 
 

@@ -337,6 +337,9 @@ def test_learning_rate(width: int, classes: int, expected: float) -> None:
     decision = decide("train.learning_rate", facts(counts, encoder=encoder))
     assert decision.value == pytest.approx(expected, rel=1e-9)
     assert decision.reason == f"width {width}, {classes} classes"
+    several = decide("train.learning_rate", facts(counts, encoder=encoder, multilabel=True))
+    assert several.value == pytest.approx({384: 3e-4, 768: 1.1e-4}[width], rel=1e-9)
+    assert several.reason == f"width {width}, {classes} independent labels"
 
 
 @pytest.mark.parametrize(
@@ -344,9 +347,9 @@ def test_learning_rate(width: int, classes: int, expected: float) -> None:
     [
         (None, 10, 0, "there are no validation rows to stop by"),
         (0, 10, 0, "there are no validation rows to stop by"),
-        (5, 1, 2, "1 epochs with a falling rate; the last ones gain little each"),
-        (5, 10, 2, "10 epochs with a falling rate; the last ones gain little each"),
-        (5, 11, 3, "11 epochs with a falling rate; the last ones gain little each"),
+        (5, 1, 3, "1 epochs with a falling rate; the last ones gain little each"),
+        (5, 9, 3, "9 epochs with a falling rate; the last ones gain little each"),
+        (5, 10, 4, "10 epochs with a falling rate; the last ones gain little each"),
     ],
 )
 def test_early_stopping(validation: int | None, epochs: int, expected: int, reason: str) -> None:

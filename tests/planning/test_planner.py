@@ -108,7 +108,7 @@ def test_what_was_asked_stays(key: str) -> None:
 def test_later_deciders_go_by_what_was_asked() -> None:
     plan = planned({"text.max_length": 16, "train.batch_size": 7, "train.max_shapes": 1}, facts(lengths=[0] * 30 + [9]))
     assert plan.settings.train.buckets == ((7, 16),)
-    assert planned({"train.epochs": 50}).settings.train.early_stopping == 10
+    assert planned({"train.epochs": 50}).settings.train.early_stopping == 17
 
 
 def test_planning_is_a_function() -> None:

@@ -21,6 +21,7 @@ from transformers import BertConfig, TFBertForSequenceClassification
 from transformers.modeling_tf_pytorch_utils import convert_tf_weight_name_to_pt_weight_name
 
 from tfclassify.errors import UsageError
+from tfclassify.model.activations import gelu
 from tfclassify.model.weights import WEIGHTS_FILE, Found
 
 INPUTS = ("input_ids", "attention_mask", "token_type_ids")
@@ -74,6 +75,9 @@ def build(
     """
     config = _config(found, labels=labels, multilabel=multilabel, dropout=dropout)
     model = BertClassifier(config)
+    if config.hidden_act == "gelu":
+        for layer in model.bert.encoder.layer:
+            layer.intermediate.intermediate_act_fn = gelu
     model.build_in_name_scope()
     source = weights or found.weights
     if source is not None:
