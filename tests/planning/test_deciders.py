@@ -337,9 +337,6 @@ def test_learning_rate(width: int, classes: int, expected: float) -> None:
     decision = decide("train.learning_rate", facts(counts, encoder=encoder))
     assert decision.value == pytest.approx(expected, rel=1e-9)
     assert decision.reason == f"width {width}, {classes} classes"
-    several = decide("train.learning_rate", facts(counts, encoder=encoder, multilabel=True))
-    assert several.value == pytest.approx({384: 3e-4, 768: 1.1e-4}[width], rel=1e-9)
-    assert several.reason == f"width {width}, {classes} independent labels"
 
 
 @pytest.mark.parametrize(

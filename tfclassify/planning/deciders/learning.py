@@ -50,15 +50,11 @@ def decide_epochs(settings: Settings, facts: Facts) -> Decision:
 
 
 def decide_learning_rate(settings: Settings, facts: Facts) -> Decision:
-    """Takes a higher peak for narrower networks, and where a new head has many classes or questions of yes and no.
-
-    The latter are mostly no: at a low rate the network learns how rare each label is, and little else.
-    """
+    """Takes a higher peak for narrower networks, and where a new head has many classes to tell apart."""
     classes, width = len(facts.statistics.labels), facts.encoder.width
-    several = facts.statistics.multilabel
-    factor = HIGHEST_FACTOR if several else min(HIGHEST_FACTOR, max(1.0, classes / MANY_CLASSES))
+    factor = min(HIGHEST_FACTOR, max(1.0, classes / MANY_CLASSES))
     rate = RATE_AT_WIDTH_384 * (384 / width) ** 1.5 * factor
-    return Decision(float(f"{rate:.2g}"), f"width {width}, {classes} {'independent labels' if several else 'classes'}")
+    return Decision(float(f"{rate:.2g}"), f"width {width}, {classes} classes")
 
 
 def decide_warmup(settings: Settings, facts: Facts) -> Decision:
