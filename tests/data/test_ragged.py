@@ -78,3 +78,12 @@ def test_texts_come_back(texts: list[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         found = written(Path(folder), [[list(text.encode()) for text in texts]], np.uint8)
         assert [ragged.decode(found, row) for row in range(len(found))] == texts
+
+
+def test_what_was_let_go_is_read_again(tmp_path: Path) -> None:
+    np.arange(1 << 20, dtype=np.int32).tofile(tmp_path / "a.values")
+    values = ragged.open_values(tmp_path / "a.values", np.int32)
+    total = int(values.sum(dtype=np.int64))
+    ragged.let_go(values)
+    ragged.let_go(values.copy())
+    assert int(values.sum(dtype=np.int64)) == total

@@ -45,9 +45,11 @@ def epoch_batches(
     if len(lengths) and lengths.max() > buckets[-1][1]:
         raise ValueError(f"a row has {lengths.max()} tokens; expected at most {buckets[-1][1]}, as in the last bucket")
     random = np.random.default_rng((seed, epoch))
-    order = random.permutation(len(lengths)) if shuffle else np.argsort(lengths, kind="stable")
-    order = order.astype(np.int32)
-    places = np.searchsorted([length for _, length in buckets], lengths[order])
+    every = np.arange(len(lengths), dtype=np.int32)
+    order = random.permutation(every) if shuffle else np.argsort(lengths, kind="stable").astype(np.int32)
+    # By a table, whose entries are small: there may be millions of rows.
+    ends = [length for _, length in buckets]
+    places = np.searchsorted(ends, np.arange(ends[-1] + 1)).astype(np.uint16)[lengths[order]]
     batches: list[Batch] = []
     waiting = np.zeros(0, np.int32)
     for place, bucket in enumerate(buckets):

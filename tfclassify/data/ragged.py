@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,6 +64,13 @@ def open_values(path: Path, dtype: DTypeLike) -> NDArray:
     if path.stat().st_size == 0:
         return np.zeros(0, dtype)
     return np.memmap(path, dtype=dtype, mode="r")
+
+
+def let_go(values: NDArray) -> None:
+    """Gives back the memory that a mapped file takes, where the system can; it is read again where it is needed."""
+    mapped = values.base
+    if isinstance(mapped, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+        mapped.madvise(mmap.MADV_DONTNEED)
 
 
 def lengths(ragged: Ragged) -> NDArray[np.int32]:

@@ -130,6 +130,14 @@ def _mark(location: str, data: str, reading: Reading, pieces: Pieces) -> str:
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:32]
 
 
+def let_go(store: TokenStore) -> None:
+    """Gives back the memory that the files of a store take; they are read again where they are needed."""
+    for each in vars(store).values():
+        for values in (each.values, each.offsets) if isinstance(each, Ragged) else (each,):
+            if isinstance(values, np.ndarray):
+                ragged.let_go(values)
+
+
 def _open(folder: Path, facts: Facts) -> TokenStore:
     pieces_type = np.dtype(facts["pieces_type"])
 

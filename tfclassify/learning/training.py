@@ -14,7 +14,7 @@ import tf_keras as keras
 from tfclassify.data.batches import steps_per_epoch, training_batches
 from tfclassify.data.corpus import Corpus
 from tfclassify.data.rows import Rows, rows_of
-from tfclassify.data.token_store import Pieces
+from tfclassify.data.token_store import Pieces, let_go
 from tfclassify.display import Display
 from tfclassify.learning.fitting import Course, Orders, fit
 from tfclassify.learning.objectives import choose
@@ -75,6 +75,9 @@ def _learn(settings: Settings, corpus: Corpus, found: Found, pieces: Pieces, *, 
         model = _compiled(found, corpus, settings, total_steps=total_steps)
     fixed = HALF if settings.answer.thresholds == BY_VALIDATION else float(settings.answer.thresholds)
     trained = Trained(settings, corpus.labels, pieces, limits, forward(model), threshold=fixed)
+    for split in corpus.splits.values():
+        # What was read to count and to split has been read.
+        let_go(split.store)
     course = fit(
         model,
         training_batches(rows, train.buckets, seed=settings.seed, epochs=train.epochs),
