@@ -30,8 +30,8 @@ from tfclassify.learning.trained import Trained, open_trained
 from tfclassify.runs import Run, cache_folder, claimed, open_run
 from tfclassify.settings import AUTO, DataSettings, EvaluateRequest, parse
 
-# How a file is written, and how much of it counts, is not taken over from the training's; nor what no figure needs.
 FOR_TRAINING = ("train", "validation", "validation_share", "test_share", "duplicates")
+# How a file is written, and how much of it counts, is not taken over from the training's; nor what no figure needs.
 NOT_AS_TRAINED = {"delimiter": None, "encoding": "utf-8", "max_rows": None, "weight": None, "id": AUTO}
 
 
