@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from tfclassify.data import locations as locations_module
 from tfclassify.data.corpus import REASONS, Corpus, read_corpus
-from tfclassify.data.labelling import Split, text_of
+from tfclassify.data.labelling import Split, texts_of
 from tfclassify.data.sources import sample as sample_module
 from tfclassify.data.sources import sample_splits
 from tfclassify.data.token_store import Pieces
@@ -61,7 +61,7 @@ def written(path: Path, rows: Sequence[Row], columns: str = "text,label") -> str
 
 def rows_of(split: Split, names: Sequence[str]) -> list[Row]:
     known = {-1: "none", **dict(enumerate(names))}
-    return [(text_of(split, row), known[int(split.truth[row])]) for row in range(len(split))]
+    return [(text, known[int(number)]) for text, number in zip(texts_of(split), split.truth, strict=True)]
 
 
 def many(rows: int = 200, labels: str = "abb") -> list[Row]:

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made_stores import split_of, store
 
-from tfclassify.data.labelling import LabelMap, chosen, in_scope, label_map, labelled, text_of
-from tfclassify.data.token_store import TokenStore
+from tfclassify.data.labelling import LabelMap, chosen, in_scope, label_map, labelled, texts_of
+from tfclassify.data.token_store import CHUNK_ROWS, TokenStore
 from tfclassify.errors import UsageError
 
 NAMES = ("card", "loan", "other")
@@ -148,8 +148,15 @@ def test_which_rows_are_in_scope() -> None:
     assert in_scope(several).tolist() == [True, True]
 
 
-def test_the_text_of_a_row() -> None:
+def test_the_texts_of_rows() -> None:
     single = split_of(store(["é", "日本", ""]), [1, 2, 0], [0, 0, 0])
-    assert [text_of(single, row) for row in range(3)] == ["日本", "", "é"]
+    assert texts_of(single) == ("日本", "", "é")
+    assert texts_of(single, np.array([2, 0])) == ("é", "日本")
     pairs = split_of(store(["a", "b"], texts_b=["x", ""]), [1, 0], [0, 0])
-    assert [text_of(pairs, row) for row in range(2)] == ["b\n", "a\nx"]
+    assert texts_of(pairs) == ("b\n", "a\nx")
+
+
+def test_texts_of_more_rows_than_are_read_at_a_time() -> None:
+    texts = [f"text {row}" for row in range(CHUNK_ROWS + 1)]
+    backwards = np.arange(len(texts))[::-1]
+    assert texts_of(split_of(store(texts), backwards, np.zeros(len(texts), int))) == tuple(texts[::-1])

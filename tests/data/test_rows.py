@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from made_stores import pieces, split_of, store
 
+from tfclassify.data import ragged
 from tfclassify.data.rows import Limits, piece_lengths, rows_cut, rows_of, rows_of_pieces
 
 CLS, SEP = 1, 2
@@ -117,3 +120,25 @@ def test_rows_that_lose_tokens(max_length: int, expected: int) -> None:
 def test_rows_of_pairs_that_lose_tokens() -> None:
     split = split_of(store(["abc", "a"], texts_b=["xyz", "x"]), [0, 1], [0, 0])
     assert [rows_cut(split, length) for length in (4, 5, 8, 9)] == [2, 1, 1, 0]
+
+
+def test_packing_leaves_nothing_mapped(tmp_path: Path) -> None:
+    np.arange(1 << 20, dtype=np.int32).tofile(tmp_path / "pieces.values")
+    np.arange(0, (1 << 20) + 1, 4).astype(np.int64).tofile(tmp_path / "pieces.offsets")
+    rows = rows_of_pieces(ragged.open_ragged(tmp_path, "pieces", np.int32), None, limits())
+    for start in range(0, 4096, 64):
+        rows.pack(np.arange(start, len(rows), 4096, dtype=np.int32), (64, 6))
+    assert pages_in_memory(tmp_path / "pieces.values") == 0
+    assert rows.pack(np.array([7], np.int32), (1, 6)).ids.tolist() == [[CLS, 28, 29, 30, 31, SEP]]
+    assert pages_in_memory(tmp_path / "pieces.values") == 0
+
+
+def pages_in_memory(path: Path) -> int:
+    """Returns the memory in kB that a mapped file takes in this process."""
+    maps = Path("/proc/self/smaps")
+    if not maps.exists():
+        pytest.skip("this system does not tell what is in memory of a mapped file")
+    lines = maps.read_text(encoding="utf-8").splitlines()
+    at = [place for place, line in enumerate(lines) if line.endswith(f" {path}")]
+    assert at
+    return sum(int(next(line for line in lines[place:] if line.startswith("Rss:")).split()[1]) for place in at)

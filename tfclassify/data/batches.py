@@ -6,7 +6,7 @@ bucket, so that only the very last batch of an epoch is filled up with rows of w
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,9 +27,32 @@ class Batch:
     bucket: Bucket
 
 
+@dataclass(frozen=True, eq=False)
+class EpochBatches:
+    """The S batches of an epoch, each made when it is asked for: of millions of rows a list would be many objects.
+
+    ``rows`` int32[N] are all rows as they are dealt; ``starts`` int64[S] and ``places`` int64[S] say of each batch
+    where its rows begin and which of the buckets is its own; ``order`` int64[S] is that of the steps.
+    """
+
+    rows: NDArray[np.int32]
+    starts: NDArray[np.int64]
+    places: NDArray[np.int64]
+    order: NDArray[np.int64]
+    buckets: Sequence[Bucket]
+
+    def __len__(self) -> int:
+        return len(self.order)
+
+    def __iter__(self) -> Iterator[Batch]:
+        for number in self.order:
+            start, bucket = self.starts[number], self.buckets[self.places[number]]
+            yield Batch(self.rows[start : start + bucket[0]], bucket)
+
+
 def epoch_batches(
     lengths: NDArray[np.int32], buckets: Sequence[Bucket], *, seed: int, epoch: int, shuffle: bool
-) -> list[Batch]:
+) -> EpochBatches:
     """Deals the rows of a split into batches.
 
     Args:
@@ -42,24 +65,36 @@ def epoch_batches(
     Raises:
         ValueError: a row is longer than the last bucket, which would leave it out.
     """
-    if len(lengths) and lengths.max() > buckets[-1][1]:
-        raise ValueError(f"a row has {lengths.max()} tokens; expected at most {buckets[-1][1]}, as in the last bucket")
+    places = _places(lengths, buckets)
     random = np.random.default_rng((seed, epoch))
     every = np.arange(len(lengths), dtype=np.int32)
     order = random.permutation(every) if shuffle else np.argsort(lengths, kind="stable").astype(np.int32)
-    # By a table, whose entries are small: there may be millions of rows.
+    rows = np.concatenate([order[places[order] == place] for place in range(len(buckets))])
+    starts, shapes = _dealt(np.bincount(places, minlength=len(buckets)), buckets)
+    if len(starts) and (last := len(rows) - starts[-1]) < buckets[shapes[-1]][0]:
+        shapes[-1] = _shortest(int(lengths[rows[-last:]].max()), last, buckets)
+    steps = random.permutation(len(starts)) if shuffle else np.arange(len(starts))
+    return EpochBatches(rows, starts, shapes, steps, buckets)
+
+
+def _places(lengths: NDArray[np.int32], buckets: Sequence[Bucket]) -> NDArray[np.uint16]:
+    """Returns the place of each row's bucket, by a table whose entries are small: there may be millions of rows."""
     ends = [length for _, length in buckets]
-    places = np.searchsorted(ends, np.arange(ends[-1] + 1)).astype(np.uint16)[lengths[order]]
-    batches: list[Batch] = []
-    waiting = np.zeros(0, np.int32)
-    for place, bucket in enumerate(buckets):
-        pool = np.concatenate([waiting, order[places == place]])
-        full = len(pool) - len(pool) % bucket[0]
-        batches += [Batch(rows, bucket) for rows in pool[:full].reshape(-1, bucket[0])]
-        waiting = pool[full:]
-    if len(waiting):
-        batches.append(Batch(waiting, _shortest(int(lengths[waiting].max()), len(waiting), buckets)))
-    return [batches[step] for step in random.permutation(len(batches))] if shuffle else batches
+    if len(lengths) and lengths.max() > ends[-1]:
+        raise ValueError(f"a row has {lengths.max()} tokens; expected at most {ends[-1]}, as in the last bucket")
+    return np.searchsorted(ends, np.arange(ends[-1] + 1)).astype(np.uint16)[lengths]
+
+
+def _dealt(counts: NDArray[np.int64], buckets: Sequence[Bucket]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Returns where each batch starts and its bucket's place; what is left over in the end is a batch of the last."""
+    starts, places, begin, end = [], [], 0, 0
+    for place, (size, _) in enumerate(buckets):
+        end += int(counts[place])
+        stop = end if place == len(buckets) - 1 else begin + (end - begin) // size * size
+        starts.append(np.arange(begin, stop, size))
+        places.append(np.full(len(starts[-1]), place))
+        begin = stop
+    return np.concatenate(starts), np.concatenate(places)
 
 
 def steps_per_epoch(lengths: NDArray[np.int32], buckets: Sequence[Bucket]) -> int:
@@ -67,7 +102,7 @@ def steps_per_epoch(lengths: NDArray[np.int32], buckets: Sequence[Bucket]) -> in
     return len(epoch_batches(lengths, buckets, seed=0, epoch=0, shuffle=False))
 
 
-def padding_share(lengths: NDArray[np.int32], batches: Sequence[Batch]) -> float:
+def padding_share(lengths: NDArray[np.int32], batches: Iterable[Batch]) -> float:
     """Returns the share of the tokens of these batches that is padding."""
     shown = sum(rows * length for rows, length in (batch.bucket for batch in batches))
     return 1.0 - float(lengths.sum()) / shown if shown else 0.0
@@ -124,6 +159,6 @@ def _filled(values: NDArray, size: int) -> NDArray:
     return filled
 
 
-def _shortest(length: int, rows: int, buckets: Sequence[Bucket]) -> Bucket:
-    """Returns the shortest bucket that holds so many rows of at most this length."""
-    return next(bucket for bucket in buckets if bucket[0] >= rows and bucket[1] >= length)
+def _shortest(length: int, rows: int, buckets: Sequence[Bucket]) -> int:
+    """Returns the place of the shortest bucket that holds so many rows of at most this length."""
+    return next(place for place, bucket in enumerate(buckets) if bucket[0] >= rows and bucket[1] >= length)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tfclassify.data import ragged
-from tfclassify.data.token_store import TokenStore
+from tfclassify.data.token_store import CHUNK_ROWS, TokenStore, let_go
 from tfclassify.errors import UsageError, nearest
 
 OUT_OF_SCOPE = -1
@@ -120,17 +120,25 @@ def in_scope(split: Split) -> NDArray[np.bool_]:
     return np.ones(len(split), bool) if split.truth.ndim == 2 else split.truth != OUT_OF_SCOPE
 
 
-def text_of(split: Split, row: int) -> str:
-    """Returns the text of a row of a split; a pair's texts with a line between them."""
-    place = int(split.rows[row])
-    first, second = ragged.decode(split.store.text, place), split.store.text_b
-    return first if second is None else f"{first}\n{ragged.decode(second, place)}"
+def texts_of(split: Split, rows: NDArray[np.integer] | None = None) -> tuple[str, ...]:
+    """Returns the texts of some rows of a split, or of all of them; a pair's texts with a line between them."""
+    places = split.rows if rows is None else split.rows[rows]
+    texts: list[str] = []
+    for start in range(0, len(places), CHUNK_ROWS):
+        texts += [_text(split.store, int(place)) for place in places[start : start + CHUNK_ROWS]]
+        let_go(split.store)
+    return tuple(texts)
 
 
 def names_of(split: Split) -> tuple[str, ...]:
     """Returns the names of the rows of a split, N of them, or none where the data have no column of them."""
     names = split.store.id
     return () if names is None else tuple(ragged.decode(names, int(row)) for row in split.rows)
+
+
+def _text(store: TokenStore, place: int) -> str:
+    first, second = ragged.decode(store.text, place), store.text_b
+    return first if second is None else f"{first}\n{ragged.decode(second, place)}"
 
 
 def _unknown_labels(name: str, missing: Sequence[str], rows: int, known: Sequence[str]) -> str:

@@ -66,11 +66,11 @@ def open_values(path: Path, dtype: DTypeLike) -> NDArray:
     return np.memmap(path, dtype=dtype, mode="r")
 
 
-def let_go(values: NDArray) -> None:
-    """Gives back the memory that a mapped file takes, where the system can; it is read again where it is needed."""
-    mapped = values.base
-    if isinstance(mapped, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
-        mapped.madvise(mmap.MADV_DONTNEED)
+def let_go(*mapped: NDArray) -> None:
+    """Gives back the memory that mapped files take, where the system can; they are read again where they are needed."""
+    for values in mapped:
+        if isinstance(values.base, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+            values.base.madvise(mmap.MADV_DONTNEED)
 
 
 def lengths(ragged: Ragged) -> NDArray[np.int32]:

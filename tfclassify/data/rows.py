@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,7 +48,7 @@ def rows_of(split: Split, limits: Limits) -> Rows:
     return Rows(
         lengths=lengths,
         pack=pack_rows,
-        targets=split.truth.astype(np.float32) if split.truth.ndim == 2 else split.truth.astype(np.int32),
+        targets=split.truth.astype(np.float32 if split.truth.ndim == 2 else np.int32, copy=False),
         weights=np.asarray(split.store.weights[split.rows], np.float32),
     )
 
@@ -75,17 +75,27 @@ def _packing(
     first: Ragged, second: Ragged | None, places: Places, limits: Limits
 ) -> tuple[NDArray[np.int32], Callable[[NDArray[np.int32], tuple[int, int]], Packed]]:
     """Returns the packed lengths of the rows at some places of the pieces, and what packs them."""
-    left = ragged.lengths(first)[places]
-    right = None if second is None else ragged.lengths(second)[places]
-    left, right = kept_lengths(left, right, limits.max_length)
+    whole = ragged.lengths(first)[places]
+    whole_b = None if second is None else ragged.lengths(second)[places]
 
     def packed(rows: NDArray[np.int32], shape: tuple[int, int]) -> Packed:
-        texts = _slices(first, places[rows], left[rows])
-        texts_b = None if second is None or right is None else _slices(second, places[rows], right[rows])
-        return pack(texts, texts_b, shape=shape, cls=limits.cls, sep=limits.sep)
+        texts = _slices(first, places[rows])
+        texts_b = None if second is None else _slices(second, places[rows])
+        made = pack(*_kept(texts, texts_b, limits), shape=shape, cls=limits.cls, sep=limits.sep)
+        # Rows taken at random would have the whole file in memory in the end.
+        for each in (first, second):
+            if each is not None:
+                ragged.let_go(each.values, each.offsets)
+        return made
 
-    return packed_lengths(left, right), packed
+    return packed_lengths(whole, whole_b, limits.max_length), packed
 
 
-def _slices(pieces: Ragged, places: Places, lengths: NDArray[np.int32]) -> Slices:
-    return Slices(pieces.values, np.asarray(pieces.offsets[places]), lengths)
+def _slices(pieces: Ragged, places: Places) -> Slices:
+    starts = np.asarray(pieces.offsets[places])
+    return Slices(pieces.values, starts, (pieces.offsets[places + 1] - starts).astype(np.int32))
+
+
+def _kept(first: Slices, second: Slices | None, limits: Limits) -> tuple[Slices, Slices | None]:
+    left, right = kept_lengths(first.lengths, None if second is None else second.lengths, limits.max_length)
+    return replace(first, lengths=left), None if second is None or right is None else replace(second, lengths=right)

@@ -133,9 +133,10 @@ def _mark(location: str, data: str, reading: Reading, pieces: Pieces) -> str:
 def let_go(store: TokenStore) -> None:
     """Gives back the memory that the files of a store take; they are read again where they are needed."""
     for each in vars(store).values():
-        for values in (each.values, each.offsets) if isinstance(each, Ragged) else (each,):
-            if isinstance(values, np.ndarray):
-                ragged.let_go(values)
+        if isinstance(each, Ragged):
+            ragged.let_go(each.values, each.offsets)
+        elif isinstance(each, np.ndarray):
+            ragged.let_go(each)
 
 
 def _open(folder: Path, facts: Facts) -> TokenStore:

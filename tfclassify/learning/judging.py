@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from tfclassify.data.labelling import LabelMap, Split, in_scope, names_of, text_of
+from tfclassify.data.labelling import LabelMap, Split, in_scope, names_of, texts_of
 from tfclassify.display import Display
 from tfclassify.learning.trained import Trained, kind_of, predict_split
 from tfclassify.quality.baseline import Baseline, baseline_scores, fit_baseline
@@ -54,7 +54,7 @@ def judge_splits(
     for name, split in judged.items():
         display.start(f"judging {name}", len(split))
         predictions[name] = predict_split(trained, split, advance=display.advance)
-    texts = tuple(text_of(judged[reported], row) for row in range(len(judged[reported])))
+    texts = texts_of(judged[reported])
     names = names_of(judged[reported])
     if "train" not in learnt:
         return Judgement(predictions, reported, texts, names)
@@ -70,14 +70,12 @@ def _fitted(train: Split, labels: LabelMap, display: Display) -> Baseline:
     if len(rows) > BASELINE_ROWS:
         rows = np.sort(np.random.default_rng(0).choice(rows, BASELINE_ROWS, replace=False))
     display.start("fitting the baseline", 0)
-    texts = [text_of(train, int(row)) for row in rows]
-    return fit_baseline(texts, train.truth[rows], labels=labels.names, multilabel=labels.multilabel)
+    return fit_baseline(texts_of(train, rows), train.truth[rows], labels=labels.names, multilabel=labels.multilabel)
 
 
 def _threshold(baseline: Baseline, validation: Split) -> float:
     """Gives the baseline the threshold that it is best with, as the classifier has its own."""
-    texts = tuple(text_of(validation, row) for row in range(len(validation)))
-    return best_threshold(baseline_scores(baseline, texts), validation.truth)
+    return best_threshold(baseline_scores(baseline, texts_of(validation)), validation.truth)
 
 
 def _answers(baseline: Baseline, texts: tuple[str, ...], split: Split, labels: LabelMap) -> Predictions:
