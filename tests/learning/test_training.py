@@ -261,6 +261,14 @@ def test_the_optimizer_is_as_planned(found: Found, strategy: str, row_wise: bool
     assert (optimizer.decay, optimizer.clip_norm, optimizer.row_wise) == (0.25, 0.5, row_wise)
 
 
+def test_the_head_begins_as_planned(found: Found) -> None:
+    corpus = made_corpus()
+    for choice, expected in [("zeros", [0.0, 0.0]), ("shares", np.log([30.5 / 41, 10.5 / 41]))]:
+        settings = made_plan(found, corpus, model__head_bias=choice).settings
+        model = training._compiled(found, corpus, settings, total_steps=20)
+        np.testing.assert_allclose(model.classifier.bias.numpy(), expected, rtol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("asked", "epochs", "total"),
     [({}, 4, 20), ({"train__steps": 7}, 2, 7), ({"train__steps": 1}, 1, 1), ({"train__steps": 99}, 4, 20)],
@@ -293,9 +301,9 @@ def test_orders(
     rows = rows_of(made_corpus().splits["train"], Limits(12, 2, 3))
     buckets = made_plan(found, made_corpus()).settings.train.buckets
     dealt = epoch_batches(rows.lengths, buckets, seed=0, epoch=0, shuffle=True)
-    first = next(given["batches"].as_numpy_iterator())
-    assert first["input_ids"][: len(dealt[0].rows), 1].tolist() == [
-        ord("ab"[made_corpus().splits["train"].truth[row]]) for row in dealt[0].rows
+    first, made = next(iter(dealt)), next(given["batches"].as_numpy_iterator())
+    assert made["input_ids"][: len(first.rows), 1].tolist() == [
+        ord("ab"[made_corpus().splits["train"].truth[row]]) for row in first.rows
     ]
 
 

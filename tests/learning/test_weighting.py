@@ -1,4 +1,4 @@
-"""How much a row counts: by its own weight and by its label, with steps as large as without weights."""
+"""How much a row counts, by its own weight and by its label; steps as large as without weights; where heads begin."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sklearn.utils.class_weight import compute_class_weight
 
 from tfclassify.errors import UsageError
-from tfclassify.learning.weighting import label_weights, row_weights
+from tfclassify.learning.weighting import head_bias, label_weights, row_weights
 
 LABELS = ("a", "b", "c")
 COUNTS = {"a": 8, "b": 2, "c": 2}
@@ -54,6 +54,29 @@ def test_what_is_no_weight(choice: Any, message: str) -> None:
     with pytest.raises(UsageError) as caught:
         by_label(choice)
     assert str(caught.value) == message
+
+
+def bias(choice: str, *, multilabel: bool, counts: dict[str, int] = COUNTS) -> np.ndarray:
+    found = head_bias(choice, LABELS, counts, rows=12, multilabel=multilabel)
+    assert found.dtype == np.float32
+    return found
+
+
+@pytest.mark.parametrize("multilabel", [True, False])
+def test_a_head_that_begins_at_zero(multilabel: bool) -> None:
+    assert bias("zeros", multilabel=multilabel).tolist() == [0.0, 0.0, 0.0]
+
+
+def test_a_head_that_begins_at_the_shares_of_the_labels() -> None:
+    several = 1 / (1 + np.exp(-bias("shares", multilabel=True)))
+    np.testing.assert_allclose(several, [8.5 / 13, 2.5 / 13, 2.5 / 13], rtol=1e-6)
+    one = np.exp(bias("shares", multilabel=False))
+    np.testing.assert_allclose(one, [8.5 / 13.5, 2.5 / 13.5, 2.5 / 13.5], rtol=1e-6)
+
+
+@pytest.mark.parametrize("multilabel", [True, False])
+def test_a_label_of_no_row_or_of_all_has_finite_odds(multilabel: bool) -> None:
+    assert np.isfinite(bias("shares", multilabel=multilabel, counts={"a": 12, "b": 0, "c": 5})).all()
 
 
 def of_rows(truth: Any, own: list[float] | None = None, labels: list[float] | None = None) -> list[float]:

@@ -214,6 +214,19 @@ def test_layers_that_are_new_have_the_random_weights_of_the_seed(
     assert not (random["classifier/kernel:0"] == values(first)["classifier/kernel:0"]).all()
 
 
+def test_a_new_head_begins_at_the_biases_given_and_an_earlier_one_keeps_its_own(
+    small: Found, changed: Callable[..., Path]
+) -> None:
+    given, own = np.array([-1, 0, 2], np.float32), np.array([5, 6, 7], np.float32)
+    for change, expected in [
+        (without("classifier."), given),
+        (lambda state: {**state, "classifier.bias": own}, own),
+    ]:
+        found = Found("small", small.folder, "folder", changed(change))
+        np.testing.assert_array_equal(network(found, bias=given).classifier.bias.numpy(), expected)
+    assert not network(small).classifier.bias.numpy().any()
+
+
 def refused(model: BertClassifier, file: Path, **more: Any) -> str:
     with pytest.raises(UsageError) as caught:
         load_weights(model, file, **more)

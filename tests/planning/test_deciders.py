@@ -339,6 +339,15 @@ def test_learning_rate(width: int, classes: int, expected: float) -> None:
     assert decision.reason == f"width {width}, {classes} classes"
 
 
+@pytest.mark.parametrize("classes", [2, 28, 150])
+def test_independent_labels_learn_at_the_highest_rate_however_few(classes: int) -> None:
+    counts = {f"label {number}": 10 for number in range(classes)}
+    decision = decide("train.learning_rate", facts(counts), model__task="multilabel")
+    several = decide("train.learning_rate", facts({f"label {number}": 10 for number in range(150)}))
+    assert decision.value == several.value
+    assert decision.reason.endswith(f", {classes} independent labels")
+
+
 @pytest.mark.parametrize(
     ("validation", "epochs", "expected", "reason"),
     [
@@ -352,6 +361,17 @@ def test_learning_rate(width: int, classes: int, expected: float) -> None:
 def test_early_stopping(validation: int | None, epochs: int, expected: int, reason: str) -> None:
     found = decide("train.early_stopping", facts(validation=validation), train__epochs=epochs)
     assert found == Decision(expected, reason)
+
+
+@pytest.mark.parametrize(
+    ("task", "expected", "reason"),
+    [
+        ("multilabel", "shares", "most labels of a row are a no; what is left to learn is which are not"),
+        ("multiclass", "zeros", "as in BERT's own code; of one label a row none is rare beforehand"),
+    ],
+)
+def test_where_the_head_begins(task: str, expected: str, reason: str) -> None:
+    assert decide("model.head_bias", facts(), model__task=task) == Decision(expected, reason)
 
 
 @pytest.mark.parametrize(

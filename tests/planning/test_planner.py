@@ -36,6 +36,7 @@ ASKED: dict[str, Any] = {
     "model.name": "bert-tiny",
     "model.task": "binary",
     "model.dropout": 0.3,
+    "model.head_bias": "shares",
     "text.lower_case": False,
     "answer.calibrate": "none",
     "answer.thresholds": 0.25,

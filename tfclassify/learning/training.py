@@ -23,7 +23,7 @@ from tfclassify.learning.prediction import forward
 from tfclassify.learning.step import training_step
 from tfclassify.learning.strategies import STRATEGIES, set_precision
 from tfclassify.learning.trained import Trained, limits_of, predict_split
-from tfclassify.learning.weighting import label_weights, row_weights
+from tfclassify.learning.weighting import head_bias, label_weights, row_weights
 from tfclassify.model.classifier import BertClassifier, build
 from tfclassify.model.weights import Found
 from tfclassify.planning.planner import Plan
@@ -113,11 +113,19 @@ def _weighted(rows: Rows, corpus: Corpus, settings: Settings) -> Rows:
 
 def _compiled(found: Found, corpus: Corpus, settings: Settings, *, total_steps: int) -> BertClassifier:
     train = settings.train
+    labels, counted = corpus.labels, corpus.statistics.splits["train"]
     model = build(
         found,
-        labels=corpus.labels.names,
-        multilabel=corpus.labels.multilabel,
+        labels=labels.names,
+        multilabel=labels.multilabel,
         dropout=settings.model.dropout,
+        bias=head_bias(
+            settings.model.head_bias,
+            labels.names,
+            counted.label_counts,
+            rows=counted.rows,
+            multilabel=labels.multilabel,
+        ),
     )
     rate = WarmupLinearDecay(
         train.learning_rate, warmup_steps=round(train.warmup_share * total_steps), total_steps=total_steps

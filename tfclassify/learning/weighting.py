@@ -1,4 +1,4 @@
-"""How much a row counts in the loss: its own weight times that of its label."""
+"""What is known of labels before anything is learnt: how much their rows count in the loss, where a head begins."""
 
 from __future__ import annotations
 
@@ -34,6 +34,27 @@ def label_weights(
         if name not in labels:
             raise UsageError(f"train.class_weights names '{name}', which is no label{nearest(name, labels)}")
     return np.array([choice.get(label, 1.0) for label in labels], np.float32)
+
+
+def head_bias(
+    choice: str, labels: Sequence[str], counts: Mapping[str, int], *, rows: int, multilabel: bool
+) -> NDArray[np.float32]:
+    """Returns the biases that a new head begins with, float32[C].
+
+    Args:
+        choice: ``zeros``, or ``shares``: those at which each label's score is its share of the training rows.
+        labels: C label names.
+        counts: training rows per label.
+        rows: training rows.
+        multilabel: scores are sigmoids rather than one softmax.
+
+    Source: T.-Y. Lin et al., "Focal loss for dense object detection" (2017), section 3.3.
+    """
+    if choice == "zeros":
+        return np.zeros(len(labels), np.float32)
+    # Half a row more on either side, so that a label of no row, or of all, has finite odds.
+    having = np.array([counts[label] for label in labels], np.float64) + 0.5
+    return np.log(having / (rows + 1 - having) if multilabel else having / having.sum()).astype(np.float32)
 
 
 def row_weights(truth: NDArray, own: NDArray[np.float32], by_label: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -15,6 +15,7 @@ os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
 import numpy as np
 import tensorflow as tf
 import tf_keras as keras
+from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 from transformers import BertConfig, TFBertForSequenceClassification
@@ -59,6 +60,7 @@ def build(
     labels: Sequence[str],
     multilabel: bool,
     dropout: float,
+    bias: NDArray[np.float32] | None = None,
     weights: Path | None = None,
 ) -> BertClassifier:
     """Builds the network and loads its weights.
@@ -68,6 +70,7 @@ def build(
         labels: C label names, kept in the configuration.
         multilabel: whether a row may have several labels; the head is the same.
         dropout: dropout in front of the head, a share.
+        bias: where the biases of a new head begin, float32[C]; by default at zero.
         weights: weights of an earlier training instead of the pre-trained ones.
 
     Raises:
@@ -79,6 +82,8 @@ def build(
         for layer in model.bert.encoder.layer:
             layer.intermediate.intermediate_act_fn = gelu
     model.build_in_name_scope()
+    if bias is not None:
+        model.classifier.bias.assign(bias)
     source = weights or found.weights
     if source is not None:
         load_weights(model, source, complete=weights is not None)

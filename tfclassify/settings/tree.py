@@ -118,6 +118,8 @@ class ModelSettings(BaseModel):
     """Kind of task; planned from the label columns."""
     dropout: Planned[Share] = AUTO
     """Dropout in front of the classification head."""
+    head_bias: Planned[Literal["zeros", "shares"]] = AUTO
+    """Where the biases of a new head begin: zeros, or shares, at which each label scores its share of the rows."""
 
 
 class TrainSettings(BaseModel):

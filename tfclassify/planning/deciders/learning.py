@@ -50,11 +50,14 @@ def decide_epochs(settings: Settings, facts: Facts) -> Decision:
 
 
 def decide_learning_rate(settings: Settings, facts: Facts) -> Decision:
-    """Takes a higher peak for narrower networks, and where a new head has many classes to tell apart."""
+    """Takes a higher peak for narrower networks, and where a new head has much to tell apart."""
     classes, width = len(facts.statistics.labels), facts.encoder.width
-    factor = min(HIGHEST_FACTOR, max(1.0, classes / MANY_CLASSES))
+    independent = settings.model.task == "multilabel"
+    factor = HIGHEST_FACTOR if independent else min(HIGHEST_FACTOR, max(1.0, classes / MANY_CLASSES))
     rate = RATE_AT_WIDTH_384 * (384 / width) ** 1.5 * factor
-    return Decision(float(f"{rate:.2g}"), f"width {width}, {classes} classes")
+    return Decision(
+        float(f"{rate:.2g}"), f"width {width}, {classes} {'independent labels' if independent else 'classes'}"
+    )
 
 
 def decide_warmup(settings: Settings, facts: Facts) -> Decision:

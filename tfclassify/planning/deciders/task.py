@@ -45,6 +45,13 @@ def decide_dropout(settings: Settings, facts: Facts) -> Decision:
     return Decision(0.1, "as in front of the head in the BERT paper")
 
 
+def decide_head_bias(settings: Settings, facts: Facts) -> Decision:
+    """Lets independent labels begin as rare as they are, which is else the first thing to learn, and a slow one."""
+    if settings.model.task == "multilabel":
+        return Decision("shares", "most labels of a row are a no; what is left to learn is which are not")
+    return Decision("zeros", "as in BERT's own code; of one label a row none is rare beforehand")
+
+
 def decide_calibration(settings: Settings, facts: Facts) -> Decision:
     """Calibrates wherever there are rows to do it on."""
     rows = validation_rows(facts)
@@ -73,6 +80,7 @@ TASK = {
     "model.name": decide_model,
     "model.task": decide_task,
     "model.dropout": decide_dropout,
+    "model.head_bias": decide_head_bias,
     "text.lower_case": decide_lower_case,
     "answer.calibrate": decide_calibration,
     "answer.thresholds": decide_thresholds,
