@@ -20,6 +20,7 @@ SETTINGS = {
     "train.buckets": [[4, 8], [2, 12]],
     "train.metric": "accuracy",
     "answer.thresholds": 0.5,
+    "answer.scope": "none",
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,13 @@ def test_scores_are_calibrated_and_logits_are_not() -> None:
 def test_several_labels_have_scores_of_their_own() -> None:
     scored = score_texts(made_trained("a", "b", multilabel=True), TEXTS)
     np.testing.assert_allclose(scored.scores, expit(LOGITS - 1.0), rtol=1e-6)
+
+
+def test_a_text_is_in_scope_from_the_threshold_on() -> None:
+    trained = made_trained("a", "b")
+    scores = [each["scope_score"] for each in answer(trained, ["a", "aa", "aaa"])]
+    parted = answer(replace(trained, scope_threshold=scores[1]), ["a", "aa", "aaa"])
+    assert [each["in_scope"] for each in parted] == [False, True, True]
 
 
 def test_pairs() -> None:
@@ -151,6 +159,7 @@ def test_a_run_is_opened_as_it_was_left(opened: Trained, toy_run: Path, toy_data
     facts = json.loads((toy_run / "labels.json").read_text(encoding="utf-8"))
     assert opened.labels == LabelMap(("bad", "good"), False, None)
     assert opened.temperature == facts["temperature"] != 1.0
+    assert opened.scope_threshold == facts["scope_threshold"] is not None
     assert opened.limits == limits_of(opened.pieces, max_length=opened.settings.text.max_length)
     lines = (toy_data / "test.csv").read_text(encoding="utf-8").splitlines()[1:]
     texts, labels = zip(*(line.split(",") for line in lines), strict=True)

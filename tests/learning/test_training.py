@@ -172,6 +172,19 @@ def test_scores_are_calibrated_unless_that_is_not_asked_for() -> None:
         assert (made.temperature != 1.0) is calibrated
 
 
+def test_the_scope_threshold_is_that_of_the_validation_rows_of_a_class() -> None:
+    trained = made_trained("a", "b", out_of_scope="oos", answer__calibrate="temperature", answer__scope=0.5)
+    texts = ["aa", "bbb", "a", "aabbb", "-"]
+    split = split_of(store(texts), range(5), [0, 1, 0, 1, -1])
+    corpus = replace(made_corpus(), labels=trained.labels, splits={"validation": split})
+    made = training._calibrated(trained, corpus)
+    scores = predict_split(replace(trained, temperature=made.temperature), split).scope_scores
+    # The second of four; the row of no class is not asked.
+    assert made.scope_threshold == np.sort(scores[:4])[1]
+    asked_for_none = replace(trained, settings=made_trained("a", "b").settings)
+    assert training._calibrated(asked_for_none, corpus).scope_threshold is None
+
+
 @pytest.mark.parametrize("validation", [True, False])
 def test_a_threshold_that_was_asked_for_counts_from_the_start(
     found: Found, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, validation: bool

@@ -364,6 +364,23 @@ def test_early_stopping(validation: int | None, epochs: int, expected: int, reas
 
 
 @pytest.mark.parametrize(
+    ("task", "validation", "expected"),
+    [
+        ("multilabel", 77, Decision("none", "a row may have no label at all, which is no sign of being out of scope")),
+        ("binary", None, Decision("none", "there are no validation rows to choose by")),
+        ("binary", 0, Decision("none", "there are no validation rows to choose by")),
+        (
+            "multiclass",
+            77,
+            Decision(0.95, "of 77 validation rows; the share at which fpr_at_95_tpr is reported"),
+        ),
+    ],
+)
+def test_scope(task: str, validation: int | None, expected: Decision) -> None:
+    assert decide("answer.scope", facts(validation=validation), model__task=task) == expected
+
+
+@pytest.mark.parametrize(
     ("task", "expected", "reason"),
     [
         ("multilabel", "shares", "most labels of a row are a no; what is left to learn is which are not"),

@@ -40,6 +40,7 @@ ASKED: dict[str, Any] = {
     "text.lower_case": False,
     "answer.calibrate": "none",
     "answer.thresholds": 0.25,
+    "answer.scope": 0.5,
     "train.precision": "float16",
     "train.strategy": "multi_worker",
     "text.max_length": 24,

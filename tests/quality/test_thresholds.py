@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tfclassify.quality.thresholds import best_threshold
+from tfclassify.quality.thresholds import best_threshold, scope_threshold
 
 
 def micro_f1(scores: np.ndarray, truth: np.ndarray, threshold: float) -> float:
@@ -39,3 +39,20 @@ def test_without_a_true_label_it_is_a_half(shape: tuple[int, int]) -> None:
 def test_every_label_may_be_given() -> None:
     scores, truth = np.array([[0.2, 0.1]], np.float32), np.array([[True, True]])
     assert best_threshold(scores, truth) == pytest.approx(0.05)
+
+
+@given(st.lists(st.floats(-50, 50, width=32), min_size=1, max_size=40), st.floats(0, 1))
+def test_as_many_rows_are_in_scope_as_were_asked_for_and_no_more_than_needed(
+    given_scores: list[float], share: float
+) -> None:
+    scores = np.array(given_scores, np.float32)
+    found = scope_threshold(scores, share)
+    assert found in scores
+    assert (scores >= found).mean() >= share - 1e-9
+    above = scores[scores > found]
+    assert len(above) / len(scores) < share + 1 / len(scores) + 1e-9
+
+
+def test_without_rows_that_can_be_told_apart_there_is_no_threshold() -> None:
+    assert scope_threshold(np.zeros(0, np.float32), 0.95) is None
+    assert scope_threshold(np.array([1.0, np.nan], np.float32), 0.95) is None

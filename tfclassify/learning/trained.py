@@ -36,7 +36,8 @@ Advance = Callable[[int, str], None]
 class Trained:
     """A network with everything that turns texts into answers.
 
-    ``threshold`` is the score from which on a label is given where a row may have several.
+    ``threshold`` is the score from which on a label is given where a row may have several; ``scope_threshold`` the
+    scope score from which on a text is one of the classes, None where every text is taken for one.
     """
 
     settings: Settings
@@ -46,6 +47,7 @@ class Trained:
     forward: Forward
     temperature: float = 1.0
     threshold: float = HALF
+    scope_threshold: float | None = None
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,16 @@ def open_trained(run: Run) -> Trained:
     )
     pieces = pieces_of(found.vocabulary, lower_case=settings.text.lower_case)
     limits = limits_of(pieces, max_length=settings.text.max_length)
-    return Trained(settings, facts.labels, pieces, limits, forward(model), facts.temperature, facts.threshold)
+    return Trained(
+        settings,
+        facts.labels,
+        pieces,
+        limits,
+        forward(model),
+        facts.temperature,
+        facts.threshold,
+        facts.scope_threshold,
+    )
 
 
 @dataclass(frozen=True)
@@ -86,16 +97,18 @@ class _Facts:
     labels: LabelMap
     temperature: float
     threshold: float
+    scope_threshold: float | None
 
 
 def write_facts(run: Run, trained: Trained) -> None:
-    """Writes the label names, the temperature of their scores and the threshold."""
+    """Writes the label names, the temperature of their scores and the thresholds."""
     facts = {
         "kind": kind_of(trained.labels),
         "labels": list(trained.labels.names),
         "out_of_scope": trained.labels.out_of_scope,
         "temperature": trained.temperature,
         "threshold": trained.threshold,
+        "scope_threshold": trained.scope_threshold,
     }
     write_json(run.labels, facts)
 
@@ -104,7 +117,10 @@ def _facts(run: Run) -> _Facts:
     try:
         facts = json.loads(run.labels.read_text(encoding="utf-8"))
         labels = LabelMap(tuple(facts["labels"]), facts["kind"] == "multilabel", facts["out_of_scope"])
-        return _Facts(labels, float(facts["temperature"]), float(facts["threshold"]))
+        scope = facts["scope_threshold"]
+        return _Facts(
+            labels, float(facts["temperature"]), float(facts["threshold"]), None if scope is None else float(scope)
+        )
     except (ValueError, LookupError, TypeError) as error:
         raise UsageError(f"{run.labels} is not what a training writes ({error!r}); train again") from error
 
@@ -182,4 +198,5 @@ def _answer(trained: Trained, row: Sequence[float], scope: float) -> dict[str, A
     made = {"label": best, "score": score, "scores": dict(ordered)}
     if trained.labels.multilabel:
         made["labels"] = [label for label, each in ordered if each >= trained.threshold]
-    return {**made, "in_scope": True, "scope_score": scope, "route": "full", "rule": None, "masked": 0}
+    inside = trained.scope_threshold is None or scope >= trained.scope_threshold
+    return {**made, "in_scope": inside, "scope_score": scope, "route": "full", "rule": None, "masked": 0}

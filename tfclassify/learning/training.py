@@ -27,9 +27,10 @@ from tfclassify.learning.weighting import head_bias, label_weights, row_weights
 from tfclassify.model.classifier import BertClassifier, build
 from tfclassify.model.weights import Found
 from tfclassify.planning.planner import Plan
-from tfclassify.quality.calibration import fit_temperature, scores
+from tfclassify.quality.calibration import fit_temperature, scope_score, scores
 from tfclassify.quality.metrics import watch
-from tfclassify.quality.thresholds import HALF, best_threshold, tuned
+from tfclassify.quality.predictions import in_scope
+from tfclassify.quality.thresholds import HALF, best_threshold, scope_threshold, tuned
 from tfclassify.runs import Run
 from tfclassify.settings import Settings
 
@@ -166,15 +167,18 @@ def _watch(trained: Trained, corpus: Corpus) -> Mapping[str, float | None]:
 
 
 def _calibrated(trained: Trained, corpus: Corpus) -> Trained:
-    """Fits the temperature of the scores and the threshold of labels, as far as the plan asks for it."""
+    """Fits the temperature of the scores and the thresholds of labels and scope, as far as the plan asks for it."""
     asked, several = trained.settings.answer, corpus.labels.multilabel
     if "validation" not in corpus.splits:
         return trained
     predictions = predict_split(trained, corpus.splits["validation"])
-    temperature, threshold = trained.temperature, trained.threshold
+    temperature, threshold, scope = trained.temperature, trained.threshold, trained.scope_threshold
     if asked.calibrate == "temperature":
         temperature = fit_temperature(predictions.logits, predictions.truth, multilabel=several)
     if asked.thresholds == BY_VALIDATION and several:
         calibrated = scores(predictions.logits, temperature=temperature, multilabel=several)
         threshold = best_threshold(calibrated, predictions.truth)
-    return replace(trained, temperature=temperature, threshold=threshold)
+    if asked.scope != "none":
+        inside = in_scope(predictions)
+        scope = scope_threshold(scope_score(predictions.logits[inside], temperature), asked.scope)
+    return replace(trained, temperature=temperature, threshold=threshold, scope_threshold=scope)

@@ -1,4 +1,4 @@
-"""From which score on a label is given, where a row may have several."""
+"""From which score on a label is given, where a row may have several, and a text is one of the classes at all."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from tfclassify.quality.predictions import Predictions
 
 HALF = 0.5
+# Of the rows that a share is counted on, the quantile is a row itself, never a number between two.
+LOWER = "lower"
 
 
 def tuned(predictions: Predictions) -> Predictions:
@@ -44,3 +46,18 @@ def best_threshold(scores: NDArray[np.float32], truth: NDArray) -> float:
     best = int(np.argmax(np.where(last_of_equals, f1, -1.0)))
     below = falling[best + 1] if best + 1 < len(falling) else 0.0
     return float((falling[best] + below) / 2)
+
+
+def scope_threshold(scope_scores: NDArray[np.float32], share: float) -> float | None:
+    """Returns the scope score that at least this share of rows of the classes reach.
+
+    Args:
+        scope_scores: float32[B], of rows that are of one of the classes.
+        share: from 0 to 1.
+
+    Returns:
+        None where there is no row to choose by, or a score is not finite.
+    """
+    if not len(scope_scores) or not np.isfinite(scope_scores).all():
+        return None
+    return float(np.quantile(scope_scores, 1 - share, method=LOWER))

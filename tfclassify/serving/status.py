@@ -62,6 +62,7 @@ class Refusal(Exception):  # noqa: N818 - a refusal is an answer, not a fault of
     def __init__(
         self, code: Code, message: str, *, http_status: int | None = None, retry_after_seconds: float | None = None
     ) -> None:
+        """Takes the HTTP status that the code maps to, unless a finer one is given."""
         super().__init__(message)
         self.code = code
         self.message = message

@@ -170,6 +170,8 @@ class AnswerSettings(BaseModel):
     """How scores are calibrated on the validation rows."""
     thresholds: Planned[Literal["validation"] | Share] = AUTO
     """Score from which on a label is given where a row may have several: a share, or the best on validation."""
+    scope: Planned[Literal["none"] | Share] = AUTO
+    """Share of the validation rows that count as in scope, the others looking least like any class; none: all do."""
 
 
 class Settings(BaseModel):

@@ -7,6 +7,8 @@ from tfclassify.planning.facts import Decision, Facts
 from tfclassify.planning.presets import PRESETS
 from tfclassify.settings import AUTO, Settings
 
+SCOPE_SHARE = 0.95
+
 
 def choose_model(asked: Settings, hardware: Hardware) -> Decision:
     """Chooses the pre-trained model; the one question that is answered before the data are read."""
@@ -70,6 +72,16 @@ def decide_thresholds(settings: Settings, facts: Facts) -> Decision:
     return Decision("validation", f"the one with the highest micro-F1 on {rows} validation rows")
 
 
+def decide_scope(settings: Settings, facts: Facts) -> Decision:
+    """Calls a text out of scope that looks less like the classes than nearly all of the validation rows."""
+    if settings.model.task == "multilabel":
+        return Decision("none", "a row may have no label at all, which is no sign of being out of scope")
+    rows = validation_rows(facts)
+    if not rows:
+        return Decision("none", "there are no validation rows to choose by")
+    return Decision(SCOPE_SHARE, f"of {rows} validation rows; the share at which fpr_at_95_tpr is reported")
+
+
 def validation_rows(facts: Facts) -> int:
     """Returns how many rows there are to choose the best epoch by, and to calibrate on."""
     splits = facts.statistics.splits
@@ -84,4 +96,5 @@ TASK = {
     "text.lower_case": decide_lower_case,
     "answer.calibrate": decide_calibration,
     "answer.thresholds": decide_thresholds,
+    "answer.scope": decide_scope,
 }
