@@ -8,31 +8,21 @@ if __name__ == "__main__":
 
     raise SystemExit(main("evaluate"))
 
-import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tfclassify.data.checks import resolve_columns
-from tfclassify.data.corpus import Corpus, read_corpus
-from tfclassify.data.labelling import Split, labelled
 from tfclassify.data.rows import rows_cut
-from tfclassify.data.sources import column_names, fingerprint
-from tfclassify.data.splits import overlap
-from tfclassify.data.token_store import Reading, open_store
 from tfclassify.display import SILENT, Display
 from tfclassify.errors import UsageError
 from tfclassify.learning.judging import judge_splits
+from tfclassify.learning.material import Material, check_rows_asked_for, rows_to_judge
 from tfclassify.learning.reporting import results, write_report
-from tfclassify.learning.trained import Trained, open_trained
-from tfclassify.runs import Run, cache_folder, claimed, open_run
-from tfclassify.settings import AUTO, DataSettings, EvaluateRequest, parse
-
-FOR_TRAINING = ("train", "validation", "validation_share", "test_share", "duplicates")
-# How a file is written, and how much of it counts, is not taken over from the training's; nor what no figure needs.
-NOT_AS_TRAINED = {"delimiter": None, "encoding": "utf-8", "max_rows": None, "weight": None, "id": AUTO}
+from tfclassify.learning.trained import open_trained
+from tfclassify.runs import Run, claimed, open_run
+from tfclassify.settings import EvaluateRequest, parse
 
 
 @dataclass(frozen=True)
@@ -41,16 +31,6 @@ class Evaluation:
 
     folder: Path
     report: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Material:
-    """Rows to judge, the splits of the training for the baseline where they can be read, and what to say of them."""
-
-    name: str
-    split: Split
-    learnt: Mapping[str, Split]
-    notes: tuple[str, ...]
 
 
 def evaluate(settings: EvaluateRequest | Mapping[str, Any], *, display: Display = SILENT) -> Evaluation:
@@ -67,7 +47,7 @@ def evaluate(settings: EvaluateRequest | Mapping[str, Any], *, display: Display 
     run = open_run(request.run)
     _check(request)
     trained = open_trained(run)
-    material = _other_rows(trained, request.data, display) if request.data.test else _own_rows(run, trained, display)
+    material = rows_to_judge(run, trained, request.data, display=display)
     for note in material.notes:
         display.say(note)
     judgement = judge_splits(trained, {material.name: material.split}, learnt=material.learnt, display=display)
@@ -90,12 +70,7 @@ def _check(request: EvaluateRequest) -> None:
             raise UsageError(f"output={output} is the directory of a run, whose own report stays; give another folder")
         if output.exists() and not output.is_dir():
             raise UsageError(f"output={output} is a file; give the name of a folder")
-    given = [name for name, value in request.data.model_dump(exclude_unset=True).items() if value is not None]
-    for name in given:
-        if name in FOR_TRAINING:
-            raise UsageError(f"data.{name} is for training; the rows to judge are given as data.test=FILE")
-    if given and request.data.test is None:
-        raise UsageError(f"data.{given[0]} says how other rows are read; give them as data.test=FILE")
+    check_rows_asked_for(request.data)
 
 
 def _folder(run: Run, output: str | None) -> Path:
@@ -105,65 +80,6 @@ def _folder(run: Run, output: str | None) -> Path:
     folder = Path(output).expanduser()
     folder.mkdir(parents=True, exist_ok=True)
     return folder
-
-
-def _own_rows(run: Run, trained: Trained, display: Display) -> Material:
-    """Reads the data of the training again, and takes what was not learnt from."""
-    try:
-        corpus = _corpus(trained, display)
-    except UsageError as error:
-        raise UsageError(f"the rows of the training cannot be read again: {error}; give data.test=FILE") from error
-    name = next((name for name in ("test", "validation") if name in corpus.splits), None)
-    if name is None:
-        raise UsageError("the run's data have neither test nor validation rows; give data.test=FILE")
-    return Material(name, corpus.splits[name], corpus.splits, _changes(run))
-
-
-def _other_rows(trained: Trained, given: DataSettings, display: Display) -> Material:
-    """Reads rows that the run has not seen, by its own columns unless others are named."""
-    data = trained.settings.data.model_copy(update={**NOT_AS_TRAINED, **given.model_dump(exclude_unset=True)})
-    place = str(data.test)
-    columns, _ = resolve_columns(column_names(place, data), data, location=place)
-    reading = Reading(columns, data.empty, data.max_rows)
-    store = open_store(place, reading, trained.pieces, cache=cache_folder(), display=display)
-    labels = replace(trained.labels, out_of_scope=data.out_of_scope_label)
-    split, _ = labelled(store, labels, name="test", unknown=data.unknown_labels)
-    if not len(split):
-        raise UsageError(f"{place}: of {store.account.read} rows read none is left to judge; expected at least one")
-    try:
-        learnt = _corpus(trained, display).splits
-    except UsageError as error:
-        note = f"no baseline beside the figures, because the training rows cannot be read again: {error}"
-        return Material("test", split, {}, (note,))
-    return Material("test", split, learnt, _shared(split, learnt["train"]))
-
-
-def _corpus(trained: Trained, display: Display) -> Corpus:
-    """Reads what the run was trained on.
-
-    Raises:
-        UsageError: it cannot be read any more, or has other labels now.
-    """
-    asked = trained.settings
-    corpus = read_corpus(asked.data, trained.pieces, seed=asked.seed, cache=cache_folder(), display=display)
-    if corpus.labels != trained.labels:
-        raise UsageError(f"data.train={asked.data.train} has other labels than the run was trained on")
-    return corpus
-
-
-def _changes(run: Run) -> tuple[str, ...]:
-    """Says which data are no longer what the run was trained on: rows may have changed sides."""
-    marks = json.loads(run.manifest.read_text(encoding="utf-8"))["data"] if run.manifest.is_file() else {}
-    return tuple(
-        f"data.{split}={mark['location']} has changed since the training; test rows may have been learnt from"
-        for split, mark in marks.items()
-        if fingerprint(mark["location"]) != mark["sha256"]
-    )
-
-
-def _shared(split: Split, train: Split) -> tuple[str, ...]:
-    texts = overlap(split.store.hashes[split.rows], train.store.hashes[train.rows])
-    return (f"test and train share {texts} texts, which flatters the figures",) if texts else ()
 
 
 def _account(material: Material, *, length: int) -> dict[str, Any]:
