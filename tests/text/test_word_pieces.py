@@ -15,7 +15,6 @@ from pathlib import Path
 
 import pytest
 import tensorflow as tf
-import torture
 import vocabularies
 from both_tokenizers import Both, compared
 from hypothesis import given, settings
@@ -24,6 +23,7 @@ from reference_tokenizer import reference, reference_ids, reference_words
 
 import tfclassify.text
 from tfclassify.errors import UsageError
+from tfclassify.text.hard_texts import hard_texts
 from tfclassify.text.word_pieces import SpecialIds, read_vocabulary, special_ids, tokenizer, word_pieces
 
 BERT = "expected the vocab.txt of a BERT model, one word piece per line"
@@ -53,7 +53,7 @@ def differences(both: Both, texts: list[str]) -> list[str]:
 
 
 def test_torture(both: Both) -> None:
-    assert differences(both, torture.TEXTS) == []
+    assert differences(both, hard_texts()) == []
 
 
 @given(st.lists(st.text(), min_size=1, max_size=20))
@@ -62,7 +62,7 @@ def test_any_text(both: Both, texts: list[str]) -> None:
     assert both.ours(texts) == both.reference(texts)
 
 
-@given(st.text(st.sampled_from("".join(text for text in torture.TEXTS if len(text) < 60)), max_size=60))
+@given(st.text(st.sampled_from("".join(text for text in hard_texts() if len(text) < 60)), max_size=60))
 @settings(max_examples=500, deadline=None)
 def test_any_mixture_of_odd_characters(both: Both, text: str) -> None:
     assert both.ours([text]) == both.reference([text])
@@ -106,10 +106,10 @@ def test_a_special_token_in_a_text_is_text(small: Path) -> None:
 
 @pytest.mark.parametrize("lower_case", [True, False])
 def test_tokenizer_puts_cls_and_sep_around(small: Path, lower_case: bool) -> None:
-    made = tokenizer(str(small), lower_case)(torture.TEXTS)
+    made = tokenizer(str(small), lower_case)(hard_texts())
     assert isinstance(made, tf.RaggedTensor)
     assert (made.dtype, made.shape.rank, made.ragged_rank) == (tf.int32, 2, 1)
-    assert made.to_list() == reference_ids(reference(small, lower_case=lower_case), torture.TEXTS, special=True)
+    assert made.to_list() == reference_ids(reference(small, lower_case=lower_case), hard_texts(), special=True)
 
 
 def test_tokenizer_lowers_case_unless_told_otherwise(small: Path) -> None:
@@ -157,10 +157,10 @@ def test_a_tokenizer_made_while_a_function_is_traced_outlives_it(small: Path) ->
 
 def test_many_calls_at_once_in_tf_data(small: Path) -> None:
     tokenize = word_pieces(small, lower_case=True)
-    chunks = tf.data.Dataset.from_tensor_slices(torture.TEXTS).batch(16)
+    chunks = tf.data.Dataset.from_tensor_slices(hard_texts()).batch(16)
     made = chunks.map(lambda texts: tokenize(texts), num_parallel_calls=4).as_numpy_iterator()
     flat = [row.tolist() for chunk in made for row in chunk]
-    assert flat == reference_ids(reference(small, lower_case=True), torture.TEXTS)
+    assert flat == reference_ids(reference(small, lower_case=True), hard_texts())
 
 
 def test_a_text_of_thousands_of_unknown_words_does_not_hold_a_server_up(small: Path) -> None:
@@ -207,11 +207,11 @@ def test_a_saved_model_holds_one_op_of_tensorflow_text_and_no_path(saved_model: 
 )
 def test_a_saved_model_needs_nothing_but_itself_and_the_op(saved_model: Path, small: Path, registering: str) -> None:
     command = [sys.executable, "-c", LOADER, str(saved_model), registering]
-    loaded = subprocess.run(command, input=json.dumps(torture.TEXTS), capture_output=True, text=True)
+    loaded = subprocess.run(command, input=json.dumps(hard_texts()), capture_output=True, text=True)
     assert loaded.returncode == 0, loaded.stderr
     made = json.loads(loaded.stdout)
-    cased = reference_ids(reference(small, lower_case=False), torture.TEXTS)
-    uncased = reference_ids(reference(small, lower_case=True), torture.TEXTS, special=True)
+    cased = reference_ids(reference(small, lower_case=False), hard_texts())
+    uncased = reference_ids(reference(small, lower_case=True), hard_texts(), special=True)
     assert made["lengths"] == list(map(len, cased))
     assert made["cased"] == list(chain.from_iterable(cased))
     assert made["uncased"] == list(chain.from_iterable(uncased))
@@ -266,7 +266,7 @@ def test_real_data_with_a_real_uncased_vocabulary(shared: Path) -> None:
     both = compared(shared / "models" / "all-MiniLM-L6-v2" / "vocab.txt", lower_case=True)
     texts = data_texts(shared)
     assert len(texts) == 165_112
-    assert chunked_differences(both, [*texts, *torture.TEXTS]) == []
+    assert chunked_differences(both, [*texts, *hard_texts()]) == []
 
 
 @pytest.mark.shared
@@ -279,7 +279,7 @@ def test_real_data_with_a_cased_vocabulary_made_of_them(shared: Path, tmp_path: 
     pieces = [*words, *(f"##{end}" for end in ends), *vocabularies.pieces(sorted(set("".join(sample))))]
     vocabulary = vocabularies.write(tmp_path, pieces)
     assert 25_000 < len(read_vocabulary(vocabulary)) < 40_000
-    assert chunked_differences(compared(vocabulary, lower_case=False), [*texts, *torture.TEXTS]) == []
+    assert chunked_differences(compared(vocabulary, lower_case=False), [*texts, *hard_texts()]) == []
 
 
 def test_a_vocabulary_file_that_is_missing(tmp_path: Path) -> None:

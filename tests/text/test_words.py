@@ -9,10 +9,10 @@ from itertools import pairwise
 
 import pytest
 import tensorflow as tf
-import torture
 from reference_tokenizer import CODE_POINTS, reference_words
 
 from tfclassify.text.characters import characters
+from tfclassify.text.hard_texts import hard_texts
 from tfclassify.text.words import cut_words
 
 CHUNK = 4096
@@ -62,8 +62,8 @@ def test_every_code_point_as_a_text(lower_case: bool) -> None:
 
 @pytest.mark.parametrize("lower_case", [True, False])
 def test_torture(lower_case: bool) -> None:
-    assert len(torture.TEXTS) > 500
-    assert cutter(lower_case=lower_case)(torture.TEXTS) == reference_words(torture.TEXTS, lower_case=lower_case)
+    assert len(hard_texts()) > 500
+    assert cutter(lower_case=lower_case)(hard_texts()) == reference_words(hard_texts(), lower_case=lower_case)
 
 
 @pytest.mark.parametrize("lower_case", [True, False])

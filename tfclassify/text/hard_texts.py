@@ -1,9 +1,10 @@
-"""Texts that tokenizers disagree on."""
+"""Texts that tokenizers disagree on: what a tokenizer is tried with before it is trusted."""
 
 from __future__ import annotations
 
 import random
 import unicodedata
+from functools import cache
 
 SPECIAL = ["[SEP]", "[CLS]", "[PAD]", "[UNK]", "[MASK]", "a [SEP] b", "[sep]", "[SEP", "SEP]", "[[SEP]]", "[CLS][SEP]"]
 
@@ -158,11 +159,12 @@ def mixed(count: int) -> list[str]:
     return ["".join(rng.choice(rng.choice(categories)) for _ in range(rng.randint(1, 40))) for _ in range(count)]
 
 
-TEXTS = list(
-    dict.fromkeys(
-        [*SPECIAL, *WHITE_SPACE, *INVISIBLE, *PUNCTUATION, *LETTERS, *CHINESE, *KOREAN, *EMOJI, *MARKS, *LONG, *ODD]
-        + [f"{first}{second}" for first, second in zip(LETTERS, [*EMOJI, *KOREAN, *CHINESE, *MARKS] * 3, strict=False)]
-        + [" ".join([*LETTERS, *CHINESE, *KOREAN, *EMOJI, *SPECIAL])]
-        + mixed(200)
-    )
-)
+@cache
+def hard_texts() -> tuple[str, ...]:
+    """Returns some 780 texts, each once."""
+    together = [
+        f"{first}{second}" for first, second in zip(LETTERS, [*EMOJI, *KOREAN, *CHINESE, *MARKS] * 3, strict=False)
+    ]
+    every = [*SPECIAL, *WHITE_SPACE, *INVISIBLE, *PUNCTUATION, *LETTERS, *CHINESE, *KOREAN, *EMOJI, *MARKS, *LONG, *ODD]
+    whole = " ".join([*LETTERS, *CHINESE, *KOREAN, *EMOJI, *SPECIAL])
+    return tuple(dict.fromkeys([*every, *together, whole, *mixed(200)]))

@@ -152,8 +152,13 @@ def text_ops() -> ModuleType:
 
     The package itself takes a second to import and touches Keras on the way.
     """
-    library = metadata.distribution("tensorflow-text").locate_file("tensorflow_text/python/ops/_wordpiece_tokenizer.so")
-    return tf.load_op_library(str(library))
+    return tf.load_op_library(str(op_library()))
+
+
+def op_library() -> Path:
+    """Returns the file of the op, which is all that a process has to load before it loads a SavedModel."""
+    name = "tensorflow_text/python/ops/_wordpiece_tokenizer.so"
+    return Path(str(metadata.distribution("tensorflow-text").locate_file(name)))
 
 
 def _check_vocabulary(vocabulary: Sequence[str], path: Path | str) -> None:
