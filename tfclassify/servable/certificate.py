@@ -1,0 +1,91 @@
+"""The tokenizer's certificate: how often the exported graph's ids differ from the reference tokenizer's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from tokenizers import Tokenizer
+from tokenizers.models import WordPiece
+from tokenizers.normalizers import BertNormalizer
+from tokenizers.pre_tokenizers import BertPreTokenizer
+from tokenizers.processors import BertProcessing
+
+from tfclassify.errors import UsageError
+from tfclassify.text.word_pieces import CLS, SEP, UNK, read_vocabulary
+
+SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """What was compared and what differed.
+
+    Attributes:
+        reference: the tokenizer that the ids were compared with, and its version.
+        texts: texts, or pairs, of the user's own data.
+        hard_texts: texts that tokenizers are known to disagree on.
+        different: of both together.
+        share: of them, 0 to 1.
+        limit: the share at which an export is refused is above this.
+        examples: a few that differ.
+    """
+
+    reference: str
+    texts: int
+    hard_texts: int
+    different: int
+    share: float
+    limit: float
+    examples: tuple[str, ...]
+
+    def described(self) -> dict[str, Any]:
+        """Returns it as it is written down."""
+        return asdict(self)
+
+
+def reference(vocabulary: Path, *, lower_case: bool, max_length: int) -> Tokenizer:
+    """Returns the reference tokenizer (that of ``transformers.BertTokenizerFast``) without special tokens in texts."""
+    pieces = {piece: place for place, piece in enumerate(read_vocabulary(vocabulary))}
+    made = Tokenizer(WordPiece(pieces, unk_token=UNK))
+    made.normalizer = BertNormalizer(lowercase=lower_case)
+    made.pre_tokenizer = BertPreTokenizer()
+    made.post_processor = BertProcessing((SEP, pieces[SEP]), (CLS, pieces[CLS]))
+    made.enable_truncation(max_length, strategy="longest_first")
+    return made
+
+
+def certify(
+    made: Tokenizer,
+    found: Sequence[Sequence[int]],
+    texts: Sequence[Any],
+    *,
+    own: int,
+    limit: float,
+    version: str,
+) -> Certificate:
+    """Compares the ids of the exported graph with the reference's.
+
+    Args:
+        made: the reference.
+        found: N rows of ids.
+        texts: N texts, or pairs as tuples; the first ``own`` are the user's.
+        own: how many of them are.
+        limit: the largest share that may differ.
+        version: of the reference.
+
+    Raises:
+        UsageError: more differ than that.
+    """
+    expected = [each.ids for each in made.encode_batch(list(texts))]
+    different = [place for place, ids in enumerate(expected) if ids != list(found[place])]
+    examples = tuple(repr(texts[place])[:200] for place in different[:SHOWN])
+    share = len(different) / max(len(texts), 1)
+    if share > limit:
+        raise UsageError(
+            f"the exported tokenizer gives other ids than the reference for {len(different)} of {len(texts)} texts, "
+            f"such as {examples[0]}; expected at most a share of {limit:g}"
+        )
+    return Certificate(version, own, len(texts) - own, len(different), share, limit, examples)

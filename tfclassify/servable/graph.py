@@ -1,0 +1,83 @@
+"""The exported graph: raw texts in, answers out, with everything between inside, and the signatures around it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+from tfclassify.learning.trained import Trained
+from tfclassify.model.answer import Answering, answers
+from tfclassify.model.classifier import INPUTS
+from tfclassify.text.packing_ops import Tokens, pack
+from tfclassify.text.word_pieces import read_vocabulary, special_ids
+
+ANSWER, TOKENS, ENCODE = "serving_default", "tokens", "encode"
+TEXT, TEXT_B = "text", "text_b"
+
+
+def save(trained: Trained, folder: Path, *, pairs: bool) -> None:
+    """Writes the SavedModel of a classifier.
+
+    Signatures: ``serving_default`` (``text`` string[B], of pairs ``text_b`` too) gives answers; ``tokens`` (ids, mask
+    and types int32[B, L]) gives ``logits`` float32[B, C], for hosts without TensorFlow Text; ``encode`` (texts) gives
+    the ids, mask and types that the network would see.
+
+    Args:
+        trained: the classifier; the number format is that of the process.
+        folder: a new folder.
+        pairs: whether it answers pairs of texts.
+    """
+    module = tf.Module()
+    # Only the variables are kept: a Keras model would bring the graphs of its training along.
+    module.weights = list(trained.forward.get_concrete_function().variables)
+    texts = {name: tf.TensorSpec([None], tf.string, name=name) for name in ([TEXT, TEXT_B] if pairs else [TEXT])}
+    tokens = {name: tf.TensorSpec([None, None], tf.int32, name=name) for name in INPUTS}
+    module.answer = tf.function(lambda **given: _answer(trained, given), autograph=False)
+    module.tokens = tf.function(lambda **given: {"logits": trained.forward(**given)}, autograph=False)
+    module.encode = tf.function(lambda **given: _encode(trained, given), autograph=False)
+    signatures = {
+        ANSWER: module.answer.get_concrete_function(**texts),
+        TOKENS: module.tokens.get_concrete_function(**tokens),
+        ENCODE: module.encode.get_concrete_function(**texts),
+    }
+    # A gradient nobody takes would only be more graph.
+    options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
+    tf.saved_model.save(module, str(folder), signatures=signatures, options=options)
+
+
+def _answer(trained: Trained, given: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    tokens = _encode(trained, given)
+    logits = trained.forward(*(tokens[name] for name in INPUTS))
+    how = Answering(
+        trained.labels.names,
+        trained.labels.multilabel,
+        trained.temperature,
+        trained.threshold,
+        trained.scope_threshold,
+    )
+    return answers(logits, tf.zeros_like(given[TEXT], tf.int32), how)
+
+
+def _encode(trained: Trained, given: dict[str, tf.Tensor]) -> Tokens:
+    first = trained.pieces.tokenize(given[TEXT])
+    second = trained.pieces.tokenize(given[TEXT_B]) if TEXT_B in given else None
+    special = special_ids(read_vocabulary(trained.pieces.vocabulary))
+    return pack(first, second, max_length=trained.limits.max_length, special=special)
+
+
+def output_names(multilabel: bool) -> tuple[str, ...]:
+    """Returns the names of the outputs of an answer."""
+    names: tuple[Any, ...] = (
+        "labels",
+        "scores",
+        "label",
+        "score",
+        "in_scope",
+        "scope_score",
+        "route",
+        "rule",
+        "masked",
+    )
+    return (*names, "chosen") if multilabel else names

@@ -1,0 +1,197 @@
+"""An export, step by step: the SavedModel under a name that no server loads, every gate, then the number."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from tfclassify.display import Display
+from tfclassify.errors import UsageError
+from tfclassify.learning.trained import Trained, answer
+from tfclassify.runs import Run, write_json
+from tfclassify.servable import operations
+from tfclassify.servable.certificate import Certificate, certify, reference
+from tfclassify.servable.contents import check_no_paths
+from tfclassify.servable.graph import ANSWER, TEXT, TEXT_B, output_names, save
+from tfclassify.servable.improvement import Comparison, check_not_worse
+from tfclassify.servable.lowering import lower
+from tfclassify.servable.opened import FACTS
+from tfclassify.servable.parity import Outputs, Parity, answered_elsewhere, check_parity
+from tfclassify.servable.questions import Questions, of_a_class, some
+from tfclassify.text.hard_texts import hard_texts
+
+GOLDEN = "golden.json"
+GOLDEN_TOLERANCE = 1e-4
+PACKAGES = ("tfclassify", "tensorflow", "tensorflow-text", "transformers", "tokenizers")
+
+Answers = Callable[..., list[dict[str, Any]]]
+
+
+@dataclass(frozen=True)
+class Order:
+    """What an export is to be.
+
+    Attributes:
+        name: of the model.
+        server: the release of TensorFlow Serving that has to load it.
+        rows: rows, at most, that the SavedModel and the run are compared on.
+        examples: of them, those that go along as golden examples.
+        tokenizer_limit: the largest share of texts whose ids may differ from the reference's.
+    """
+
+    name: str
+    server: str
+    rows: int
+    examples: int
+    tokenizer_limit: float
+
+
+@dataclass(frozen=True)
+class Replaced:
+    """What the export is to replace: its name, and its answers to texts."""
+
+    name: str
+    answer: Answers
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What the gates found."""
+
+    servers: tuple[str, ...]
+    parity: Parity
+    certificate: Certificate
+    comparison: Comparison | None
+    golden: Mapping[str, Any]
+
+
+def write_proven(
+    run: Run,
+    trained: Trained,
+    asked: Questions,
+    folder: Path,
+    *,
+    order: Order,
+    replaced: Replaced | None,
+    display: Display,
+) -> Proof:
+    """Writes a SavedModel and puts it through every gate.
+
+    Args:
+        run: that it is made from.
+        trained: its classifier, in float32.
+        asked: rows that it was not trained on.
+        folder: a new folder.
+        order: what the export is to be.
+        replaced: what it must not be worse than, if anything.
+        display: gets the progress.
+
+    Raises:
+        UsageError: a gate stops the export; the message says which and why.
+    """
+    operations.check_server(order.server)
+    display.start("writing the SavedModel", 0)
+    save(trained, folder, pairs=TEXT_B in asked.texts)
+    lower(folder)
+    servers = check_operations(folder, order.server)
+    check_no_paths(folder, run=run.folder)
+    display.start("comparing it with the run", 0)
+    parity, certificate, golden = _compared(trained, some(asked, order.rows), folder, order)
+    return Proof(servers, parity, certificate, _comparison(trained, asked, replaced, display), golden)
+
+
+def check_operations(folder: Path, server: str) -> tuple[str, ...]:
+    """Returns the releases of TensorFlow Serving that have every op of a SavedModel.
+
+    Raises:
+        UsageError: the release asked for is not among them, or an op is of no use to any server.
+    """
+    found = operations.operations(folder)
+    unservable, missing = operations.unservable(found), operations.missing(found, server)
+    if unservable:
+        raise UsageError(f"the SavedModel has ops that no server can run: {', '.join(unservable)}")
+    if missing:
+        others = operations.serving(found)
+        known = f"the releases {', '.join(others)} have them all" if others else "no release has them all"
+        raise UsageError(f"TensorFlow Serving {server} does not have {', '.join(missing)}; {known}")
+    return operations.serving(found)
+
+
+def describe(trained: Trained, order: Order, proof: Proof, *, folder: Path, run: Run, version: int) -> dict[str, Any]:
+    """Returns what is written beside a SavedModel as ``servable.json``."""
+    labels = trained.labels
+    return {
+        "name": order.name,
+        "version": version,
+        "made": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "run": run.folder.name,
+        "labels": list(labels.names),
+        "multilabel": labels.multilabel,
+        "pairs": trained.settings.data.text_b is not None,
+        "max_length": trained.limits.max_length,
+        "buckets": [list(bucket) for bucket in trained.settings.train.buckets],
+        "temperature": trained.temperature,
+        "threshold": trained.threshold if labels.multilabel else None,
+        "scope_threshold": trained.scope_threshold,
+        "target_server": order.server,
+        "lowest_server": proof.servers[0],
+        "servers": list(proof.servers),
+        "parity": asdict(proof.parity),
+        "tokenizer": asdict(proof.certificate),
+        "better_than": None if proof.comparison is None else asdict(proof.comparison),
+        "versions": {package: metadata.version(package) for package in PACKAGES},
+        "sha256": _checksums(folder),
+    }
+
+
+def write_facts(folder: Path, facts: Mapping[str, Any], proof: Proof) -> None:
+    """Writes the facts and the golden examples into the version's folder."""
+    write_json(folder / GOLDEN, proof.golden)
+    write_json(folder / FACTS, facts)
+
+
+def _compared(trained: Trained, asked: Questions, folder: Path, order: Order) -> tuple[Parity, Certificate, Any]:
+    """Asks the run's own rows and the hard texts of the SavedModel, once, and compares answers and ids."""
+    own, hard = len(asked), hard_texts()
+    texts = {name: (*column, *hard) for name, column in asked.texts.items()}
+    found = answered_elsewhere(folder, texts)
+    parity = check_parity(answer(trained, *asked.texts.values()), found)
+    pieces = trained.pieces
+    certificate = certify(
+        reference(pieces.vocabulary, lower_case=pieces.lower_case, max_length=trained.limits.max_length),
+        found["input_ids"],
+        list(zip(*texts.values(), strict=True)) if TEXT_B in texts else texts[TEXT],
+        own=own,
+        limit=order.tokenizer_limit,
+        version=f"transformers.BertTokenizerFast, by tokenizers {metadata.version('tokenizers')}",
+    )
+    return parity, certificate, _golden(asked.texts, found, trained, min(own, order.examples))
+
+
+def _golden(texts: Mapping[str, Sequence[str]], found: Outputs, trained: Trained, rows: int) -> dict[str, Any]:
+    return {
+        "signature": ANSWER,
+        "tolerance": GOLDEN_TOLERANCE,
+        "inputs": {name: list(column[:rows]) for name, column in texts.items()},
+        "outputs": {name: found[name][:rows] for name in output_names(trained.labels.multilabel)},
+    }
+
+
+def _comparison(trained: Trained, asked: Questions, replaced: Replaced | None, display: Display) -> Comparison | None:
+    if replaced is None:
+        return None
+    display.start(f"comparing it with {replaced.name}", 0)
+    inside = of_a_class(asked)
+    columns = inside.texts.values()
+    truth = [labels for labels in inside.truth if labels is not None]
+    return check_not_worse(answer(trained, *columns), replaced.answer(*columns), truth, name=replaced.name)
+
+
+def _checksums(folder: Path) -> dict[str, str]:
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
