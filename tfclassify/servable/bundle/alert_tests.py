@@ -7,7 +7,8 @@ from typing import Any
 
 from tfclassify.servable.bundle.alerts import GROWING, STEADY, Alert, Series
 
-FIRES_AT, QUIET_AT = "2h", "2h"
+# Long after what has to last for minutes, and what has to last for an hour.
+SOON, LATE = "30m", "100m"
 # A metric whose least value is the good one, and one whose greatest is.
 GOOD = {"up": "1x240", "tfclassify_model_last_reload_successful": "1x240", "tfclassify_drift_score": "0.02x240"}
 
@@ -44,14 +45,14 @@ def _fired(alert: Alert, model: str) -> dict[str, Any]:
     labels = {"severity": alert.severity, "model": model, **alert.labels}
     annotations = {"summary": alert.summary, "description": alert.advice}
     return {
-        "eval_time": FIRES_AT,
+        "eval_time": LATE if alert.wait.endswith("h") else SOON,
         "alertname": alert.name,
         "exp_alerts": [{"exp_labels": labels, "exp_annotations": annotations}],
     }
 
 
 def _silent(alert: Alert) -> dict[str, Any]:
-    return {"eval_time": QUIET_AT, "alertname": alert.name, "exp_alerts": []}
+    return {"eval_time": LATE, "alertname": alert.name, "exp_alerts": []}
 
 
 def _well(series: str, bad: str) -> str:
