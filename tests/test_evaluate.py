@@ -16,8 +16,10 @@ from tfclassify.command_line import main
 from tfclassify.display import SILENT
 from tfclassify.errors import UsageError
 from tfclassify.evaluate import evaluate
+from tfclassify.learning.material import rows_to_judge
 from tfclassify.learning.trained import Trained, open_trained
 from tfclassify.runs import Run
+from tfclassify.settings import DataSettings
 
 
 @pytest.fixture(autouse=True)
@@ -89,7 +91,7 @@ def test_two_evaluations_of_one_second_do_not_share_a_folder(copied: Path, monke
 def test_the_rows_of_a_run_whose_test_rows_were_cut_out(toy_trained: Trained, toy_data: Path) -> None:
     data = toy_trained.settings.data.model_copy(update={"validation": None, "test": None})
     trained = replace(toy_trained, settings=toy_trained.settings.model_copy(update={"data": data}))
-    material = module._own_rows(Run(toy_data), trained, SILENT)
+    material = rows_to_judge(Run(toy_data), trained, DataSettings(), display=SILENT)
     account = module._account(material, length=8)
     assert account == {
         "read": 24,

@@ -32,7 +32,7 @@ def load(folder: str) -> Callable[..., list[dict[str, Any]]]:
     """Loads a classifier.
 
     Args:
-        folder: of a run.
+        folder: of a run, or of a servable or one version of it.
 
     Returns:
         A function from a list of texts (and, for pairs, a second list) to a list of answers: ``label``, ``score``,
@@ -42,15 +42,14 @@ def load(folder: str) -> Callable[..., list[dict[str, Any]]]:
     Raises:
         UsageError: there is no trained classifier in the folder.
     """
-    from tfclassify.learning.trained import answer, open_trained
-    from tfclassify.runs import open_run
+    from tfclassify.servable.answerer import open_answerer
 
-    trained = open_trained(open_run(folder))
+    answerer = open_answerer(folder)
 
     def answers(texts: Iterable[str], texts_b: Iterable[str] | None = None) -> list[dict[str, Any]]:
         first, second = _listed(texts), None if texts_b is None else _listed(texts_b)
-        _check_pairs(first, second, wanted=trained.settings.data.text_b is not None)
-        return answer(trained, first, second)
+        _check_pairs(first, second, kind=answerer.kind, wanted=answerer.pairs)
+        return answerer.answer(first, second)
 
     return answers
 
@@ -65,8 +64,8 @@ def _listed(texts: Iterable[str]) -> list[str]:
     return listed
 
 
-def _check_pairs(first: list[str], second: list[str] | None, *, wanted: bool) -> None:
+def _check_pairs(first: list[str], second: list[str] | None, *, kind: str, wanted: bool) -> None:
     if wanted != (second is not None):
-        raise UsageError(f"the run answers {'pairs; give two lists' if wanted else 'single texts; give one list'}")
+        raise UsageError(f"the {kind} answers {'pairs; give two lists' if wanted else 'single texts; give one list'}")
     if second is not None and len(first) != len(second):
         raise UsageError(f"{len(first)} texts and {len(second)} second texts are given; expected as many")

@@ -25,8 +25,7 @@ from tfclassify.data.sinks import PIPE, open_sink
 from tfclassify.data.sources import Columns, column_names, find_source, numbered
 from tfclassify.display import SILENT, Display
 from tfclassify.errors import UsageError
-from tfclassify.learning.trained import Trained, answer, open_trained
-from tfclassify.runs import open_run
+from tfclassify.servable.answerer import Answerer, open_answerer
 from tfclassify.settings import DataSettings, PredictRequest, parse
 
 CHUNK_ROWS = 2048
@@ -59,36 +58,45 @@ def predict(settings: PredictRequest | Mapping[str, Any], *, display: Display = 
     kept as ``input_NAME``. Rows with an empty text are answered too.
 
     Args:
-        settings: the run, a file in and a file out.
+        settings: the run or the servable, a file in and a file out.
         display: gets the progress.
 
     Raises:
-        UsageError: there is no such run, or the file cannot be read or written as asked.
+        UsageError: there is no such run or servable, or the file cannot be read or written as asked.
     """
     request = parse(settings, PredictRequest)
-    run = open_run(request.run)
+    place = _place(request)
     with _readable(request.input) as location:
-        trained = open_trained(run)
-        asked = _asked(trained, request.data)
+        answerer = open_answerer(place)
+        asked = _asked(answerer, request.data)
         columns, _ = resolve_columns(column_names(location, asked), asked, location=location, labelled=False)
-        _check_pairs(trained, columns, location)
-        prediction = _stream(trained, location, columns, asked.max_rows, request, display)
+        _check_pairs(answerer, columns, location)
+        prediction = _stream(answerer, location, columns, asked.max_rows, request, display)
     for note in _notes(prediction):
         display.say(note)
     return prediction
 
 
-def _asked(trained: Trained, given: DataSettings) -> DataSettings:
+def _place(request: PredictRequest) -> str:
+    places = [place for place in (request.run, request.servable) if place is not None]
+    if len(places) != 1:
+        raise UsageError(
+            f"{'both' if places else 'neither'} run and servable are given; expected run=DIR or servable=DIR"
+        )
+    return places[0]
+
+
+def _asked(answerer: Answerer, given: DataSettings) -> DataSettings:
     """Reads as the run did, unless the request says otherwise, but for what belongs to the files of the training."""
-    return trained.settings.data.model_copy(update={**NOT_AS_TRAINED, **given.model_dump(exclude_unset=True)})
+    return answerer.data.model_copy(update={**NOT_AS_TRAINED, **given.model_dump(exclude_unset=True)})
 
 
-def _check_pairs(trained: Trained, columns: Columns, location: str) -> None:
-    wanted = trained.settings.data.text_b is not None
+def _check_pairs(answerer: Answerer, columns: Columns, location: str) -> None:
+    kind, wanted = answerer.kind, answerer.pairs
     if wanted and columns.text_b is None:
-        raise UsageError(f"{location} has no second text; the run answers pairs: set data.text_b")
+        raise UsageError(f"{location} has no second text; the {kind} answers pairs: set data.text_b")
     if columns.text_b is not None and not wanted:
-        raise UsageError(f"data.text_b is '{columns.text_b}', but the run answers single texts; leave it out")
+        raise UsageError(f"data.text_b is '{columns.text_b}', but the {kind} answers single texts; leave it out")
 
 
 @contextmanager
@@ -108,7 +116,7 @@ def _readable(location: str) -> Iterator[str]:
 
 
 def _stream(
-    trained: Trained,
+    answerer: Answerer,
     location: str,
     columns: Columns,
     max_rows: int | None,
@@ -122,26 +130,26 @@ def _stream(
     # A bar would run through rows that go to the same terminal.
     shown = SILENT if request.output == PIPE and sys.stdout.isatty() else display
     shown.start(f"answering {request.input}", 0)
-    with open_sink(request.output, separator=trained.settings.data.label_separator) as write:
+    with open_sink(request.output, separator=answerer.data.label_separator) as write:
         for batch, numbers in numbered(batches, skipped, max_rows=max_rows):
             for start in range(0, max(batch.num_rows, 1), CHUNK_ROWS):
                 part = batch.slice(start, CHUNK_ROWS)
                 where = Where(location, numbers[start : start + CHUNK_ROWS])
-                write(_answered(trained, part, examples(part, columns, where=where), renamed))
+                write(_answered(answerer, part, examples(part, columns, where=where), renamed))
                 rows += part.num_rows
                 shown.advance(part.num_rows, "rows")
     left_out = len(skipped) if max_rows is None else bisect_right(skipped, max_rows)
     return Prediction(request.output, rows, left_out, renamed)
 
 
-def _answered(trained: Trained, batch: pa.RecordBatch, given: Examples, renamed: dict[str, str]) -> pa.RecordBatch:
+def _answered(answerer: Answerer, batch: pa.RecordBatch, given: Examples, renamed: dict[str, str]) -> pa.RecordBatch:
     """Puts the answers beside the columns of a batch."""
     texts_b = None if given.text_b is None else given.text_b.to_pylist()
-    answers = answer(trained, given.text.to_pylist(), texts_b)
+    answers = answerer.answer(given.text.to_pylist(), texts_b)
     made = {name: pa.array([each[name] for each in answers], kind) for name, kind in ANSWERS.items()}
-    if trained.labels.multilabel:
+    if answerer.multilabel:
         made["labels"] = pa.array([each["labels"] for each in answers], pa.list_(pa.string()))
-        scores = pa.struct([(label, pa.float32()) for label in trained.labels.names])
+        scores = pa.struct([(label, pa.float32()) for label in answerer.labels])
         made["scores"] = pa.array([each["scores"] for each in answers], scores)
     names = batch.schema.names
     renamed.update({name: _free(name, {*names, *made}) for name in names if name in made and name not in renamed})

@@ -12,6 +12,7 @@ from tfclassify.runs import Run, state_of
 
 if TYPE_CHECKING:
     from tfclassify.evaluate import Evaluation
+    from tfclassify.export import Export
     from tfclassify.predict import Prediction
 
 DONE, STOPPED = 0, 75
@@ -54,6 +55,37 @@ def show_prediction(prediction: Prediction) -> Shown:
     """Shows where the answers are; nothing where they are on standard output themselves."""
     values = asdict(prediction)
     return Shown("" if prediction.output == "-" else f"{prediction.rows} answers: {prediction.output}", values)
+
+
+def show_export(export: Export) -> Shown:
+    """Shows where the version is, what loads it, and what the gates found."""
+    facts = export.facts
+    parity, tokenizer = facts["parity"], facts["tokenizer"]
+    texts = tokenizer["texts"] + tokenizer["hard_texts"]
+    lines = [
+        f"version {facts['version']}: {export.folder}",
+        f"TensorFlow Serving {facts['lowest_server']} and later load it (checked for {facts['target_server']})",
+        f"answers as the run does on {parity['rows']} rows, to {parity['largest_difference']:.1e}",
+        f"token ids differ from the reference's on {tokenizer['different']} of {texts} texts",
+        *_drift(facts["precision"]["drift"]),
+        *_comparison(facts["better_than"]),
+    ]
+    return Shown("\n".join(lines), {"output": str(export.folder), "servable": facts})
+
+
+def _drift(drift: Mapping[str, Any] | None) -> list[str]:
+    if drift is None:
+        return []
+    changed = f"{drift['other_labels']} of {drift['rows']} rows get another label"
+    return [f"in {drift['precision']} scores are off by up to {drift['largest_difference']:.1e}; {changed}"]
+
+
+def _comparison(found: Mapping[str, Any] | None) -> list[str]:
+    if found is None:
+        return []
+    low, high = found["interval"]
+    shares = f"{found['accuracy']:.1%} of {found['rows']} rows right, before {found['replaced_accuracy']:.1%}"
+    return [f"{shares} (difference {low:+.1%} to {high:+.1%})"]
 
 
 def figures(report: Mapping[str, Any]) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel
 
-from tfclassify.settings import EvaluateRequest, PredictRequest, Settings
+from tfclassify.settings import EvaluateRequest, ExportRequest, PredictRequest, Settings
 
 
 @dataclass(frozen=True)
@@ -51,5 +51,12 @@ VERBS: dict[str, Verb] = {
         "answer the rows of a file or a pipe, of any size",
         "run=runs/reviews input=new.csv output=answers.csv",
         "tfclassify.command_line.showing:show_prediction",
+    ),
+    "export": Verb(
+        ExportRequest,
+        "tfclassify.export:export",
+        "write one SavedModel, raw text in and answers out, proven before it ships",
+        "run=runs/reviews output=saved_models/reviews",
+        "tfclassify.command_line.showing:show_export",
     ),
 }

@@ -59,8 +59,13 @@ class Scored:
     scope_scores: NDArray[np.float32]
 
 
-def open_trained(run: Run) -> Trained:
+def open_trained(run: Run, *, precision: str | None = None) -> Trained:
     """Loads the classifier of a run.
+
+    Args:
+        run: the directory.
+        precision: number format of the matrix products, for the whole process; by default the training's, if this
+            machine multiplies in it.
 
     Raises:
         UsageError: its files are not what a training writes.
@@ -68,7 +73,7 @@ def open_trained(run: Run) -> Trained:
     settings = read([str(run.plan)], Settings)
     facts = _facts(run)
     found = find(str(run.huggingface), cache=cache_folder())
-    set_precision(usable_precision(settings.train.precision))
+    set_precision(precision or usable_precision(settings.train.precision))
     model = build(
         found,
         labels=facts.labels.names,

@@ -10,8 +10,6 @@ from numpy.typing import NDArray
 from tfclassify.quality.predictions import Predictions
 
 HALF = 0.5
-# Of the rows that a share is counted on, the quantile is a row itself, never a number between two.
-LOWER = "lower"
 
 
 def tuned(predictions: Predictions) -> Predictions:
@@ -60,4 +58,5 @@ def scope_threshold(scope_scores: NDArray[np.float32], share: float) -> float | 
     """
     if not len(scope_scores) or not np.isfinite(scope_scores).all():
         return None
-    return float(np.quantile(scope_scores, 1 - share, method=LOWER))
+    # The threshold is the score of a row itself, never a number between two.
+    return float(np.quantile(scope_scores, 1 - share, method="lower"))

@@ -4,18 +4,21 @@
 ``text_b``); ANSWERS gets the outputs of ``serving_default``, and the ``input_ids`` of ``encode`` without padding.
 """
 
+from __future__ import annotations
+
 import json
 import sys
+from typing import Any
 
 import tensorflow as tf
 
 CHUNK_ROWS = 32
 
 
-def answers(servable, texts):
+def answers(servable: Any, texts: dict[str, list[str]]) -> dict[str, list[Any]]:
     """Returns the outputs by name, each a list of as many rows as there are texts."""
     answer, encode = servable.signatures["serving_default"], servable.signatures["encode"]
-    found = {}
+    found: dict[str, list[Any]] = {}
     for start in range(0, len(texts["text"]), CHUNK_ROWS):
         given = {name: tf.constant(rows[start : start + CHUNK_ROWS]) for name, rows in texts.items()}
         tokens = encode(**given)
@@ -26,7 +29,7 @@ def answers(servable, texts):
     return found
 
 
-def _plain(tensor):
+def _plain(tensor: Any) -> list[Any]:
     if tensor.dtype != tf.string:
         return tensor.to_list() if isinstance(tensor, tf.RaggedTensor) else tensor.numpy().tolist()
     rows = tensor.numpy().tolist()

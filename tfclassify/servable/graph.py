@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+import numpy as np
 import tensorflow as tf
 
 from tfclassify.learning.trained import Trained
@@ -31,11 +32,13 @@ def save(trained: Trained, folder: Path, *, pairs: bool) -> None:
     """
     module = tf.Module()
     # Only the variables are kept: a Keras model would bring the graphs of its training along.
-    module.weights = list(trained.forward.get_concrete_function().variables)
+    module.weights = _variables(trained)
     texts = {name: tf.TensorSpec([None], tf.string, name=name) for name in ([TEXT, TEXT_B] if pairs else [TEXT])}
     tokens = {name: tf.TensorSpec([None, None], tf.int32, name=name) for name in INPUTS}
     module.answer = tf.function(lambda **given: _answer(trained, given), autograph=False)
-    module.tokens = tf.function(lambda **given: {"logits": trained.forward(**given)}, autograph=False)
+    module.tokens = tf.function(
+        lambda **given: {"logits": trained.forward(*(given[each] for each in INPUTS))}, autograph=False
+    )
     module.encode = tf.function(lambda **given: _encode(trained, given), autograph=False)
     signatures = {
         ANSWER: module.answer.get_concrete_function(**texts),
@@ -67,17 +70,10 @@ def _encode(trained: Trained, given: dict[str, tf.Tensor]) -> Tokens:
     return pack(first, second, max_length=trained.limits.max_length, special=special)
 
 
-def output_names(multilabel: bool) -> tuple[str, ...]:
-    """Returns the names of the outputs of an answer."""
-    names: tuple[Any, ...] = (
-        "labels",
-        "scores",
-        "label",
-        "score",
-        "in_scope",
-        "scope_score",
-        "route",
-        "rule",
-        "masked",
-    )
-    return (*names, "chosen") if multilabel else names
+def parameters(trained: Trained) -> int:
+    """Returns how many numbers the weights are."""
+    return sum(int(np.prod(variable.shape)) for variable in _variables(trained))
+
+
+def _variables(trained: Trained) -> list[tf.Variable]:
+    return list(cast(Any, trained.forward).get_concrete_function().variables)

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from tfclassify.errors import UsageError
 from tfclassify.servable import fresh_process
 from tfclassify.text.word_pieces import op_library
@@ -47,7 +49,15 @@ def answered_elsewhere(folder: Path, texts: Texts) -> Outputs:
     with tempfile.TemporaryDirectory() as aside:
         questions, answers = Path(aside) / "questions.json", Path(aside) / "answers.json"
         questions.write_text(json.dumps({name: list(rows) for name, rows in texts.items()}), encoding="utf-8")
-        program = [sys.executable, "-I", fresh_process.__file__, str(folder), str(op_library()), questions, answers]
+        program = [
+            sys.executable,
+            "-I",
+            fresh_process.__file__,
+            str(folder),
+            str(op_library()),
+            str(questions),
+            str(answers),
+        ]
         # As the gate promises, both sides multiply in float32, whatever this process has been told.
         done = subprocess.run(program, capture_output=True, text=True, timeout=SECONDS, env=_environment(), check=False)
         if done.returncode:
@@ -68,9 +78,11 @@ def check_parity(expected: Sequence[Mapping[str, Any]], found: Outputs) -> Parit
     largest = 0.0
     for row, answer in enumerate(expected):
         scores = dict(zip(found["labels"][row], found["scores"][row], strict=True))
-        difference = max(abs(scores.get(label, float("inf")) - score) for label, score in answer["scores"].items())
+        differences = [abs(scores.get(label, float("inf")) - score) for label, score in answer["scores"].items()]
+        # Unlike max, it does not pass over what is no number.
+        difference = float(np.max(differences))
         scope = abs(found["scope_score"][row] - answer["scope_score"]) / max(1.0, abs(answer["scope_score"]))
-        largest = max(largest, difference, scope)
+        largest = float(np.max([largest, difference, scope]))
         if not largest <= TOLERANCE:
             raise UsageError(_refusal(row, answer, scores, difference))
     return Parity(len(expected), largest)

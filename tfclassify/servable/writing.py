@@ -17,7 +17,7 @@ from tfclassify.runs import Run, write_json
 from tfclassify.servable import operations
 from tfclassify.servable.certificate import Certificate, certify, reference
 from tfclassify.servable.contents import check_no_paths
-from tfclassify.servable.graph import ANSWER, TEXT, TEXT_B, output_names, save
+from tfclassify.servable.graph import ANSWER, TEXT, TEXT_B, parameters, save
 from tfclassify.servable.improvement import Comparison, check_not_worse
 from tfclassify.servable.lowering import lower
 from tfclassify.servable.opened import FACTS
@@ -27,6 +27,11 @@ from tfclassify.text.hard_texts import hard_texts
 
 GOLDEN = "golden.json"
 GOLDEN_TOLERANCE = 1e-4
+# How rows were read, which whoever answers a file starts from.
+READING = ("text", "text_b", "label_separator", "bad_rows", "empty")
+# What a last bit of a score can turn over, the order of near equals or which side of a threshold, is not compared.
+GOLDEN_OUTPUTS = ("label", "score", "scores", "scope_score", "masked")
+CLEAR = 1e-3
 PACKAGES = ("tfclassify", "tensorflow", "tensorflow-text", "transformers", "tokenizers")
 
 Answers = Callable[..., list[dict[str, Any]]]
@@ -132,7 +137,9 @@ def describe(trained: Trained, order: Order, proof: Proof, *, folder: Path, run:
         "run": run.folder.name,
         "labels": list(labels.names),
         "multilabel": labels.multilabel,
+        "parameters": parameters(trained),
         "pairs": trained.settings.data.text_b is not None,
+        "data": {name: getattr(trained.settings.data, name) for name in READING},
         "max_length": trained.limits.max_length,
         "buckets": [list(bucket) for bucket in trained.settings.train.buckets],
         "temperature": trained.temperature,
@@ -170,15 +177,16 @@ def _compared(trained: Trained, asked: Questions, folder: Path, order: Order) ->
         limit=order.tokenizer_limit,
         version=f"transformers.BertTokenizerFast, by tokenizers {metadata.version('tokenizers')}",
     )
-    return parity, certificate, _golden(asked.texts, found, trained, min(own, order.examples))
+    return parity, certificate, _golden(asked.texts, found, own, order.examples)
 
 
-def _golden(texts: Mapping[str, Sequence[str]], found: Outputs, trained: Trained, rows: int) -> dict[str, Any]:
+def _golden(texts: Mapping[str, Sequence[str]], found: Outputs, own: int, examples: int) -> dict[str, Any]:
+    clear = [row for row in range(own) if found["scores"][row][0] - found["scores"][row][1] > CLEAR][:examples]
     return {
         "signature": ANSWER,
         "tolerance": GOLDEN_TOLERANCE,
-        "inputs": {name: list(column[:rows]) for name, column in texts.items()},
-        "outputs": {name: found[name][:rows] for name in output_names(trained.labels.multilabel)},
+        "inputs": {name: [column[row] for row in clear] for name, column in texts.items()},
+        "outputs": {name: [found[name][row] for row in clear] for name in GOLDEN_OUTPUTS},
     }
 
 

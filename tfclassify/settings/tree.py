@@ -210,13 +210,37 @@ class EvaluateRequest(BaseModel):
     data: DataSettings = DataSettings()
 
 
-class PredictRequest(BaseModel):
-    """What ``predict`` can be told: a run, a file in, a file out."""
+class ExportRequest(BaseModel):
+    """What ``export`` can be told: a run, where to, for which server, and what it must not be worse than."""
 
     model_config = STRICT
 
     run: str
     """Directory of the run."""
+    output: str | None = None
+    """Folder of the servable, to which the next version is added; by default saved_models/<name of the run's data>."""
+    server: str = "2.20"
+    """Release of TensorFlow Serving that has to load it."""
+    better_than: str | None = None
+    """A run or a servable: the export is refused if it is worse than that on the test rows, beyond chance."""
+    rows: PositiveInt = 1000
+    """Rows, at most, on which the SavedModel has to answer as the run does."""
+    examples: PositiveInt = 20
+    """Rows, at most, that go along as golden examples, texts and answers; servers test themselves with them."""
+    tokenizer_limit: Annotated[float, Field(ge=0.0, le=1.0), NO_FLAG] = 0.0
+    """Share of the texts, at most, whose token ids may differ from the reference tokenizer's."""
+    data: DataSettings = DataSettings()
+
+
+class PredictRequest(BaseModel):
+    """What ``predict`` can be told: a run or a servable, a file in, a file out."""
+
+    model_config = STRICT
+
+    run: str | None = None
+    """Directory of the run."""
+    servable: str | None = None
+    """Folder of an exported classifier, or of one version of it; in place of the run."""
     input: str
     """Rows to answer: a file (.csv .tsv .jsonl .parquet, each also .gz), or - for CSV on standard input, all of it."""
     output: str = "-"

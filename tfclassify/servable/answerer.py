@@ -1,0 +1,68 @@
+"""Whoever answers texts, a run or a servable, seen alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from tfclassify.learning.trained import Trained, answer, open_trained
+from tfclassify.runs import open_run
+from tfclassify.servable.opened import Servable, is_servable, open_servable
+from tfclassify.settings import DataSettings
+
+
+@dataclass(frozen=True)
+class Answerer:
+    """What answers texts.
+
+    Attributes:
+        kind: "run" or "servable", for messages.
+        answer: B texts, and B second texts of pairs, to B answers.
+        labels: names of the classes.
+        multilabel: whether an answer has any number of labels.
+        pairs: whether it answers pairs of texts.
+        data: how the rows of the training were read.
+    """
+
+    kind: str
+    answer: Callable[..., list[dict[str, Any]]]
+    labels: tuple[str, ...]
+    multilabel: bool
+    pairs: bool
+    data: DataSettings
+
+
+def open_answerer(folder: str) -> Answerer:
+    """Opens a run, a servable, or a version of one.
+
+    Raises:
+        UsageError: the folder is none of them.
+    """
+    return of_servable(open_servable(folder)) if is_servable(folder) else of_run(open_trained(open_run(folder)))
+
+
+def of_run(trained: Trained) -> Answerer:
+    """Returns the classifier of a run as what answers."""
+    labels, data = trained.labels, trained.settings.data
+    return Answerer(
+        kind="run",
+        answer=lambda texts, texts_b=None: answer(trained, texts, texts_b),
+        labels=labels.names,
+        multilabel=labels.multilabel,
+        pairs=data.text_b is not None,
+        data=data,
+    )
+
+
+def of_servable(servable: Servable) -> Answerer:
+    """Returns a servable as what answers."""
+    facts = servable.facts
+    return Answerer(
+        kind="servable",
+        answer=servable.answer,
+        labels=tuple(facts["labels"]),
+        multilabel=facts["multilabel"],
+        pairs=facts["pairs"],
+        data=DataSettings(**facts["data"]),
+    )
