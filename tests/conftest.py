@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
 from toy import TOY_SETTINGS, toy_rows, toy_words
+
+if TYPE_CHECKING:
+    from tfclassify.export import Export
 
 # Before anything imports TensorFlow or the hub's client, and for every process that a test starts.
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -54,3 +58,11 @@ def toy_run(toy_data: Path, tmp_path_factory: pytest.TempPathFactory, cache: Pat
     folder = tmp_path_factory.mktemp("runs") / "toy"
     train({**TOY_SETTINGS, **toy_words(toy_data), "run": str(folder)})
     return folder
+
+
+@pytest.fixture(scope="session")
+def toy_exported(toy_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Export:
+    """The first version of a servable made from the toy run, which tests read and never change."""
+    from tfclassify.export import export
+
+    return export({"run": str(toy_run), "output": str(tmp_path_factory.mktemp("saved_models") / "toy")})

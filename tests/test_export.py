@@ -28,15 +28,10 @@ from tfclassify.serving.warm_up import replay
 from tfclassify.train import train
 
 
-@pytest.fixture(scope="module")
-def exported(toy_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Export:
-    return export({"run": str(toy_run), "output": str(tmp_path_factory.mktemp("saved_models") / "toy")})
-
-
-def test_what_is_written(exported: Export, toy_run: Path) -> None:
-    assert exported.folder.name == "1"
-    facts = json.loads((exported.folder / "servable.json").read_text(encoding="utf-8"))
-    assert facts == json.loads(json.dumps(exported.facts))
+def test_what_is_written(toy_exported: Export, toy_run: Path) -> None:
+    assert toy_exported.folder.name == "1"
+    facts = json.loads((toy_exported.folder / "servable.json").read_text(encoding="utf-8"))
+    assert facts == json.loads(json.dumps(toy_exported.facts))
     labels = json.loads((toy_run / "labels.json").read_text(encoding="utf-8"))
     assert (facts["name"], facts["version"], facts["labels"]) == ("toy", 1, ["bad", "good"])
     assert (facts["lowest_server"], facts["target_server"]) == ("2.2", "2.20")
@@ -48,8 +43,8 @@ def test_what_is_written(exported: Export, toy_run: Path) -> None:
     assert set(facts["sha256"]) >= {"saved_model.pb", "variables/variables.index"}
 
 
-def test_signatures(exported: Export) -> None:
-    model = tf.saved_model.load(str(exported.folder))
+def test_signatures(toy_exported: Export) -> None:
+    model = tf.saved_model.load(str(toy_exported.folder))
     answer, tokens = model.signatures["serving_default"], model.signatures["tokens"]
     (given,) = answer.structured_input_signature[1].values()
     assert (given.name, given.dtype, given.shape.as_list()) == ("text", tf.string, [None])
@@ -69,33 +64,38 @@ def test_signatures(exported: Export) -> None:
     names = ["attention_mask", "input_ids", "token_type_ids"]
     assert sorted(encoded) == sorted(tokens.structured_input_signature[1]) == names
     logits = tokens(**encoded)["logits"].numpy()
-    temperature = json.loads((exported.folder / "servable.json").read_text(encoding="utf-8"))["temperature"]
+    temperature = json.loads((toy_exported.folder / "servable.json").read_text(encoding="utf-8"))["temperature"]
     scores = tf.nn.softmax(logits / temperature).numpy()
     np.testing.assert_allclose(np.sort(scores)[:, ::-1], found["scores"].numpy(), atol=1e-6)
 
 
-def test_a_server_warms_it_up_and_it_passes_its_own_test(exported: Export) -> None:
-    loaded = load_saved_model(exported.folder, name="toy", version=1, timeout_seconds=60)
-    served = direct(loaded, exported.folder, threads=1)
+def test_a_server_warms_it_up_and_it_passes_its_own_test(toy_exported: Export) -> None:
+    loaded = load_saved_model(toy_exported.folder, name="toy", version=1, timeout_seconds=60)
+    served = direct(loaded, toy_exported.folder, threads=1)
     assert replay(served) > 1
     assert check(served)
     loaded.close()
 
 
-def test_the_next_version(exported: Export, toy_run: Path) -> None:
+def test_the_next_version(toy_exported: Export, toy_run: Path) -> None:
     made = export(
-        {"run": str(toy_run), "output": str(exported.folder.parent), "better_than": str(exported.folder), "rows": 8}
+        {
+            "run": str(toy_run),
+            "output": str(toy_exported.folder.parent),
+            "better_than": str(toy_exported.folder),
+            "rows": 8,
+        }
     )
-    assert made.folder == exported.folder.parent / "2"
+    assert made.folder == toy_exported.folder.parent / "2"
     assert made.facts["better_than"]["difference"] == 0
     assert made.facts["better_than"]["rows"] == 60
     assert made.facts["parity"]["rows"] == 8
     shutil.rmtree(made.folder)
 
 
-def test_answers_without_the_run(exported: Export, toy_run: Path) -> None:
+def test_answers_without_the_run(toy_exported: Export, toy_run: Path) -> None:
     texts = ["a b c", "x y z", "", "q"]
-    for place in (exported.folder, exported.folder.parent):
+    for place in (toy_exported.folder, toy_exported.folder.parent):
         for mine, runs in zip(load(str(place))(texts), load(str(toy_run))(texts), strict=True):
             assert mine == {
                 **runs,
@@ -213,15 +213,15 @@ def cased(vocabulary: Path) -> Any:
 
 
 def test_a_worse_model_does_not_take_the_place_of_a_better_one(
-    toy_data: Path, exported: Export, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    toy_data: Path, toy_exported: Export, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     worse = train({**TOY_SETTINGS, **toy_words(toy_data), "train.steps": 1, "run": str(tmp_path / "worse")})
-    words = [f"run={worse.folder}", f"output={exported.folder.parent}", f"better_than={exported.folder}"]
+    words = [f"run={worse.folder}", f"output={toy_exported.folder.parent}", f"better_than={toy_exported.folder}"]
     assert main("export", words) == 2
     said = capsys.readouterr().err.splitlines()[-1]
-    assert said.startswith(f"tfclassify export: better_than={exported.folder}: of 60 rows this run has ")
+    assert said.startswith(f"tfclassify export: better_than={toy_exported.folder}: of 60 rows this run has ")
     assert said.endswith("expected one that is not worse")
-    assert [path.name for path in exported.folder.parent.iterdir() if path.name.isdigit()] == ["1"]
+    assert [path.name for path in toy_exported.folder.parent.iterdir() if path.name.isdigit()] == ["1"]
 
 
 @pytest.mark.parametrize(

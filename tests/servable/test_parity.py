@@ -50,9 +50,9 @@ def test_not_the_same(other: dict[str, Any], score: str, difference: str) -> Non
     )
 
 
-def test_a_process_that_knows_only_tensorflow(exported: Export, toy_run: Path) -> None:
+def test_a_process_that_knows_only_tensorflow(toy_exported: Export, toy_run: Path) -> None:
     texts = ["a b c 1", "x y z 2", "", "no such letters: é 中 \ud7ff"]
-    found = answered_elsewhere(exported.folder, {"text": texts})
+    found = answered_elsewhere(toy_exported.folder, {"text": texts})
     trained = open_trained(Run(toy_run), precision="float32")
     assert check_parity(answer(trained, texts), found).rows == 4
     assert found["input_ids"][2] == [trained.limits.cls, trained.limits.sep]

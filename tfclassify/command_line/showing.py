@@ -13,6 +13,7 @@ from tfclassify.runs import Run, state_of
 if TYPE_CHECKING:
     from tfclassify.evaluate import Evaluation
     from tfclassify.export import Export
+    from tfclassify.inspect import Inspection
     from tfclassify.predict import Prediction
 
 DONE, STOPPED = 0, 75
@@ -71,6 +72,30 @@ def show_export(export: Export) -> Shown:
         *_comparison(facts["better_than"]),
     ]
     return Shown("\n".join(lines), {"output": str(export.folder), "servable": facts})
+
+
+def show_inspection(inspection: Inspection) -> Shown:
+    """Shows the stages as a table, then signatures, ops and the lowest server."""
+    found = inspection.description
+    lines = [f"{'stage':<12} {'parameters':>12} {'FLOPs a token':>14} {'ops':>5}  out"]
+    for stage in found["stages"]:
+        figures = f"{stage['parameters']:>12,} {stage['flops_per_token']:>14,} {stage['ops']:>5}"
+        lines.append(f"{stage['name']:<12} {figures}  {', '.join(dict.fromkeys(stage['outputs']))}")
+    for name, signature in found["signatures"].items():
+        lines.append(f"{name}({_listed(signature['inputs'])}) -> {_listed(signature['outputs'])}")
+    ops = f"{sum(found['ops'].values())} ops of {len(found['ops'])} kinds"
+    lines.append(f"{found['parameters']:,} parameters, {found['size_bytes'] / 1e6:.1f} MB, {ops}")
+    lines.append(f"TensorFlow Serving {found['lowest_server']} and later load it")
+    page = [] if inspection.page is None else [f"page: {inspection.page}"]
+    return Shown("\n".join([*lines, *page]), found)
+
+
+def _listed(tensors: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name}: {each['dtype']}{_shape(each['shape'])}" for name, each in tensors.items())
+
+
+def _shape(sizes: list[int] | None) -> str:
+    return "" if sizes is None else f"[{', '.join('None' if size < 0 else str(size) for size in sizes)}]"
 
 
 def _drift(drift: Mapping[str, Any] | None) -> list[str]:

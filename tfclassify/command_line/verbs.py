@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel
 
-from tfclassify.settings import EvaluateRequest, ExportRequest, PredictRequest, Settings
+from tfclassify.settings import EvaluateRequest, ExportRequest, InspectRequest, PredictRequest, Settings
 
 
 @dataclass(frozen=True)
@@ -58,5 +58,12 @@ VERBS: dict[str, Verb] = {
         "write one SavedModel, raw text in and answers out, proven before it ships",
         "run=runs/reviews output=saved_models/reviews",
         "tfclassify.command_line.showing:show_export",
+    ),
+    "inspect": Verb(
+        InspectRequest,
+        "tfclassify.inspect:inspect",
+        "show what is in an exported classifier: stages, costs, ops, signatures",
+        "servable=saved_models/reviews output=inspection",
+        "tfclassify.command_line.showing:show_inspection",
     ),
 }

@@ -16,6 +16,8 @@ from tfclassify.text.word_pieces import read_vocabulary, special_ids
 
 ANSWER, TOKENS, ENCODE = "serving_default", "tokens", "encode"
 TEXT, TEXT_B = "text", "text_b"
+# Scopes in the graph, by which its stages are told apart.
+PACKING, ANSWERS = "packing", "answers"
 
 
 def save(trained: Trained, folder: Path, *, pairs: bool) -> None:
@@ -35,15 +37,13 @@ def save(trained: Trained, folder: Path, *, pairs: bool) -> None:
     module.weights = _variables(trained)
     texts = {name: tf.TensorSpec([None], tf.string, name=name) for name in ([TEXT, TEXT_B] if pairs else [TEXT])}
     tokens = {name: tf.TensorSpec([None, None], tf.int32, name=name) for name in INPUTS}
-    module.answer = tf.function(lambda **given: _answer(trained, given), autograph=False)
-    module.tokens = tf.function(
-        lambda **given: {"logits": trained.forward(*(given[each] for each in INPUTS))}, autograph=False
-    )
-    module.encode = tf.function(lambda **given: _encode(trained, given), autograph=False)
+    answer = tf.function(lambda **given: _answer(trained, given), autograph=False)
+    logits = tf.function(lambda **given: _logits(trained, given), autograph=False)
+    encode = tf.function(lambda **given: _encode(trained, given), autograph=False)
     signatures = {
-        ANSWER: module.answer.get_concrete_function(**texts),
-        TOKENS: module.tokens.get_concrete_function(**tokens),
-        ENCODE: module.encode.get_concrete_function(**texts),
+        ANSWER: answer.get_concrete_function(**texts),
+        TOKENS: logits.get_concrete_function(**tokens),
+        ENCODE: encode.get_concrete_function(**texts),
     }
     # A gradient nobody takes would only be more graph.
     options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
@@ -51,8 +51,7 @@ def save(trained: Trained, folder: Path, *, pairs: bool) -> None:
 
 
 def _answer(trained: Trained, given: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-    tokens = _encode(trained, given)
-    logits = trained.forward(*(tokens[name] for name in INPUTS))
+    logits = _logits(trained, _encode(trained, given))["logits"]
     how = Answering(
         trained.labels.names,
         trained.labels.multilabel,
@@ -60,14 +59,20 @@ def _answer(trained: Trained, given: dict[str, tf.Tensor]) -> dict[str, tf.Tenso
         trained.threshold,
         trained.scope_threshold,
     )
-    return answers(logits, tf.zeros_like(given[TEXT], tf.int32), how)
+    with tf.name_scope(ANSWERS):
+        return answers(logits, tf.zeros_like(given[TEXT], tf.int32), how)
+
+
+def _logits(trained: Trained, tokens: Tokens) -> dict[str, tf.Tensor]:
+    return {"logits": trained.forward(*(tokens[name] for name in INPUTS))}
 
 
 def _encode(trained: Trained, given: dict[str, tf.Tensor]) -> Tokens:
     first = trained.pieces.tokenize(given[TEXT])
     second = trained.pieces.tokenize(given[TEXT_B]) if TEXT_B in given else None
     special = special_ids(read_vocabulary(trained.pieces.vocabulary))
-    return pack(first, second, max_length=trained.limits.max_length, special=special)
+    with tf.name_scope(PACKING):
+        return pack(first, second, max_length=trained.limits.max_length, special=special)
 
 
 def parameters(trained: Trained) -> int:

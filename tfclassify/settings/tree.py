@@ -232,6 +232,17 @@ class ExportRequest(BaseModel):
     data: DataSettings = DataSettings()
 
 
+class InspectRequest(BaseModel):
+    """What ``inspect`` can be told: a servable, and where to draw it."""
+
+    model_config = STRICT
+
+    servable: str
+    """Folder of an exported classifier, or of one version of it."""
+    output: str | None = None
+    """Folder for inspection.html and inspection.json; by default nothing is written."""
+
+
 class PredictRequest(BaseModel):
     """What ``predict`` can be told: a run or a servable, a file in, a file out."""
 

@@ -1,0 +1,157 @@
+"""What is in an exported graph, read from the graph: stages, parameters, floating-point work, ops, signatures."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+from tensorflow.dtypes import as_dtype
+
+from tfclassify.servable.graph import ANSWERS, PACKING
+from tfclassify.servable.opened import Servable
+from tfclassify.servable.operations import operations, read_saved_model
+from tfclassify.serving.signatures import TensorInfo
+
+LAYER = re.compile(r"/encoder/layer_\._(\d+)/")
+# Pieces of word tables of words, and of what is cut out of them, come from one function.
+WORD_PIECES = "tokenize"
+MATRIX = "/kernel"
+VARIABLE = "VarHandleOp"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage of the graph: a name, what it does, shapes in and out, and the names of its nodes in the graph."""
+
+    name: str
+    text: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+
+
+def inspect_servable(servable: Servable) -> dict[str, Any]:
+    """Describes a version of a servable: the argument of ``picture``.
+
+    Floating-point operations are per token of a text as long as the encoder takes: two for each weight of a matrix,
+    and four per width and token of the text for the two products of attention.
+    """
+    facts, found = servable.facts, read_saved_model(servable.folder)
+    weights = _weights(found)
+    ops = _ops_by_stage(found)
+    length = int(facts["max_length"])
+    stages = [_described(stage, weights, ops, length) for stage in _stages(facts, weights)]
+    files = [path for path in servable.folder.rglob("*") if path.is_file()]
+    return {
+        "name": facts["name"],
+        "version": facts["version"],
+        "stages": stages,
+        "signatures": {
+            name: {"inputs": _tensors(each.inputs), "outputs": _tensors(each.outputs)}
+            for name, each in sorted(servable.loaded.signatures.items())
+            # TensorFlow keeps an op of its own for loading among the signatures.
+            if not name.startswith("__")
+        },
+        "ops": dict(sorted(operations(servable.folder).counts.items(), key=lambda pair: (-pair[1], pair[0]))),
+        "lowest_server": facts["lowest_server"],
+        "parameters": sum(map(prod, weights.values())),
+        "size_bytes": sum(path.stat().st_size for path in files),
+    }
+
+
+def _stages(facts: Mapping[str, Any], weights: Mapping[str, Sequence[int]]) -> Iterator[Stage]:
+    width = next(
+        shape[-1] for name, shape in weights.items() if "word_embeddings" in name or "/embeddings/weight" in name
+    )
+    classes, length = len(facts["labels"]), f"L ≤ {facts['max_length']}"
+    tokens, vectors = f"int32[B, {length}]", f"float32[B, {length}, {width}]"
+    texts = ("text string[B]", *(["text_b string[B]"] if facts["pairs"] else []))
+    yield Stage("word pieces", "characters, words, word pieces", texts, ("int32[B, None]",))
+    yield Stage("packing", "[CLS] and [SEP], cut, padded to the longest", ("int32[B, None]",), (tokens,) * 3)
+    yield Stage("embeddings", "words, positions, types", (tokens,) * 2, (vectors,))
+    for number in sorted({int(found[1]) for name in weights if (found := LAYER.search(f"/{name}"))}):
+        yield Stage(f"layer {number + 1}", "attention and feed-forward", (vectors, tokens), (vectors,))
+    yield Stage("pooling", "the vector of [CLS]", (vectors,), (f"float32[B, {width}]",))
+    yield Stage("head", "a logit per label", (f"float32[B, {width}]",), (f"logits float32[B, {classes}]",))
+    outputs = ("labels", "scores", "label", "score", "in_scope", "scope_score", "route", "rule", "masked")
+    yield Stage("answer", "calibration, scope, names by falling score", (f"logits float32[B, {classes}]",), outputs)
+
+
+def _described(
+    stage: Stage, weights: Mapping[str, Sequence[int]], ops: Mapping[str, int], length: int
+) -> dict[str, Any]:
+    own = {name: shape for name, shape in weights.items() if stage_of(name) == stage.name}
+    work = sum(2 * prod(shape) for name, shape in own.items() if name.endswith(MATRIX))
+    if stage.name.startswith("layer "):
+        width = next(shape[0] for name, shape in own.items() if name.endswith("query/kernel"))
+        work += 4 * width * length
+    # Behind the encoder the work is done once for a text, not for each of its tokens.
+    per_token = work // length if stage.name in ("pooling", "head") else work
+    return {
+        "name": stage.name,
+        "text": stage.text,
+        "inputs": list(stage.inputs),
+        "outputs": list(stage.outputs),
+        "parameters": sum(map(prod, own.values())),
+        "flops_per_token": per_token,
+        "ops": ops.get(stage.name, 0),
+    }
+
+
+def stage_of(name: str) -> str | None:
+    """Returns the stage that a node or a variable of the graph belongs to, by the scope in its name."""
+    layer = LAYER.search(f"/{name}")
+    if layer:
+        return f"layer {int(layer[1]) + 1}"
+    scopes = {
+        f"/{PACKING}/": "packing",
+        f"/{ANSWERS}/": "answer",
+        "/bert/embeddings/": "embeddings",
+        "/bert/pooler/": "pooling",
+        "/classifier/": "head",
+    }
+    return next((stage for scope, stage in scopes.items() if scope in f"/{name}"), None)
+
+
+def _ops_by_stage(found: Any) -> Counter[str]:
+    """Counts the nodes of each stage along the way from texts to answers."""
+    counts: Counter[str] = Counter()
+    library = {function.signature.name: function for function in found.meta_graphs[0].graph_def.library.function}
+    name = found.meta_graphs[0].signature_def["serving_default"].outputs["label"].name.partition(":")[0]
+    start = next(node for node in found.meta_graphs[0].graph_def.node if node.name == name)
+    for function, node in _reached(start, library):
+        stage = "word pieces" if WORD_PIECES in function else stage_of(node.name)
+        if stage is not None and node.op not in library:
+            counts[stage] += 1
+    return counts
+
+
+def _reached(start: Any, library: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    waiting, seen = [("", start)], set[str]()
+    while waiting:
+        within, node = waiting.pop()
+        yield within, node
+        for called in {value.func.name for value in node.attr.values() if value.func.name} - seen:
+            seen.add(called)
+            # What a function for word pieces calls is part of it, whatever its own name.
+            inside = within if WORD_PIECES in within else called
+            waiting.extend((inside, each) for each in library[called].node_def)
+
+
+def _weights(found: Any) -> dict[str, tuple[int, ...]]:
+    nodes = found.meta_graphs[0].graph_def.node
+    return {
+        node.attr["shared_name"].s.decode(): tuple(dim.size for dim in node.attr["shape"].shape.dim)
+        for node in nodes
+        if node.op == VARIABLE
+    }
+
+
+def _tensors(tensors: Mapping[str, TensorInfo]) -> dict[str, Any]:
+    return {
+        name: {"dtype": as_dtype(info.dtype).name, "shape": None if info.shape is None else list(info.shape)}
+        for name, info in sorted(tensors.items())
+    }
