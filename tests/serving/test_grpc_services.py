@@ -16,7 +16,7 @@ import grpc
 import numpy as np
 import pytest
 import tensorflow as tf
-from certificates import authority, pair
+from certificates import Authority, authority, pair
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from served_models import SECONDS, Fakes, config, eventually, serving, serving_saved, states, write_fake
 from small_models import save_examples, save_scaled, save_texts
@@ -35,7 +35,7 @@ from tensorflow_serving.apis import (
 from tfclassify.errors import UsageError
 from tfclassify.serving.grpc_services import GrpcOptions, GrpcServer, serve
 from tfclassify.serving.models import All, Models
-from tfclassify.serving.server_configs import TlsConfig
+from tfclassify.serving.server_configs import TlsConfig, changed_tls, read_tls
 from tfclassify.serving.signatures import Signature, TensorInfo
 from tfclassify.serving.status import Code, Refusal
 
@@ -54,6 +54,12 @@ class Client:
         self.health = health_pb2_grpc.HealthStub(channel)
 
 
+def telemetry(told: list[Facts]) -> Any:
+    return SimpleNamespace(
+        request=lambda **facts: told.append(facts), rejected=lambda reason: told.append({"rejected": reason})
+    )
+
+
 @contextmanager
 def listening(
     models: Models, *, options: GrpcOptions | None = None, guard: Any = None, told: list[Facts] | None = None
@@ -62,8 +68,8 @@ def listening(
         models,
         address="127.0.0.1:0",
         options=options or GrpcOptions(),
-        guard=guard or SimpleNamespace(authorize=lambda headers, *, scope, peer: "anybody"),
-        telemetry=SimpleNamespace(request=lambda **facts: (told if told is not None else []).append(facts)),
+        guard=guard or (lambda headers, *, scope, peer: "anybody"),
+        telemetry=telemetry(told if told is not None else []),
     )
     try:
         with grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel:
@@ -225,13 +231,17 @@ def test_long_errors_are_cut(client: Client, name: str) -> None:
     assert 1020 < len(message.removesuffix("...TRUNCATED").encode()) <= 1024
 
 
-def test_a_client_s_deadline_ends_the_call(client: Client) -> None:
+def test_a_client_s_deadline_ends_the_call(client: Client, told: list[Facts]) -> None:
+    told.clear()
     start = time.monotonic()
     request = predicting("texts", text=[b"a"], n=np.int32(2**31 - 1))
     with pytest.raises(grpc.RpcError) as caught:
         client.predict(request, timeout=0.2)
     assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
     assert time.monotonic() - start < 10
+    eventually(lambda: len(told) == 2)
+    assert told[0] == {"rejected": "deadline"}
+    assert (told[1]["code"], told[1]["http_status"]) == (Code.DEADLINE_EXCEEDED, 504)
 
 
 # Classify, Regress, MultiInference
@@ -438,8 +448,10 @@ def test_the_guard_sees_who_asks_for_what(tmp_path: Path) -> None:
     status = get_model_status_pb2.GetModelStatusRequest()
     status.model_spec.name = "m"
     told: list[Facts] = []
-    guard = SimpleNamespace(authorize=authorize)
-    with serving(Fakes(), config(tmp_path / "m")) as models, listening(models, guard=guard, told=told) as (_, client):
+    with (
+        serving(Fakes(), config(tmp_path / "m")) as models,
+        listening(models, guard=authorize, told=told) as (_, client),
+    ):
         assert refusal(lambda: client.status(status)) == ("UNAUTHENTICATED", "A key is needed")
         assert client.status(status, metadata=(("authorization", "Bearer k"), ("bin-bin", b"\xff")))
         assert refusal(lambda: client.reload(reloading()))[0] == "PERMISSION_DENIED"
@@ -457,7 +469,8 @@ def test_the_guard_sees_who_asks_for_what(tmp_path: Path) -> None:
         ("often", "predict"),
     ]
     assert asked[0][2] == "ipv4:127.0.0.1"
-    assert [(each["code"], each["caller"]) for each in told[:3]] == [
+    assert [each["rejected"] for each in told if "rejected" in each] == ["unauthenticated", "forbidden", "rate", "rate"]
+    assert [(each["code"], each["caller"]) for each in told if "code" in each][:3] == [
         (Code.UNAUTHENTICATED, None),
         (Code.OK, "caller"),
         (Code.PERMISSION_DENIED, None),
@@ -480,8 +493,8 @@ def test_every_call_is_told(client: Client, told: list[Facts]) -> None:
         "entrypoint": "GRPC",
         "code": Code.OK,
         "http_status": 200,
-        "queue_seconds": None,
-        "batch_rows": None,
+        "queue_seconds": 0.0,
+        "batch_rows": 0,
         "instances": 2,
         "request_id": "abc-1",
         "traceparent": "00-a-b-01",
@@ -497,7 +510,7 @@ def test_a_fault_of_ours_is_logged_and_not_told_to_the_client(tmp_path: Path, ca
 
     with (
         serving(Fakes(), config(tmp_path)) as models,
-        listening(models, guard=SimpleNamespace(authorize=authorize)) as (_, client),
+        listening(models, guard=authorize) as (_, client),
     ):
         assert refusal(lambda: client.predict(predicting())) == ("INTERNAL", "Internal error")
     assert "a secret" in caplog.text
@@ -635,8 +648,8 @@ def test_a_port_that_is_taken() -> None:
                 models,
                 address=address,
                 options=GrpcOptions(),
-                guard=SimpleNamespace(authorize=None),
-                telemetry=SimpleNamespace(request=None),
+                guard=lambda headers, *, scope, peer: None,
+                telemetry=telemetry([]),
             )
 
 
@@ -675,3 +688,26 @@ def test_a_key_that_does_not_fit(tmp_path: Path) -> None:
         listening(models, options=GrpcOptions(tls=tls)),
     ):
         pass
+
+
+def test_certificates_are_renewed_while_the_server_runs(tmp_path: Path) -> None:
+    file, old, new = tmp_path / "ssl.config", authority(), authority()
+
+    def write(by: Authority) -> None:
+        made = pair(by, "server")
+        key, certificate = (text.decode().replace("\n", "\\n") for text in (made.key, made.certificate))
+        file.write_text(f'server_key: "{key}" server_cert: "{certificate}"')
+
+    def check(server: GrpcServer, by: Authority) -> int:
+        with grpc.secure_channel(f"127.0.0.1:{server.port}", grpc.ssl_channel_credentials(by.certificate)) as channel:
+            return Client(channel).health.Check(health_pb2.HealthCheckRequest(), timeout=2).status
+
+    write(old)
+    options = GrpcOptions(tls=read_tls(file), changed_tls=changed_tls(file), health=True)
+    with serving(Fakes()) as models, listening(models, options=options) as (server, _):
+        assert check(server, old) == health_pb2.HealthCheckResponse.SERVING
+        file.write_text("server_key: half of a")
+        assert check(server, old) == health_pb2.HealthCheckResponse.SERVING
+        write(new)
+        assert check(server, new) == health_pb2.HealthCheckResponse.SERVING
+        assert refusal(lambda: check(server, old))[0] == "UNAVAILABLE"

@@ -15,6 +15,7 @@ from tfclassify.serving.server_configs import (
     BatchingParameters,
     MonitoringConfig,
     TlsConfig,
+    changed_tls,
     read_batching,
     read_models,
     read_monitoring,
@@ -251,6 +252,21 @@ def test_tls_that_is_not_whole(file: Path, text: str, message: str) -> None:
     found = error(read_tls, file, text)
     assert found == message
     assert "secret" not in found
+
+
+def test_tls_that_changes(file: Path) -> None:
+    file.write_text(tls())
+    changed = changed_tls(file)
+    assert changed() is None
+    file.write_text("server_key: ")
+    assert changed() is None
+    file.write_text(tls(custom_ca=f'"{PEM}"'))
+    found = changed()
+    assert found is not None
+    assert found.custom_ca is not None
+    assert changed() is None
+    file.unlink()
+    assert changed() is None
 
 
 # Files

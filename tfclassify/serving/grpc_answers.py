@@ -7,6 +7,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
@@ -48,42 +49,58 @@ RELOAD_SECONDS = 600.0
 Run = Callable[[str, Tensors], Awaitable[Outputs]]
 
 
+@dataclass(frozen=True)
+class _Lent:
+    """A version that is lent to a call, how it is run, and the runs so far."""
+
+    served: Served
+    run: Run
+    running: list[Future[Outputs]]
+
+    def answer(self, response: Any, rows: int = 0) -> Answer:
+        """Returns the answer, with what batching wrote onto the runs."""
+        waited = [getattr(future, "queue_seconds", 0.0) for future in self.running]
+        filled = [getattr(future, "batch_rows", 0) for future in self.running]
+        version = self.served.loaded.version
+        return Answer(response, version, rows, max(waited, default=0.0), max(filled, default=0))
+
+
 async def predict(call: Call, request: Any) -> Answer:
     """Answers ``Predict``."""
     spec = _spec(request)
-    with _lent(call, spec) as (served, run):
+    with _lent(call, spec) as lent:
         name = spec.signature_name or DEFAULT_SIGNATURE
-        signature = served.loaded.signatures.get(name)
+        signature = lent.served.loaded.signatures.get(name)
         if signature is None:
             raise Refusal(Code.FAILED_PRECONDITION, f'Serving signature key "{name}" not found.')
         wanted = _filtered(signature, request.output_filter)
         inputs = {each: read_tensor(message, each) for each, message in request.inputs.items()}
-        found = await run(name, inputs)
+        found = await lent.run(name, inputs)
         response = predict_pb2.PredictResponse()
-        _describe(response.model_spec, served, name)
+        _describe(response.model_spec, lent.served, name)
         for each in wanted:
             response.outputs[each].CopyFrom(write_tensor(found[each]))
-        return Answer(response, served.loaded.version, _rows(inputs))
+        return lent.answer(response, _rows(inputs))
 
 
 async def classify(call: Call, request: Any) -> Answer:
     """Answers ``Classify``."""
     spec = _spec(request)
-    with _lent(call, spec) as (served, run):
+    with _lent(call, spec) as lent:
         response = classification_pb2.ClassificationResponse()
-        rows = await _classify(served, run, spec, request.input, response.result)
-        _describe(response.model_spec, served, spec.signature_name)
-        return Answer(response, served.loaded.version, rows)
+        rows = await _classify(lent, spec, request.input, response.result)
+        _describe(response.model_spec, lent.served, spec.signature_name)
+        return lent.answer(response, rows)
 
 
 async def regress(call: Call, request: Any) -> Answer:
     """Answers ``Regress``."""
     spec = _spec(request)
-    with _lent(call, spec) as (served, run):
+    with _lent(call, spec) as lent:
         response = regression_pb2.RegressionResponse()
-        rows = await _regress(served, run, spec, request.input, response.result)
-        _describe(response.model_spec, served, spec.signature_name)
-        return Answer(response, served.loaded.version, rows)
+        rows = await _regress(lent, spec, request.input, response.result)
+        _describe(response.model_spec, lent.served, spec.signature_name)
+        return lent.answer(response, rows)
 
 
 async def multi_inference(call: Call, request: Any) -> Answer:
@@ -91,16 +108,13 @@ async def multi_inference(call: Call, request: Any) -> Answer:
     if not request.tasks or not request.tasks[0].model_spec.name:
         raise _invalid("ModelSpec has no name specified.")
     _check_tasks(request.tasks)
-    with _lent(call, request.tasks[0].model_spec) as (served, run):
+    with _lent(call, request.tasks[0].model_spec) as lent:
         response = inference_pb2.MultiInferenceResponse()
         results = [response.results.add() for _ in request.tasks]
         rows = await asyncio.gather(
-            *(
-                _task(served, run, task, request.input, result)
-                for task, result in zip(request.tasks, results, strict=True)
-            )
+            *(_task(lent, task, request.input, result) for task, result in zip(request.tasks, results, strict=True))
         )
-        return Answer(response, served.loaded.version, rows[0])
+        return lent.answer(response, rows[0])
 
 
 async def model_metadata(call: Call, request: Any) -> Answer:
@@ -111,14 +125,14 @@ async def model_metadata(call: Call, request: Any) -> Answer:
     for field in request.metadata_field:
         if field != SIGNATURE_DEF:
             raise _invalid(f"Metadata field {field} is not supported")
-    with _lent(call, _named(spec)) as (served, _):
+    with _lent(call, _named(spec)) as lent:
         response = get_model_metadata_pb2.GetModelMetadataResponse()
-        _describe(response.model_spec, served, "")
+        _describe(response.model_spec, lent.served, "")
         definitions = get_model_metadata_pb2.SignatureDefMap()
-        for name, definition in served.loaded.definitions.items():
+        for name, definition in lent.served.loaded.definitions.items():
             definitions.signature_def[name].CopyFrom(definition)
         response.metadata[SIGNATURE_DEF].Pack(definitions)
-        return Answer(response, served.loaded.version)
+        return lent.answer(response)
 
 
 async def model_status(call: Call, request: Any) -> Answer:
@@ -179,12 +193,12 @@ MODEL_METHODS = (
 
 
 @contextmanager
-def _lent(call: Call, spec: Any) -> Iterator[tuple[Served, Run]]:
-    """Lends a version, and a way to run it, until the last run has ended, though the call may end before."""
+def _lent(call: Call, spec: Any) -> Iterator[_Lent]:
+    """Lends a version until the last run has ended, though the call may end before."""
     kind = spec.WhichOneof("version_choice")
     version = spec.version.value if kind == "version" else None
     label = spec.version_label if kind == "version_label" else None
-    held, running = ExitStack(), []
+    held, running = ExitStack(), list[Future[Outputs]]()
     served = held.enter_context(call.models.use(spec.name, version=version, label=label))
 
     async def run(signature: str, inputs: Tensors) -> Outputs:
@@ -193,7 +207,7 @@ def _lent(call: Call, spec: Any) -> Iterator[tuple[Served, Run]]:
         return await asyncio.wrap_future(future)
 
     try:
-        yield served, run
+        yield _Lent(served, run, running)
     finally:
         _when_all_ended(running, held.close)
 
@@ -236,14 +250,14 @@ def _filtered(signature: Signature, wanted: Sequence[str]) -> list[str]:
     return list(wanted) or list(signature.outputs)
 
 
-def _rows(inputs: Tensors) -> int | None:
-    return max((len(value) for value in inputs.values() if value.ndim), default=None)
+def _rows(inputs: Tensors) -> int:
+    return max((len(value) for value in inputs.values() if value.ndim), default=1)
 
 
-async def _classify(served: Served, run: Run, spec: Any, examples: Any, result: Any) -> int:
-    name = _example_signature(served, spec, check_classify)
+async def _classify(lent: _Lent, spec: Any, examples: Any, result: Any) -> int:
+    name = _example_signature(lent.served, spec, check_classify)
     serialized = serialized_examples(examples)
-    found = await run(name, {INPUT: serialized})
+    found = await lent.run(name, {INPUT: serialized})
     for pairs in classifications(found, len(serialized)):
         row = result.classifications.add()
         for label, score in pairs:
@@ -251,10 +265,10 @@ async def _classify(served: Served, run: Run, spec: Any, examples: Any, result: 
     return len(serialized)
 
 
-async def _regress(served: Served, run: Run, spec: Any, examples: Any, result: Any) -> int:
-    name = _example_signature(served, spec, check_regress)
+async def _regress(lent: _Lent, spec: Any, examples: Any, result: Any) -> int:
+    name = _example_signature(lent.served, spec, check_regress)
     serialized = serialized_examples(examples)
-    found = await run(name, {INPUT: serialized})
+    found = await lent.run(name, {INPUT: serialized})
     for value in regressions(found, len(serialized)):
         result.regressions.add(value=value)
     return len(serialized)
@@ -269,11 +283,11 @@ def _example_signature(served: Served, spec: Any, check: Callable[[Signature], N
     return name
 
 
-async def _task(served: Served, run: Run, task: Any, examples: Any, result: Any) -> int:
-    _describe(result.model_spec, served, task.model_spec.signature_name)
+async def _task(lent: _Lent, task: Any, examples: Any, result: Any) -> int:
+    _describe(result.model_spec, lent.served, task.model_spec.signature_name)
     if task.method_name == CLASSIFY:
-        return await _classify(served, run, task.model_spec, examples, result.classification_result)
-    return await _regress(served, run, task.model_spec, examples, result.regression_result)
+        return await _classify(lent, task.model_spec, examples, result.classification_result)
+    return await _regress(lent, task.model_spec, examples, result.regression_result)
 
 
 def _check_tasks(tasks: Sequence[Any]) -> None:

@@ -13,11 +13,20 @@ from typing import Any, Protocol
 import grpc
 
 from tfclassify.serving.models import Models
-from tfclassify.serving.status import Code, Refusal
+from tfclassify.serving.status import HTTP_STATUS, Code, Refusal
 
 LONGEST_MESSAGE_BYTES = 1024
 TRUNCATED = "...TRUNCATED"
+CLOCKS_APART_SECONDS = 0.05
 UNKNOWN_MODEL = "unknown"
+# Why a call was turned away that the model might have answered.
+REJECTIONS = {
+    Code.UNAUTHENTICATED: "unauthenticated",
+    Code.PERMISSION_DENIED: "forbidden",
+    Code.RESOURCE_EXHAUSTED: "rate",
+    Code.UNAVAILABLE: "unavailable",
+    Code.DEADLINE_EXCEEDED: "deadline",
+}
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 STATUS = {status.value[0]: status for status in grpc.StatusCode}
 
@@ -27,17 +36,20 @@ logger = logging.getLogger(__name__)
 class Guard(Protocol):
     """Lets callers in, or refuses them."""
 
-    @property
-    def authorize(self) -> Callable[..., Any]:
-        """``(headers by lower-case name, *, scope, peer) -> caller``; raises Refusal."""
+    def __call__(self, headers: Mapping[str, str], *, scope: str, peer: str) -> Any:
+        """Returns who calls, given metadata by lower-case name; raises Refusal."""
 
 
 class Telemetry(Protocol):
-    """Is told of every request."""
+    """Is told of every call."""
 
     @property
     def request(self) -> Callable[..., None]:
-        """Takes the facts of a request by name."""
+        """Takes the facts of a call by name."""
+
+    @property
+    def rejected(self) -> Callable[[str], None]:
+        """Takes the reason why a call was turned away."""
 
 
 @dataclass(frozen=True)
@@ -65,11 +77,15 @@ class Answer:
         message: the response.
         version: of the model that answered.
         instances: rows in the request.
+        queue_seconds: that it waited for its batch.
+        batch_rows: of that batch.
     """
 
     message: Any
     version: int | None = None
-    instances: int | None = None
+    instances: int = 0
+    queue_seconds: float = 0.0
+    batch_rows: int = 0
 
 
 @dataclass(frozen=True)
@@ -97,7 +113,7 @@ def handler(method: Method, models: Models, *, guard: Guard, telemetry: Telemetr
         call = _call(models, context, start)
         caller, answer, refusal = None, None, None
         try:
-            caller = guard.authorize(call.headers, scope=method.scope, peer=call.peer)
+            caller = guard(call.headers, scope=method.scope, peer=call.peer)
             answer = await method.answer(call, request)
         except Refusal as error:
             refusal = error
@@ -106,13 +122,14 @@ def handler(method: Method, models: Models, *, guard: Guard, telemetry: Telemetr
             logger.exception("%s failed", method.name)
             refusal = Refusal(Code.INTERNAL, "Internal error")
         finally:
-            # Nothing is answered where the client has gone or its deadline has passed, but it is told all the same.
-            ended = refusal or (Refusal(Code.CANCELLED, "") if answer is None else None)
-            telemetry.request(**_facts(method, call, request, answer, ended, caller), seconds=time.monotonic() - start)
-        if answer is None:
-            await _abort(context, refusal or Refusal(Code.INTERNAL, "Internal error"))
-            return None
-        return answer.message
+            # Where the client has gone, or its deadline has passed, nothing is answered, but it is told all the same.
+            code = Code.OK if answer else refusal.code if refusal else _left(call)
+            if code in REJECTIONS:
+                telemetry.rejected(REJECTIONS[code])
+            telemetry.request(**_facts(method, call, request, answer, code), caller=caller, seconds=_since(start))
+        if refusal is not None:
+            await _abort(context, refusal)
+        return answer and answer.message
 
     return handle
 
@@ -132,25 +149,33 @@ def _call(models: Models, context: Any, now: float) -> Call:
     return Call(models, headers, context.peer(), None if remaining is None else now + remaining)
 
 
-def _facts(
-    method: Method, call: Call, request: Any, answer: Answer | None, refusal: Refusal | None, caller: Any
-) -> dict[str, Any]:
+def _left(call: Call) -> Code:
+    # gRPC ends a call by a clock of its own.
+    late = call.deadline is not None and time.monotonic() >= call.deadline - CLOCKS_APART_SECONDS
+    return Code.DEADLINE_EXCEEDED if late else Code.CANCELLED
+
+
+def _since(start: float) -> float:
+    return time.monotonic() - start
+
+
+def _facts(method: Method, call: Call, request: Any, answer: Answer | None, code: Code) -> dict[str, Any]:
     name, request_id = method.model(request), call.headers.get("x-request-id", "")
+    known = answer or Answer(None)
     return {
         # A name that clients made up must not become a label of metrics.
         "model": name if name in call.models.names() else UNKNOWN_MODEL,
-        "version": answer.version if answer else None,
+        "version": known.version,
         "method": method.name,
         "entrypoint": "GRPC",
-        "code": refusal.code if refusal else Code.OK,
-        "http_status": refusal.http_status if refusal else 200,
-        "queue_seconds": None,
-        "batch_rows": None,
-        "instances": answer.instances if answer else None,
+        "code": code,
+        "http_status": HTTP_STATUS[code],
+        "queue_seconds": known.queue_seconds,
+        "batch_rows": known.batch_rows,
+        "instances": known.instances,
         "bytes_in": request.ByteSize(),
         "request_id": request_id if REQUEST_ID.fullmatch(request_id) else uuid.uuid4().hex,
         "traceparent": call.headers.get("traceparent"),
-        "caller": caller,
     }
 
 

@@ -44,6 +44,7 @@ class GrpcOptions:
             model has a version that answers.
         health_seconds: between two looks whether the models answer.
         tls: key and certificates; None listens in the clear.
+        changed_tls: is asked at each handshake for those to use from now on; None leaves them.
         channel_arguments: further ``(name, value)`` for gRPC's core.
     """
 
@@ -52,6 +53,7 @@ class GrpcOptions:
     health: bool = False
     health_seconds: float = 1.0
     tls: TlsConfig | None = None
+    changed_tls: Callable[[], TlsConfig | None] = lambda: None
     channel_arguments: tuple[tuple[str, int | str], ...] = ()
 
 
@@ -123,7 +125,7 @@ def _listen(server: Any, address: str, options: GrpcOptions) -> int:
         if options.tls is None:
             port = server.add_insecure_port(address)
         else:
-            port = server.add_secure_port(address, _credentials(options.tls))
+            port = server.add_secure_port(address, _credentials(options.tls, options.changed_tls))
     except (RuntimeError, ValueError) as error:
         raise _not_listening(address) from error
     if not port and not address.startswith("unix:"):
@@ -174,11 +176,19 @@ def _services(models: Models, *, guard: Guard, telemetry: Telemetry) -> list[Cal
     ]
 
 
-def _credentials(tls: TlsConfig) -> Any:
-    return grpc.ssl_server_credentials(
-        [(tls.server_key, tls.server_cert)],
-        root_certificates=tls.custom_ca,
-        require_client_auth=tls.client_verify,
+def _credentials(tls: TlsConfig, changed: Callable[[], TlsConfig | None]) -> Any:
+    def latest() -> Any:
+        found = changed()
+        return None if found is None else _certificates(found)
+
+    return grpc.dynamic_ssl_server_credentials(
+        _certificates(tls), latest, require_client_authentication=tls.client_verify
+    )
+
+
+def _certificates(tls: TlsConfig) -> Any:
+    return grpc.ssl_server_certificate_configuration(
+        [(tls.server_key, tls.server_cert)], root_certificates=tls.custom_ca
     )
 
 

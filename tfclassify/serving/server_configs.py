@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -157,6 +159,36 @@ def read_tls(path: Path) -> TlsConfig:
         )
     ca = said.custom_ca.encode() or None
     return TlsConfig(said.server_key.encode(), said.server_cert.encode(), ca, said.client_verify)
+
+
+def changed_tls(path: Path) -> Callable[[], TlsConfig | None]:
+    """Returns a function that reads an ``ssl.config`` again when the file has changed.
+
+    It gives None where the file is as before, and where it cannot be used: a certificate is renewed while the server
+    runs, and a file that is half written must not end that.
+    """
+    lock, seen = threading.Lock(), [_stamp(path)]
+
+    def changed() -> TlsConfig | None:
+        with lock:
+            now = _stamp(path)
+            if now is None or now == seen[0]:
+                return None
+            with suppress(UsageError):
+                found = read_tls(path)
+                seen[0] = now
+                return found
+            return None
+
+    return changed
+
+
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size, status.st_ino
 
 
 def _model(config: Any, place: Place) -> ModelConfig:
