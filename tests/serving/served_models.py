@@ -92,11 +92,13 @@ def serving(fakes: Fakes, *configs: ModelConfig, wait: bool = True, **options: A
 
 
 @contextmanager
-def serving_saved(fakes: Fakes, *configs: ModelConfig, **options: Any) -> Iterator[Models]:
+def serving_saved(fakes: Fakes, *configs: ModelConfig, run_seconds: float = 30.0, **options: Any) -> Iterator[Models]:
     """Serves SavedModels."""
     models = Models(
         configs,
-        load=lambda folder, name, version: load_saved_model(folder, name=name, version=version, timeout_seconds=30),
+        load=lambda folder, name, version: load_saved_model(
+            folder, name=name, version=version, timeout_seconds=run_seconds
+        ),
         wrap=lambda loaded, folder: direct(loaded, folder, threads=2),
         events=fakes.tell,
         **{"poll_seconds": 0.05, "load_retry_seconds": 600.0, **options},

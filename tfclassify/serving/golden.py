@@ -32,8 +32,8 @@ def check(served: Served) -> bool:
     if not file.is_file():
         return False
     expected = _read(file)
+    inputs = _inputs(served, expected["signature"], expected["inputs"])
     try:
-        inputs = _inputs(served, expected["signature"], expected["inputs"])
         found = served.submit(expected["signature"], inputs, None).result()
     except Refusal as error:
         raise Refusal(error.code, f"{FILE} is not answered: {error.message}") from error

@@ -146,6 +146,10 @@ class Models:
         """Says whether every configured model has a version that answers."""
         return self._shelf.ready()
 
+    def waiting_labels(self) -> list[tuple[str, str, int]]:
+        """Returns the labels, as (model, label, version), that are given once their version is available."""
+        return self._shelf.waiting_labels()
+
     def wait_until_tried(self, seconds: float | None = None) -> bool:
         """Waits until every version that is wanted by now was loaded, or failed to be; returns whether it came to it.
 

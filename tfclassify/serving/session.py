@@ -151,6 +151,11 @@ def _array(value: Any, *, strings: bool) -> NDArray[Any]:
 
 
 def _mismatch(expected: tuple[str, ...], given: Tensors, missing: list[str], extra: list[str]) -> str:
+    if len(given) == len(expected):
+        return (
+            f"input tensor alias not found in signature: {extra[0]}. "
+            f"Inputs expected to be in the set {{{','.join(expected)}}}."
+        )
     return (
         f"input size does not match signature: {len(given)}!={len(expected)} "
         f"len({{{','.join(sorted(given))}}}) != len({{{','.join(expected)}}}). "
