@@ -9,16 +9,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfclassify.serving.rest.examples import (
-    check_classify,
-    check_regress,
-    classify_answer,
-    examples,
-    regress_answer,
-)
+from tfclassify.serving.rest.examples import check_signature, classify_answer, examples, regress_answer
 from tfclassify.serving.rest.json_writing import echo
 from tfclassify.serving.signatures import Signature, TensorInfo
-from tfclassify.serving.status import Code, Refusal
+from tfclassify.serving.status import Refusal
 
 
 def read(document: Any) -> list[Any]:
@@ -135,12 +129,12 @@ def test_outputs_that_regress_nothing(values: np.ndarray, words: str) -> None:
 
 
 def test_signatures_for_examples() -> None:
-    check_classify(signature(["inputs"], ["scores"]))
-    check_regress(signature(["inputs"], ["outputs", "scores"]))
-    for check in (check_classify, check_regress):
+    check_signature("classify", signature(["inputs"], ["scores", "outputs", "classes"]))
+    check_signature("regress", signature(["inputs"], ["outputs", "scores"]))
+    for method in ("classify", "regress"):
         with pytest.raises(Refusal, match=r"^Expected one input Tensor\.$"):
-            check(signature(["inputs", "x"], ["scores", "outputs"]))
+            check_signature(method, signature(["inputs", "x"], ["scores", "outputs"]))
         for wrong in (signature(["x"], ["scores", "outputs"]), signature(["inputs"], ["y"])):
             with pytest.raises(Refusal) as caught:
-                check(wrong)
-            assert caught.value.code == Code.FAILED_PRECONDITION
+                check_signature(method, wrong)
+            assert caught.value.http_status == 400

@@ -28,6 +28,14 @@ def fault(body: str | bytes) -> str:
     return words
 
 
+def fault_if_any(body: bytes) -> str | None:
+    try:
+        parsed(body)
+    except Refusal:
+        return fault(body)
+    return None
+
+
 @pytest.mark.parametrize(
     ("body", "words"),
     [
@@ -184,16 +192,11 @@ def test_a_text_cut_or_changed_is_read_or_refused_but_never_breaks(value: Any, d
     body = json.dumps(value).encode()
     place = data.draw(st.integers(0, len(body)))
     changed = body[:place] + data.draw(st.binary(max_size=3)) + body[place + data.draw(st.integers(0, 3)) :]
-    try:
-        parsed(changed)
-    except Refusal as refusal:
-        offset = refusal.message.rpartition("at offset: ")[2]
-        assert refusal.message == "JSON Parse error: The document is empty" or 0 <= int(offset) <= len(changed)
+    words = fault_if_any(changed)
+    if words and words != "The document is empty":
+        assert 0 <= int(words.rpartition("at offset: ")[2]) <= len(changed)
 
 
 @given(st.binary(max_size=60))
 def test_any_bytes_are_read_or_refused(body: bytes) -> None:
-    try:
-        parsed(body)
-    except Refusal as refusal:
-        assert refusal.code == Code.INVALID_ARGUMENT
+    fault_if_any(body)

@@ -160,6 +160,11 @@ def test_rows_that_do_not_fit(instances: Any, words: str) -> None:
     assert refusal({"instances": instances}, x="int32").message == words
 
 
+def test_rows_of_base64_fill_the_first_of_several_inputs() -> None:
+    found = read({"instances": [{"b64": "cmFpbg=="}]}, b="string", a="string")
+    assert {name: value.tolist() for name, value in found.tensors.items()} == {"a": [b"rain"]}
+
+
 def test_rows_of_several_inputs_that_do_not_fit() -> None:
     two = {"ints": "int32", "words": "string"}
     assert refusal({"instances": [1, 2]}, **two).message == (
@@ -211,7 +216,7 @@ def test_types_that_json_has_no_form_for() -> None:
 def test_names_of_signatures() -> None:
     assert signature_name({}, echo=echo) == signature_name({"signature_name": ""}, echo=echo) == "serving_default"
     assert signature_name({"signature_name": "other"}, echo=echo) == "other"
-    with pytest.raises(Refusal, match="'signature_name' key must be a string value.$"):
+    with pytest.raises(Refusal, match=r"'signature_name' key must be a string value\.$"):
         signature_name({"signature_name": None}, echo=echo)
     with pytest.raises(Refusal, match=r"^JSON Value: \(not shown\) Is not object$"):
         signature_name(["secret"], echo=echo_nothing)

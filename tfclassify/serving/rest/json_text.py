@@ -152,10 +152,10 @@ def _refuse_large(body: bytes, max_depth: int, max_members: int) -> None:
     if not deep and not wide:
         return
     bare = _STRINGS.sub(b"", body)
-    if wide and bare.count(b":") > max_members:
-        raise invalid_argument(f"JSON Parse error: More than {max_members} members of objects.")
     if deep and _deeper(bare.translate(None, _OTHER_THAN_BRACKETS), max_depth):
         raise invalid_argument(f"JSON Parse error: Nested deeper than {max_depth} lists and objects.")
+    if wide and bare.count(b":") > max_members:
+        raise invalid_argument(f"JSON Parse error: More than {max_members} members of objects.")
 
 
 def _deeper(brackets: bytes, limit: int) -> bool:

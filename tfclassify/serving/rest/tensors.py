@@ -133,8 +133,9 @@ def _rows(instances: Sequence[Any], inputs: Mapping[str, TensorInfo], echo: Echo
             "tensorinfo_map"
         )
     if not _named(instances[0]):
-        ((name, info),) = inputs.items()
-        return {name: _plain_rows(instances, name, info, echo)}
+        # Of several inputs only base64 comes so far; the model refuses it, since the others are missing.
+        name = min(inputs)
+        return {name: _plain_rows(instances, inputs[name], echo)}
     stacks = {name: _Stack(info.dtype, []) for name, info in inputs.items()}
     names = sorted(inputs)
     for number, element in enumerate(instances):
@@ -142,7 +143,7 @@ def _rows(instances: Sequence[Any], inputs: Mapping[str, TensorInfo], echo: Echo
     return {name: stack.array(len(instances)) for name, stack in stacks.items()}
 
 
-def _plain_rows(instances: Sequence[Any], name: str, info: TensorInfo, echo: Echo) -> NDArray[Any]:
+def _plain_rows(instances: Sequence[Any], info: TensorInfo, echo: Echo) -> NDArray[Any]:
     accepted = ACCEPTED.get(info.dtype)
     # All of it is scalars of the right kind: what most requests are.
     if accepted and _all_fit(instances, accepted):
