@@ -19,7 +19,8 @@ Made = dict[str, tuple[Tensors, Tensors, str]]
 
 VERSION = 123
 LABELS = {"stable": VERSION}
-SLEEP_SECONDS = 5.0
+# Twice: once for the element, once for the end.
+SLEEP_SECONDS = 2.0
 ECHO_DTYPES = ("float", "double", "int32", "int64", "uint32", "uint64", "bool", "string", "half")
 
 

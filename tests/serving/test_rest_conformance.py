@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import pytest
 from fixture_models import LABELS, write_all
-from rest_fakes import OpenGuard, Told, body_of, read_all, status
+from rest_fakes import Told, ask_for_key, body_of, read_all, status
 
 from tfclassify.serving.models import Latest, ModelConfig, Models
 from tfclassify.serving.rest.application import application
@@ -73,7 +73,7 @@ def serve(models: Models) -> Iterator[Serve]:
         key = json.dumps(options, sort_keys=True)
         if key not in running:
             rest = options_of(options)
-            app = application(models, rest, guard=OpenGuard(), telemetry=Told())
+            app = application(models, rest, guard=ask_for_key, telemetry=Told())
             running[key] = start(app, listen("127.0.0.1", 0), rest)
         return running[key]
 

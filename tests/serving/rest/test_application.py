@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,13 +14,16 @@ from tfclassify.serving.rest.options import RestOptions
 from tfclassify.serving.status import Code
 
 GOOD = b'{"instances": ["good"]}'
+PAGE = SimpleNamespace(
+    html=b"<h1>Try it</h1>", content_security_policy="default-src 'none'", models_json=lambda: b'{"models": []}'
+)
 METRICS = b"/monitoring/prometheus/metrics"
 
 
 @pytest.fixture(scope="module")
 def talk() -> Iterator[Talk]:
     options = RestOptions(metrics_path=METRICS.decode(), timeout_seconds=0.3, large_body_bytes=5000)
-    with talking(options, page=lambda: b"<h1>Try it</h1>") as running:
+    with talking(options, page=PAGE) as running:
         yield running
 
 
@@ -122,6 +126,10 @@ def test_the_page_and_what_is_not_there(talk: Talk) -> None:
     page = get(talk, b"/")
     assert body_of(page) == b"<h1>Try it</h1>"
     assert b"content-type: text/html" in page
+    assert b"content-security-policy: default-src 'none'" in page
+    assert body_of(get(talk, b"/page/models")) == b'{"models": []}'
+    assert status(get(talk, b"/page/models", b"X-API-Key: bad")) == 401
+    assert status(get(talk, b"/", verb=b"POST")) == 404
     for target in (b"/v1", b"/nope", b"//v1/models/texts", b"/v10/models"):
         assert (status(answer := get(talk, target)), b"<H1>Not Found</H1>" in answer) == (404, True)
     with talking(RestOptions()) as without:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from rest_fakes import OpenGuard, Told, fake_models, request, signature, status, talking
+from rest_fakes import Told, ask_for_key, fake_models, request, signature, status, talking
 
 from tfclassify.errors import UsageError
 from tfclassify.serving.rest.application import application
@@ -58,7 +58,7 @@ def tls(tmp_path_factory: pytest.TempPathFactory) -> Tls:
 
 def test_tls(tls: Tls) -> None:
     models, options = fake_models(), RestOptions()
-    app = application(models, options, guard=OpenGuard(), telemetry=Told())
+    app = application(models, options, guard=ask_for_key, telemetry=Told())
     server = start(app, listen("127.0.0.1", 0), options, tls=tls)
     context = ssl.create_default_context(cafile=tls.certificate)
     connection = http.client.HTTPSConnection("127.0.0.1", server.port, context=context, timeout=10)

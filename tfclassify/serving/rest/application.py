@@ -36,7 +36,7 @@ _NOT_READY_STATES = ("START", "LOADING")
 
 
 @dataclass(frozen=True)
-class Server:
+class Parts:
     """What the application works with."""
 
     models: ServedModels
@@ -79,38 +79,38 @@ def application(
         options: limits and habits.
         guard: who may call.
         telemetry: who is told.
-        page: makes the page at ``/``; None: there is none.
+        page: at ``/``, and what it asks for; None: there is none.
         ready: whether to send requests here; ``models.ready`` unless the server knows better, such as when it stops.
     """
     nosniff = ((b"x-content-type-options", b"nosniff"),)
-    server = Server(models, options, guard, telemetry, page, ready or models.ready, (*cors_headers(options), *nosniff))
+    parts = Parts(models, options, guard, telemetry, page, ready or models.ready, (*cors_headers(options), *nosniff))
 
     async def answer(scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            await _serve(server, request_of(scope), receive, send)
+            await _serve(parts, request_of(scope), receive, send)
 
     return answer
 
 
-async def _serve(server: Server, request: Request, receive: Receive, send: Send) -> None:
+async def _serve(parts: Parts, request: Request, receive: Receive, send: Send) -> None:
     notes = Notes()
     try:
-        reply = await _answered(server, request, receive, notes)
+        reply = await _answered(parts, request, receive, notes)
     except ClientLeftError:
         reply = Reply(status=499, code=Code.CANCELLED)
     identity = (b"x-request-id", request.request_id.encode())
     # What is left of a body would have to be read through before the next request.
     close = request.has_body and not notes.body_read
-    await send_reply(send, reply, headers=(identity, *server.headers), close=close)
-    _tell(server, request, reply, notes)
+    await send_reply(send, reply, headers=(identity, *parts.headers), close=close)
+    _tell(parts, request, reply, notes)
 
 
-def _tell(server: Server, request: Request, reply: Reply, notes: Notes) -> None:
+def _tell(parts: Parts, request: Request, reply: Reply, notes: Notes) -> None:
     if reply.status in REJECTIONS:
-        server.telemetry.rejected(REJECTIONS[reply.status])
+        parts.telemetry.rejected(REJECTIONS[reply.status])
     if notes.method == "unknown" and not API.fullmatch(request.target):
         return
-    server.telemetry.request(
+    parts.telemetry.request(
         model=notes.model,
         version=notes.version,
         method=notes.method,
@@ -128,41 +128,41 @@ def _tell(server: Server, request: Request, reply: Reply, notes: Notes) -> None:
     )
 
 
-async def _answered(server: Server, request: Request, receive: Receive, notes: Notes) -> Reply:
+async def _answered(parts: Parts, request: Request, receive: Receive, notes: Notes) -> Reply:
     try:
         if request.verb not in _SERVED_VERBS:
             raise Refusal(Code.UNIMPLEMENTED, f"Method {request.verb} is not served", http_status=405)
         if API.fullmatch(request.target):
-            return await _api(server, request, receive, notes)
-        return _beside(server, request, notes)
+            return await _api(parts, request, receive, notes)
+        return _beside(parts, request, notes)
     except Refusal as refusal:
         return refusal_reply(refusal)
     except ClientLeftError:
         raise
     except Exception as error:  # whatever it is, the next request finds the server as before
-        server.telemetry.event("internal_error", {"error": type(error).__name__, "request_id": request.request_id})
+        parts.telemetry.event("internal_error", {"error": type(error).__name__, "request_id": request.request_id})
         return refusal_reply(Refusal(Code.INTERNAL, "Internal error"))
 
 
-async def _api(server: Server, request: Request, receive: Receive, notes: Notes) -> Reply:
+async def _api(parts: Parts, request: Request, receive: Receive, notes: Notes) -> Reply:
     if request.verb == "OPTIONS":
         return _preflight(request)
     found = route(request.verb, request.target)
     notes.method = found.method
     looks = found.method in ("status", "metadata")
     scope = "metadata" if looks else "predict"
-    notes.caller = server.guard.authorize(request.headers, scope=scope, peer=request.peer)
+    notes.caller = parts.guard(request.headers, scope=scope, peer=request.peer)
     if looks:
-        return _look(server, found, notes)
-    body = await read_body(receive, request.headers, server.options)
+        return _look(parts, found, notes)
+    body = await read_body(receive, request.headers, parts.options)
     notes.body_read, notes.bytes_in = True, len(body)
-    return await _run(server, request, found, body, notes)
+    return await _run(parts, request, found, body, notes)
 
 
-async def _run(server: Server, request: Request, found: Route, body: bytes, notes: Notes) -> Reply:
-    deadline = time.monotonic() + server.options.timeout_seconds
-    parsed = await read_job(found.method, body, server.options)
-    with _held(server, found) as served:
+async def _run(parts: Parts, request: Request, found: Route, body: bytes, notes: Notes) -> Reply:
+    deadline = time.monotonic() + parts.options.timeout_seconds
+    parsed = await read_job(found.method, body, parts.options)
+    with _held(parts, found) as served:
         notes.model, notes.version = served.loaded.name, served.loaded.version
         job = await thrown(parsed.large, lambda: parsed.job(served.loaded))
         notes.instances = job.instances
@@ -171,21 +171,21 @@ async def _run(server: Server, request: Request, found: Route, body: bytes, note
 
 
 @contextmanager
-def _held(server: Server, found: Route) -> Iterator[ServedModel]:
+def _held(parts: Parts, found: Route) -> Iterator[ServedModel]:
     with ExitStack() as stack:
         try:
-            use = server.models.use(found.model, version=found.version, label=found.label)
+            use = parts.models.use(found.model, version=found.version, label=found.label)
             served = stack.enter_context(use)
         except Refusal as refusal:
-            raise _still_loading(server, found) or refusal from None
+            raise _still_loading(parts, found) or refusal from None
         yield served
 
 
-def _still_loading(server: Server, found: Route) -> Refusal | None:
-    if server.models.ready():
+def _still_loading(parts: Parts, found: Route) -> Refusal | None:
+    if parts.models.ready():
         return None
     try:
-        statuses = server.models.statuses(found.model, found.version)
+        statuses = parts.models.statuses(found.model, found.version)
     except Refusal:
         return None
     if not any(status.state in _NOT_READY_STATES for status in statuses):
@@ -197,13 +197,13 @@ def _unavailable(message: str) -> Refusal:
     return Refusal(Code.UNAVAILABLE, message, retry_after_seconds=_RETRY_SECONDS)
 
 
-def _look(server: Server, found: Route, notes: Notes) -> Reply:
+def _look(parts: Parts, found: Route, notes: Notes) -> Reply:
     if found.method == "status":
         # A label is neither resolved nor checked here, as in stock.
-        answer = status_answer(server.models.statuses(found.model, found.version))
+        answer = status_answer(parts.models.statuses(found.model, found.version))
         notes.model = found.model
         return Reply(answer)
-    with _held(server, found) as served:
+    with _held(parts, found) as served:
         notes.model, notes.version = served.loaded.name, served.loaded.version
         return Reply(metadata_answer(served.loaded))
 
@@ -215,26 +215,34 @@ def _preflight(request: Request) -> Reply:
     return Reply(status=400, code=Code.FAILED_PRECONDITION, kind=b"")
 
 
-def _beside(server: Server, request: Request, notes: Notes) -> Reply:
+def _beside(parts: Parts, request: Request, notes: Notes) -> Reply:
     path = request.path
-    if path == server.options.metrics_path:
-        return _metrics(server, request)
+    if path == parts.options.metrics_path:
+        return _metrics(parts, request)
     if path == "/v2" or path.startswith("/v2/"):
-        return _health(server, request)
-    if path == "/" and server.page is not None and request.verb in ("GET", "HEAD"):
-        return Reply(server.page(), kind=HTML)
+        return _health(parts, request)
+    if parts.page is not None and path in ("/", "/page/models") and request.verb in ("GET", "HEAD"):
+        return _page(parts, parts.page, request)
     return not_found_page()
 
 
-def _metrics(server: Server, request: Request) -> Reply:
-    server.guard.authorize(request.headers, scope="metrics", peer=request.peer)
+def _page(parts: Parts, page: Page, request: Request) -> Reply:
+    if request.path == "/":
+        policy = (b"content-security-policy", page.content_security_policy.encode())
+        return Reply(page.html, kind=HTML, headers=(policy,))
+    parts.guard(request.headers, scope="metadata", peer=request.peer)
+    return Reply(page.models_json())
+
+
+def _metrics(parts: Parts, request: Request) -> Reply:
+    parts.guard(request.headers, scope="metrics", peer=request.peer)
     if request.target != request.path:
         text = f"Unexpected path: {unescaped(request.target)}. Should be {request.path}"
         return Reply(text.encode(), 400, Code.INVALID_ARGUMENT, PLAIN)
-    return Reply(server.telemetry.exposition(), kind=PLAIN)
+    return Reply(parts.telemetry.exposition(), kind=PLAIN)
 
 
-def _health(server: Server, request: Request) -> Reply:
+def _health(parts: Parts, request: Request) -> Reply:
     path = request.path
     asks_model = ready_route(path)
     if not asks_model and path not in ("/v2", "/v2/health/live", "/v2/health/ready"):
@@ -244,8 +252,8 @@ def _health(server: Server, request: Request) -> Reply:
     if path == "/v2":
         return Reply(server_answer(metadata.version("tfclassify")))
     if asks_model:
-        with _held(server, asks_model):
+        with _held(parts, asks_model):
             return Reply(kind=b"")
-    if path.endswith("ready") and not server.ready():
+    if path.endswith("ready") and not parts.ready():
         raise _unavailable("Not ready")
     return Reply(kind=b"")

@@ -9,8 +9,6 @@ from typing import Any, Protocol
 
 from tfclassify.serving.loaded import Loaded, Tensors
 
-Page = Callable[[], bytes]
-
 
 class ServedModel(Protocol):
     """A version of a model that answers."""
@@ -42,8 +40,24 @@ class ServedModels(Protocol):
 class Guard(Protocol):
     """Who may call."""
 
-    def authorize(self, headers: Mapping[str, str], *, scope: str, peer: str) -> Any:
+    def __call__(self, headers: Mapping[str, str], *, scope: str, peer: str) -> Any:
         """Returns the caller, or raises Refusal."""
+
+
+class Page(Protocol):
+    """A page to try the models."""
+
+    @property
+    def html(self) -> bytes:
+        """The page itself."""
+
+    @property
+    def content_security_policy(self) -> str:
+        """What it may load."""
+
+    @property
+    def models_json(self) -> Callable[[], bytes]:
+        """Gives what it asks for at ``/page/models``."""
 
 
 class Telemetry(Protocol):
