@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from rest_fakes import Told, ask_for_key, fake_models, request, signature, status, talking
+from rest_fakes import Told, ask_for_key, fake_models, read_all, request, signature, status, talking
 
 from tfclassify.errors import UsageError
 from tfclassify.serving.rest.application import application
@@ -103,6 +103,17 @@ def test_what_is_begun_is_finished_when_the_server_stops() -> None:
             assert b"connection: close" in answer
         stopping.join(10)
         assert talk.server.ended.is_set()
+
+
+def test_what_takes_longer_than_the_server_has_is_told_so(caplog: pytest.LogCaptureFixture) -> None:
+    with talking(RestOptions()) as talk, talk.connect() as connection:
+        connection.sendall(request(b"POST", b"/v1/models/slow:predict", body=b'{"instances": [1.0]}'))
+        time.sleep(0.1)
+        talk.server.stop(0.3)
+        answer = read_all(connection)
+    assert status(answer) == 503
+    assert b"retry-after: 1" in answer
+    assert not [record for record in caplog.records if record.exc_info]
 
 
 def test_idle_and_stubborn_connections_do_not_hold_up_the_end() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from contextlib import ExitStack, contextmanager
@@ -139,6 +140,9 @@ async def _answered(parts: Parts, request: Request, receive: Receive, notes: Not
         return refusal_reply(refusal)
     except ClientLeftError:
         raise
+    except asyncio.CancelledError:
+        # The server ends, and this request took longer than it was given.
+        return refusal_reply(_unavailable("The server stops"))
     except Exception as error:  # whatever it is, the next request finds the server as before
         parts.telemetry.event("internal_error", {"error": type(error).__name__, "request_id": request.request_id})
         return refusal_reply(Refusal(Code.INTERNAL, "Internal error"))

@@ -20,6 +20,7 @@ from tfclassify.serving.rest.connections import Connection
 from tfclassify.serving.rest.options import RestOptions
 
 BACKLOG = 2048
+_LAST_WORDS_SECONDS = 0.05
 _LOOK_AT_CERTIFICATE_SECONDS = 10.0
 
 
@@ -62,10 +63,11 @@ class _Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Ends the server."""
         await super().shutdown(sockets)
+        # Requests that were cut short are still told so.
+        await asyncio.sleep(_LAST_WORDS_SECONDS)
         for connection in list(self.server_state.connections):
             connection.transport.abort()
-        # A turn of the loop for each to be told.
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(_LAST_WORDS_SECONDS)
 
 
 def listen(host: str, port: int) -> socket.socket:
