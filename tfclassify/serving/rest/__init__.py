@@ -1,0 +1,1 @@
+"""TensorFlow Serving's REST API: from bytes on a connection to tensors and back."""
