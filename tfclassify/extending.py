@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module, metadata
+from inspect import Parameter, signature
 from typing import Any, TypeVar
 
 from tfclassify.errors import UsageError, nearest
@@ -35,6 +36,38 @@ def find(name: str, table: Mapping[str, T], *, group: str) -> T:
         f"no {kind} '{name}'; known: {', '.join(known)}; your own is given as package.module:function"
         f"{nearest(name, known)}"
     )
+
+
+def check_options(
+    name: str,
+    function: Callable[..., Any],
+    options: Mapping[str, Any],
+    *,
+    setting: str,
+    arguments: int,
+    also: Sequence[str] = (),
+) -> None:
+    """Checks that a function that was found by its name takes the options it is given.
+
+    Args:
+        name: by which the function was found.
+        function: what comes after its arguments are its options.
+        options: given by name.
+        setting: the key of the settings that names it.
+        arguments: how many it is always called with.
+        also: options that are not the function's own.
+
+    Raises:
+        UsageError: there is no such option.
+    """
+    parameters = signature(function).parameters.values()
+    if any(parameter.kind is Parameter.VAR_KEYWORD for parameter in parameters):
+        return
+    known = [parameter.name for parameter in [*parameters][arguments:]]
+    for option in options:
+        if option not in known:
+            expected = ", ".join([*also, *known]) or "none"
+            raise UsageError(f"{setting}: {name} has no option '{option}'; options: {expected}{nearest(option, known)}")
 
 
 def _function(name: str) -> Any:

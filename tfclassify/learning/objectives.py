@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from inspect import Parameter, signature
 from math import isfinite
 from typing import Any
 
 import tensorflow as tf
 import tf_keras as keras
 
-from tfclassify.errors import UsageError, nearest
-from tfclassify.extending import find
+from tfclassify.errors import UsageError
+from tfclassify.extending import check_options, find
 
 Objective = Callable[[Mapping[str, tf.Tensor], Mapping[str, tf.Tensor], keras.Model], tf.Tensor]
 
@@ -69,7 +68,7 @@ def _term(term: str | Mapping[str, Mapping[str, Any]]) -> tuple[float, Objective
     ((name, options),) = term.items()
     objective = find(name, OBJECTIVES, group="tfclassify.objectives")
     rest = {key: value for key, value in options.items() if key != "weight"}
-    _check_options(name, objective, rest)
+    check_options(name, objective, rest, setting="train.objectives", arguments=ARGUMENTS, also=["weight"])
     return _weight(name, options.get("weight", 1.0)), partial(objective, **rest) if rest else objective
 
 
@@ -78,19 +77,6 @@ def _weight(name: str, given: Any) -> float:
     if not isinstance(given, int | float) or isinstance(given, bool) or not isfinite(given):
         raise UsageError(f"train.objectives: the weight of {name} is {given!r}; expected a finite number")
     return float(given)
-
-
-def _check_options(name: str, objective: Objective, options: Mapping[str, Any]) -> None:
-    parameters = signature(objective).parameters.values()
-    if any(parameter.kind is Parameter.VAR_KEYWORD for parameter in parameters):
-        return
-    known = [parameter.name for parameter in [*parameters][ARGUMENTS:]]
-    for option in options:
-        if option not in known:
-            expected = ", ".join(["weight", *known])
-            raise UsageError(
-                f"train.objectives: {name} has no option '{option}'; options: {expected}{nearest(option, known)}"
-            )
 
 
 OBJECTIVES: dict[str, Objective] = {
