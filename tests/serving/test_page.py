@@ -220,6 +220,7 @@ class Canned:
     key: str | None = None
     asked: list[tuple[str, Any, str | None]] = field(default_factory=list)
     paths: list[str] = field(default_factory=list)
+    gone: bool = False
 
 
 @contextmanager
@@ -242,6 +243,9 @@ def site(shown, canned) -> Iterator[str]:
             return self.reply(200, shown.models_json(), {"Content-Type": "application/json"})
 
         def do_POST(self):
+            # A connection made ahead of need is still served when the server takes no more of them.
+            if canned.gone:
+                return
             canned.paths.append(self.path)
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             canned.asked.append((unquote(self.path), body, self.headers["Authorization"]))
@@ -254,6 +258,7 @@ def site(shown, canned) -> Iterator[str]:
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}/"
+        canned.gone = True
         server.shutdown()
 
 
