@@ -21,7 +21,7 @@ from chromium import PROGRAM, Browser, browser
 from echoing import PAIR, TEXT, TOKENS, Echo
 
 from tfclassify.serving.loaded import Loaded
-from tfclassify.serving.page import page
+from tfclassify.serving.page import Page, page
 from tfclassify.serving.served import Served
 from tfclassify.serving.signatures import Signature, TensorInfo
 from tfclassify.serving.status import Code, Refusal
@@ -223,39 +223,45 @@ class Canned:
     gone: bool = False
 
 
+class Handler(BaseHTTPRequestHandler):
+    shown: Page
+    canned: Canned
+
+    def reply(self, status, body, headers):
+        self.send_response(status)
+        for name, value in {"Content-Length": str(len(body)), **headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def do_GET(self):
+        self.canned.paths.append(self.path)
+        if self.path == "/":
+            policy = {"Content-Security-Policy": self.shown.content_security_policy}
+            return self.reply(200, self.shown.html, {"Content-Type": "text/html; charset=utf-8", **policy})
+        if self.canned.key and self.headers["Authorization"] != f"Bearer {self.canned.key}":
+            return self.reply(401, b'{"error": "no key"}', {})
+        return self.reply(200, self.shown.models_json(), {"Content-Type": "application/json"})
+
+    def do_POST(self):
+        # A connection made ahead of need is still served when the server takes no more of them.
+        if self.canned.gone:
+            return
+        canned = self.canned
+        canned.paths.append(self.path)
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        canned.asked.append((unquote(self.path), body, self.headers["Authorization"]))
+        made = canned.body if isinstance(canned.body, bytes) else json.dumps(canned.body).encode()
+        self.reply(canned.status, made, canned.headers)
+
+    def log_message(self, *words):
+        pass
+
+
 @contextmanager
 def site(shown, canned) -> Iterator[str]:
-    class Handler(BaseHTTPRequestHandler):
-        def reply(self, status, body, headers):
-            self.send_response(status)
-            for name, value in {"Content-Length": str(len(body)), **headers}.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(body)
-
-        def do_GET(self):
-            canned.paths.append(self.path)
-            if self.path == "/":
-                policy = {"Content-Security-Policy": shown.content_security_policy}
-                return self.reply(200, shown.html, {"Content-Type": "text/html; charset=utf-8", **policy})
-            if canned.key and self.headers["Authorization"] != f"Bearer {canned.key}":
-                return self.reply(401, b'{"error": "no key"}', {})
-            return self.reply(200, shown.models_json(), {"Content-Type": "application/json"})
-
-        def do_POST(self):
-            # A connection made ahead of need is still served when the server takes no more of them.
-            if canned.gone:
-                return
-            canned.paths.append(self.path)
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            canned.asked.append((unquote(self.path), body, self.headers["Authorization"]))
-            made = canned.body if isinstance(canned.body, bytes) else json.dumps(canned.body).encode()
-            self.reply(canned.status, made, canned.headers)
-
-        def log_message(self, *words):
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+    handler = type("Handler", (Handler,), {"shown": shown, "canned": canned})
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}/"
         canned.gone = True
