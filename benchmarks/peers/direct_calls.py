@@ -14,6 +14,7 @@ from statistics import median
 from typing import Any
 
 import numpy as np
+
 from tfclassify.serving.session import load_saved_model
 
 SIZES = (8, 16, 32, 64, 128)

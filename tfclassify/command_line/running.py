@@ -19,6 +19,8 @@ from tfclassify.settings import read
 DONE, FAILED, WRONG = 0, 1, 2
 HELP = ("--help", "-h", "help")
 JSON, PIPE = "--json", "-"
+# Packages that only some verbs need, by the extra that installs them.
+EXTRAS = dict.fromkeys(("uvicorn", "httptools", "uvloop", "grpc_health", "prometheus_client", "jwt"), "serve")
 
 
 def main(name: str | None = None, words: Sequence[str] | None = None) -> int:
@@ -86,7 +88,14 @@ def _import_from_here() -> None:
 
 def _function(place: str) -> Any:
     module, _, name = place.partition(":")
-    return getattr(import_module(module), name)
+    try:
+        return getattr(import_module(module), name)
+    except ModuleNotFoundError as error:
+        package = str(error.name).partition(".")[0]
+        if package not in EXTRAS:
+            raise
+        extra = EXTRAS[package]
+        raise UsageError(f"{package} is not installed; it comes with: pip install 'tfclassify[{extra}]'") from error
 
 
 def _refuse(who: str, message: str) -> int:

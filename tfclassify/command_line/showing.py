@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tfclassify.export import Export
     from tfclassify.inspect import Inspection
     from tfclassify.predict import Prediction
+    from tfclassify.serve import Served
 
 DONE, STOPPED = 0, 75
 
@@ -88,6 +89,11 @@ def show_inspection(inspection: Inspection) -> Shown:
     lines.append(f"TensorFlow Serving {found['lowest_server']} and later load it")
     page = [] if inspection.page is None else [f"page: {inspection.page}"]
     return Shown("\n".join([*lines, *page]), found)
+
+
+def show_served(served: Served) -> Shown:
+    """Shows nothing: a server has said what it had to say while it ran."""
+    return Shown("", asdict(served))
 
 
 def _listed(tensors: Mapping[str, Any]) -> str:

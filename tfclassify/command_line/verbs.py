@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel
 
-from tfclassify.settings import EvaluateRequest, ExportRequest, InspectRequest, PredictRequest, Settings
+from tfclassify.settings import EvaluateRequest, ExportRequest, InspectRequest, PredictRequest, ServeRequest, Settings
 
 
 @dataclass(frozen=True)
@@ -65,5 +65,12 @@ VERBS: dict[str, Verb] = {
         "show what is in an exported classifier: stages, costs, ops, signatures",
         "servable=saved_models/reviews output=inspection",
         "tfclassify.command_line.showing:show_inspection",
+    ),
+    "serve": Verb(
+        ServeRequest,
+        "tfclassify.serve:serve",
+        "answer requests over REST and gRPC, as TensorFlow Serving does",
+        "models=reviews:saved_models/reviews",
+        "tfclassify.command_line.showing:show_served",
     ),
 }

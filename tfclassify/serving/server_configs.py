@@ -85,6 +85,23 @@ def read_models(path: Path) -> tuple[ModelConfig, ...]:
     )
 
 
+def changed_models(path: Path) -> Callable[[], tuple[ModelConfig, ...] | None]:
+    """Returns a function that reads a ``models.config`` again when the file has changed, and gives None else.
+
+    The function raises UsageError, once for each change, where the file cannot be used.
+    """
+    seen = [_stamp(path)]
+
+    def changed() -> tuple[ModelConfig, ...] | None:
+        now = _stamp(path)
+        if now is None or now == seen[0]:
+            return None
+        seen[0] = now
+        return read_models(path)
+
+    return changed
+
+
 def model_configs(message: Any, place: Place = lambda field, value: "") -> tuple[ModelConfig, ...]:
     """Returns the models of a ``ModelServerConfig``.
 

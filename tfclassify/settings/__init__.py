@@ -2,6 +2,7 @@
 
 from tfclassify.settings.explaining import keys
 from tfclassify.settings.reading import changed, parse, read
+from tfclassify.settings.serving import ServeRequest
 from tfclassify.settings.tree import (
     AUTO,
     AnswerSettings,
@@ -25,6 +26,7 @@ __all__ = [
     "InspectRequest",
     "ModelSettings",
     "PredictRequest",
+    "ServeRequest",
     "Settings",
     "TextSettings",
     "TrainSettings",

@@ -33,7 +33,7 @@ def read(arguments: Sequence[str], tree: type[Tree]) -> Tree:
     """
     values: dict[str, Any] = {}
     for argument in arguments:
-        given = _override(argument) if "=" in argument else _file(argument, tree)
+        given = _override(argument) if "=" in argument else _flag(argument, tree) or _file(argument, tree)
         values = _merged(values, _nested(given))
     return parse(values, tree)
 
@@ -62,6 +62,13 @@ def changed(settings: Tree, values: Mapping[str, Any]) -> Tree:
         UsageError: a key or a value is wrong.
     """
     return parse({**settings.model_dump(), **values}, type(settings))
+
+
+def _flag(argument: str, tree: type[BaseModel]) -> dict[str, Any] | None:
+    """Reads ``--key`` as yes, where the key is one of yes and no."""
+    key = argument.removeprefix("--")
+    field = tree.model_fields.get(key)
+    return {key: True} if argument.startswith("--") and field is not None and field.annotation is bool else None
 
 
 def _file(argument: str, tree: type[BaseModel]) -> dict[str, Any]:

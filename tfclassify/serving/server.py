@@ -1,0 +1,223 @@
+"""The whole server: models, REST and gRPC, put together, started, drained and stopped."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from tfclassify.errors import UsageError
+from tfclassify.serving import grpc_services
+from tfclassify.serving.batching import BatchingOptions, batched
+from tfclassify.serving.grpc_services import GrpcOptions
+from tfclassify.serving.guard import GuardOptions, guard
+from tfclassify.serving.loaded import Loaded
+from tfclassify.serving.models import ModelConfig, Models
+from tfclassify.serving.page import page
+from tfclassify.serving.rest.application import application
+from tfclassify.serving.rest.options import RestOptions
+from tfclassify.serving.rest.transport import Tls, listen, start
+from tfclassify.serving.served import Served, direct
+from tfclassify.serving.session import load_saved_model
+from tfclassify.serving.telemetry import Telemetry, TelemetryOptions, telemetry
+
+DIRECT_THREADS = 4
+
+
+@dataclass(frozen=True)
+class ModelOptions:
+    """How models are found, loaded and run.
+
+    Attributes:
+        configs: the models.
+        changed_configs: those to serve from now on, or None where nothing has changed; asked every
+            ``config_poll_seconds``, and never where that is 0.
+        config_poll_seconds: between two looks.
+        poll_seconds: between two looks at the folders of versions; 0 looks once.
+        max_load_retries: of a version that cannot be loaded.
+        load_retry_seconds: between two tries.
+        labels_for_unavailable: whether a new label may name a version that is not available yet.
+        warm_up: whether warm-up requests are answered first.
+        timeout_seconds: of one run of a graph.
+        intra_op_threads: of one op; 0 leaves it to TensorFlow.
+        inter_op_threads: ops at a time; 0 leaves it to TensorFlow.
+        tags: of the graph to load.
+    """
+
+    configs: tuple[ModelConfig, ...]
+    changed_configs: Callable[[], tuple[ModelConfig, ...] | None] = lambda: None
+    config_poll_seconds: float = 0.0
+    poll_seconds: float = 1.0
+    max_load_retries: int = 5
+    load_retry_seconds: float = 60.0
+    labels_for_unavailable: bool = False
+    warm_up: bool = True
+    timeout_seconds: float = 30.0
+    intra_op_threads: int = 0
+    inter_op_threads: int = 0
+    tags: tuple[str, ...] = ("serve",)
+
+
+@dataclass(frozen=True)
+class ServerOptions:
+    """A server.
+
+    Attributes:
+        models: that it serves.
+        host: address to listen on; empty: every address.
+        rest_port: 0 for none.
+        grpc_port: 0 for none.
+        rest: limits and habits of REST.
+        tls: of REST.
+        grpc: options of gRPC.
+        batching: None runs every request on its own.
+        guard: who may ask.
+        telemetry: what is told.
+        page: whether there is a page to try the models.
+    """
+
+    models: ModelOptions
+    host: str
+    rest_port: int
+    grpc_port: int
+    rest: RestOptions
+    tls: Tls | None
+    grpc: GrpcOptions
+    batching: BatchingOptions | None
+    guard: GuardOptions
+    telemetry: TelemetryOptions
+    page: bool
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server that runs.
+
+    Attributes:
+        models: that it serves.
+        rest_port: that it listens on; None: no REST.
+        grpc_port: that it listens on; None: no gRPC.
+        drain: says from now on that it is not ready, and answers all the same.
+        stop: ``(grace_seconds)``: takes no more requests, gives those in flight so long, frees the models.
+    """
+
+    models: Models
+    rest_port: int | None
+    grpc_port: int | None
+    drain: Callable[[], None]
+    stop: Callable[[float], None]
+
+
+def start_server(options: ServerOptions) -> Server:
+    """Starts a server: it listens at once, and answers 503 until its models are there.
+
+    Raises:
+        UsageError: an address cannot be listened on, or options contradict each other.
+    """
+    if not options.rest_port and not options.grpc_port:
+        raise UsageError("neither a REST port nor a gRPC port is given; expected one of them above 0")
+    told, draining, ended = telemetry(options.telemetry), threading.Event(), threading.Event()
+    authorize = guard(options.guard)
+    models = _models(options, told)
+
+    def ready() -> bool:
+        return models.ready() and not draining.is_set()
+
+    stops: list[Callable[[float], None]] = []
+    rest_port = grpc_port = None
+    try:
+        if options.rest_port:
+            shown = page(models, lambda: [config.name for config in options.models.configs]) if options.page else None
+            app = application(models, options.rest, guard=authorize, telemetry=told, page=shown, ready=ready)
+            rest = start(app, listen(options.host, options.rest_port), options.rest, tls=options.tls)
+            stops.append(rest.stop)
+            rest_port = rest.port
+        if options.grpc_port:
+            address = f"{options.host or '[::]'}:{options.grpc_port}"
+            grpc = grpc_services.serve(models, address=address, options=options.grpc, guard=authorize, telemetry=told)
+            stops.append(grpc.stop)
+            grpc_port = grpc.port
+    except UsageError:
+        _stop_all(stops, 0.0)
+        told.close()
+        raise
+    models.start()
+    watcher = _watch(options.models, models, told, ended)
+
+    def stop(grace_seconds: float) -> None:
+        ended.set()
+        draining.set()
+        _stop_all(stops, grace_seconds)
+        if watcher is not None:
+            watcher.join()
+        models.stop()
+        told.close()
+
+    return Server(models, rest_port, grpc_port, draining.set, stop)
+
+
+def _models(options: ServerOptions, told: Telemetry) -> Models:
+    asked = options.models
+    return Models(
+        asked.configs,
+        load=partial(_load, asked),
+        wrap=partial(_wrap, options.batching, told),
+        events=told.event,
+        poll_seconds=asked.poll_seconds,
+        max_load_retries=asked.max_load_retries,
+        load_retry_seconds=asked.load_retry_seconds,
+        allow_labels_for_unavailable=asked.labels_for_unavailable,
+        replay_warm_up=asked.warm_up,
+        # S34: a server whose folders are emptied by accident goes on with what it has, and says so.
+        keep_when_emptied=True,
+    )
+
+
+def _load(asked: ModelOptions, folder: Path, name: str, version: int) -> Loaded:
+    return load_saved_model(
+        folder,
+        name=name,
+        version=version,
+        timeout_seconds=asked.timeout_seconds,
+        tags=asked.tags,
+        intra_op_threads=asked.intra_op_threads,
+        inter_op_threads=asked.inter_op_threads,
+    )
+
+
+def _wrap(batching: BatchingOptions | None, told: Telemetry, loaded: Loaded, folder: Path) -> Served:
+    if batching is None:
+        return direct(loaded, folder, threads=DIRECT_THREADS)
+    return batched(loaded, folder, batching, observe=partial(told.observe.batch, loaded.name))
+
+
+def _watch(asked: ModelOptions, models: Models, told: Telemetry, ended: threading.Event) -> threading.Thread | None:
+    """Looks again and again whether other models are to be served."""
+    if not asked.config_poll_seconds:
+        return None
+
+    def watch() -> None:
+        while not ended.wait(asked.config_poll_seconds):
+            try:
+                configs = asked.changed_configs()
+                if configs is not None:
+                    models.reconfigure(configs)
+            except UsageError as error:
+                # What was served is served on.
+                told.event("config_refused", {"reason": str(error)})
+
+    thread = threading.Thread(target=watch, name="config", daemon=True)
+    thread.start()
+    return thread
+
+
+def _stop_all(stops: list[Callable[[float], None]], grace_seconds: float) -> None:
+    """Stops both ports at once, or the second would go on taking requests for the first one's grace."""
+    if not stops:
+        return
+    with ThreadPoolExecutor(len(stops)) as pool:
+        for done in [pool.submit(stop, grace_seconds) for stop in stops]:
+            done.result()
