@@ -158,7 +158,8 @@ def describe(trained: Trained, order: Order, proof: Proof, *, folder: Path, run:
 
 def write_facts(folder: Path, facts: Mapping[str, Any], proof: Proof) -> None:
     """Writes the facts and the golden examples into the version's folder."""
-    write_json(folder / GOLDEN, proof.golden)
+    if proof.golden["inputs"][TEXT]:
+        write_json(folder / GOLDEN, proof.golden)
     write_json(folder / FACTS, facts)
 
 
