@@ -127,21 +127,26 @@ def start_server(options: ServerOptions) -> Server:
         return models.ready() and not draining.is_set()
 
     stops: list[Callable[[float], None]] = []
-    rest_port = grpc_port = None
+    listener = rest_port = grpc_port = None
     try:
-        if options.rest_port:
-            shown = page(models, lambda: [config.name for config in options.models.configs]) if options.page else None
-            app = application(models, options.rest, guard=authorize, telemetry=told, page=shown, ready=ready)
-            rest = start(app, listen(options.host, options.rest_port), options.rest, tls=options.tls)
-            stops.append(rest.stop)
-            rest_port = rest.port
+        # Both are asked for before either answers. gRPC would say why it cannot have one on lines of its own.
+        listener = listen(options.host, options.rest_port) if options.rest_port else None
         if options.grpc_port:
+            listen(options.host, options.grpc_port).close()
             address = f"{options.host or '[::]'}:{options.grpc_port}"
             grpc = grpc_services.serve(models, address=address, options=options.grpc, guard=authorize, telemetry=told)
             stops.append(grpc.stop)
             grpc_port = grpc.port
+        if listener is not None:
+            shown = page(models, lambda: [config.name for config in options.models.configs]) if options.page else None
+            app = application(models, options.rest, guard=authorize, telemetry=told, page=shown, ready=ready)
+            rest = start(app, listener, options.rest, tls=options.tls)
+            stops.append(rest.stop)
+            rest_port = rest.port
     except UsageError:
         _stop_all(stops, 0.0)
+        if listener is not None:
+            listener.close()
         told.close()
         raise
     models.start()
