@@ -36,7 +36,7 @@ RESULTS = HERE / "results" / "serving.jsonl"
 SAMPLES = HERE.parent / "tfclassify" / "data" / "samples"
 NAME = "benchmark"
 CLIENTS, WARM_SECONDS, SECONDS, ROUNDS = 32, 5.0, 20.0, 3
-TEXTS, STARTING_SECONDS = 2000, 300.0
+TEXTS_OF_EACH, STARTING_SECONDS = 200, 300.0
 
 
 def main() -> None:
@@ -45,7 +45,7 @@ def main() -> None:
     parser.add_argument("what", choices=("throughput", "overhead", "start", "soak", "table"))
     parser.add_argument("--model", type=Path, help="folder with numbered versions of a servable")
     parser.add_argument("--run", type=Path, help="the run it was exported from, for its huggingface folder")
-    parser.add_argument("--data", type=Path, nargs="*", help="CSV files with a column text; default: the samples")
+    parser.add_argument("--data", type=Path, help="folder with one sub-folder per data set; default: the samples")
     parser.add_argument("--peers", help="the Python of an environment with PyTorch, transformers, fastapi and uvicorn")
     parser.add_argument("--server", nargs="*", default=[], help="more settings of the server")
     parser.add_argument("--seconds", type=float, default=SECONDS, help="measured of each side in a round")
@@ -282,14 +282,15 @@ def _max_length(run: Path) -> int:
     return int(plan["text"]["max_length"])
 
 
-def _texts(files: list[Path] | None) -> list[str]:
-    """Reads texts of many lengths, in an order that is always the same."""
-    texts = []
-    for path in files or sorted(SAMPLES.glob("*/*.csv")):
+def _texts(folder: Path | None) -> list[str]:
+    """Reads texts of many lengths, as many of each data set, in an order that is always the same."""
+    random, texts = Random(0), []
+    for path in sorted((folder or SAMPLES).glob("*/test.csv")):
         with open(path, encoding="utf-8", newline="") as file:
-            texts += [row["text"] for row in csv.DictReader(file) if row["text"]]
-    Random(0).shuffle(texts)
-    return texts[:TEXTS]
+            mine = [row["text"] for row in csv.DictReader(file) if row["text"]]
+        texts += random.sample(mine, min(len(mine), TEXTS_OF_EACH))
+    random.shuffle(texts)
+    return texts
 
 
 def _ms(seconds: float) -> float:
@@ -297,7 +298,7 @@ def _ms(seconds: float) -> float:
 
 
 def _piece(kind: str, asked: argparse.Namespace, **more: Any) -> dict[str, Any]:
-    data = [path.parent.name for path in asked.data] if asked.data else ["samples"]
+    data = asked.data.name if asked.data else "samples"
     return {"piece": kind, "model": asked.model.name, "data": data, "server": asked.server, **more}
 
 

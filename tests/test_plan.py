@@ -86,6 +86,7 @@ def test_rows_out_of_scope_of_the_sample_may_be_a_class() -> None:
 def test_what_learning_would_refuse_is_refused() -> None:
     assert message({"train.class_weights": {"nolabel": 2}}).startswith("train.class_weights")
     assert message({"train.objectives": ["cross"]}).startswith("no objective 'cross'")
+    assert message({"text.maps": ["strip"]}).startswith("no map 'strip'; known: mask_personal_data, squeeze_spaces, ")
     assert message({"train.metric": "acuracy"}) == (
         "no metric 'acuracy'; known: accuracy, log_loss, macro_f1, mcc, micro_f1; your own is given as "
         "package.module:function; did you mean 'accuracy'?"

@@ -92,7 +92,10 @@ def stand_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Stand
     def score_texts(trained: StandIn, texts: list[str], texts_b: None) -> Scored:
         logits = np.stack([each.decision_function(numbers(texts)) for each in trained.columns], axis=1)
         scores = expit(logits) if trained.labels.multilabel else softmax(logits, axis=1)
-        return Scored(logits.astype(np.float32), scores.astype(np.float32), logits.max(axis=1).astype(np.float32))
+        masked = np.zeros(len(texts), np.int32)
+        return Scored(
+            logits.astype(np.float32), scores.astype(np.float32), logits.max(axis=1).astype(np.float32), masked
+        )
 
     monkeypatch.setattr(classifier, "train", train)
     monkeypatch.setattr(classifier, "open_run", lambda folder: Run(Path(folder)))

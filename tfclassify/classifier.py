@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -108,10 +109,10 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         scored = score_texts(self._trained, columns["text"].to_pylist(), second)
         # The network's labels are sorted as text, scikit-learn's as what they are.
         places = [_place(self._trained, label) for label in self.classes_.tolist()]
-        return Scored(
+        return replace(
+            scored,
             logits=_arranged(scored.logits, places, never=NEVER),
             scores=_arranged(scored.scores, places, never=0.0),
-            scope_scores=scored.scope_scores,
         )
 
     def __getstate__(self) -> dict[str, Any]:

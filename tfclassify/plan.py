@@ -70,7 +70,7 @@ def prepare(asked: Settings, *, display: Display) -> Prepared:
     found = find(str(choose_model(asked, hardware).value), cache=cache_folder())
     expected = lower_case(found)
     lower = expected if value_of(asked, "text.lower_case") == AUTO else asked.text.lower_case
-    pieces = pieces_of(found.vocabulary, lower_case=lower)
+    pieces = pieces_of(found.vocabulary, lower_case=lower, maps=asked.text.maps)
     corpus = read_corpus(asked.data, pieces, seed=asked.seed, cache=cache_folder(), display=display)
     for note in corpus.notes:
         display.say(note)

@@ -14,6 +14,7 @@ import pytest
 from made_stores import split_of, store
 from made_trained import made_trained
 from scipy.special import expit, logsumexp, softmax
+from toy import TOY_SETTINGS
 
 from tfclassify.data.labelling import LabelMap
 from tfclassify.errors import UsageError
@@ -29,6 +30,8 @@ from tfclassify.learning.trained import (
     tokenized,
 )
 from tfclassify.runs import Run
+from tfclassify.text.maps import choose
+from tfclassify.train import train
 
 TEXTS = ["a", "bb", "", "abb", "aaaaaaaaaaaaaaaaaaaaaaaaaaab"]
 LOGITS = np.array([[2, 0], [0, 4], [0, 0], [2, 4], [28, 0]], np.float32)
@@ -95,7 +98,7 @@ def test_answers_with_several_labels() -> None:
 
 
 def test_many_texts_are_tokenized_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = tokenized(made_trained("a").pieces, TEXTS * 3)
+    whole, _ = tokenized(made_trained("a").pieces, TEXTS * 3)
     sizes: list[int] = []
     pieces = made_trained("a").pieces
 
@@ -104,11 +107,44 @@ def test_many_texts_are_tokenized_in_parts(monkeypatch: pytest.MonkeyPatch) -> N
         return pieces.tokenize(texts)
 
     monkeypatch.setattr(module, "CHUNK_ROWS", 4)
-    parts = tokenized(module.Pieces(counted, pieces.vocabulary, True, 0), TEXTS * 3)
+    parts, masked = tokenized(module.Pieces(counted, pieces.vocabulary, True, 0), TEXTS * 3)
     assert sizes == [4, 4, 4, 3]
     np.testing.assert_array_equal(parts.values, whole.values)
     np.testing.assert_array_equal(parts.offsets, whole.offsets)
+    assert masked.tolist() == [0] * 15
     assert [len(row) for row in whole][:5] == [len(text) for text in TEXTS]
+
+
+def test_texts_are_mapped_and_masks_are_counted() -> None:
+    plain = made_trained("a", "b", "c")
+    pieces = replace(plain.pieces, maps=choose(["strip_html", "mask_personal_data"]))
+    masking = replace(plain, pieces=pieces)
+    texts = ["<b>c@aaaaaa.aa</b>", "b", "c 0171 1234567"]
+    answers = answer(masking, texts)
+    assert [each["masked"] for each in answers] == [1, 0, 1]
+    assert [each["scores"] for each in answers] == [
+        each["scores"] for each in answer(plain, ["[email]", "b", "c [phone]"])
+    ]
+    assert [each["masked"] for each in answer(masking, texts, ["x@y.org", "x@y.org", ""])] == [2, 1, 1]
+    assert [each["masked"] for each in answer(plain, texts)] == [0, 0, 0]
+
+
+def test_a_run_with_maps_is_opened_with_them(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    rows = [f"{'a b' if row % 2 else 'y z'} {row} u{row}@x.org,{'one' if row % 2 else 'two'}" for row in range(60)]
+    path.write_text("\n".join(["text,label", *rows]) + "\n", encoding="utf-8")
+    asked = {**TOY_SETTINGS, "train.epochs": 1, "data.train": str(path), "data.max_rows": 60}
+    maps: list[Any] = ["mask_personal_data", {"squeeze_spaces": {}}]
+    train({**asked, "text.maps": maps, "run": str(tmp_path / "run")})
+    opened = open_trained(Run(tmp_path / "run"))
+    assert list(opened.settings.text.maps) == maps
+    first, other, nothing = answer(opened, ["a b u1@x.org", "a  b v2@y.com ", "a b"])
+    assert first == other
+    assert [first["masked"], nothing["masked"]] == [1, 0]
+    # No report of the run shows what was masked.
+    shown = [file for file in (tmp_path / "run").rglob("*.*") if file.suffix in (".html", ".json", ".md", ".yaml")]
+    assert len(shown) > 4
+    assert not [file for file in shown if "@x.org" in file.read_text(encoding="utf-8")]
 
 
 # Rows

@@ -28,6 +28,15 @@ def test_noise_is_evened_out():
     assert measured.cost.of(2500) == pytest.approx(0.029, rel=0.1)
 
 
+def test_a_batch_that_was_held_up_says_nothing():
+    random, measured = Random(0), Measured()
+    for number in range(50):
+        size = random.randint(50, 5000)
+        measured.add(size, (0.004 + 1e-5 * size) * random.uniform(0.97, 1.03) + 0.5 * (number in (20, 40)))
+    assert measured.cost.fixed_seconds == pytest.approx(0.004, rel=0.2)
+    assert measured.cost.seconds_per_byte == pytest.approx(1e-5, rel=0.05)
+
+
 def test_sizes_that_are_alike_only_scale_what_is_known():
     cost = fitted([1000] * 20, [0.05] * 20, Cost(0.01, 1e-5))
     assert cost == Cost(pytest.approx(0.025), pytest.approx(2.5e-5))

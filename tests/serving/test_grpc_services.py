@@ -530,17 +530,34 @@ def test_a_message_that_is_too_long(tmp_path: Path, compression: grpc.Compressio
 
 
 def test_more_calls_than_may_be_under_way(tmp_path: Path) -> None:
-    save_texts(tmp_path / "m" / "1")
-    options = GrpcOptions(max_concurrent_calls=2)
-    with (
-        serving_saved(Fakes(), config(tmp_path / "m"), run_seconds=1.0) as models,
-        listening(models, options=options) as (_, client),
-    ):
-        request = predicting("m", text=[b"a"], n=np.int32(2**31 - 1))
-        running = [client.predict.future(request, timeout=SECONDS) for _ in range(2)]
-        eventually(lambda: refusal(lambda: client.predict(predicting("m"), timeout=SECONDS))[0] == "RESOURCE_EXHAUSTED")
-        for each in running:
-            each.cancel()
+    write_fake(tmp_path / "m", 1)
+    fakes, begun, go = Fakes(), threading.Event(), threading.Event()
+    answer_late(fakes, begun, go)
+    options = GrpcOptions(max_concurrent_calls=1)
+    with serving(fakes, config(tmp_path / "m")) as models, listening(models, options=options) as (_, client):
+        running = client.predict.future(predicting("m"), timeout=SECONDS)
+        assert begun.wait(SECONDS)
+        assert refusal(lambda: client.predict(predicting("m"), timeout=SECONDS))[0] == "RESOURCE_EXHAUSTED"
+        go.set()
+        assert list(running.result().outputs) == ["y"]
+        eventually(lambda: client.predict(predicting("m"), timeout=SECONDS))
+
+
+def answer_late(fakes: Fakes, begun: threading.Event, go: threading.Event) -> None:
+    """Has models answer only when told to."""
+    load, info = fakes.load, TensorInfo("x:0", 1, None)
+
+    def call(signature: str, inputs: Any) -> dict[str, Any]:
+        begun.set()
+        go.wait(SECONDS)
+        assert fakes.closed == []
+        return {"y": np.zeros(1)}
+
+    def slow(folder: Path, name: str, version: int) -> Any:
+        signatures = {"serving_default": Signature({}, {"y": info}, "")}
+        return replace(load(folder, name, version), call=call, signatures=signatures)
+
+    fakes.load = slow  # type: ignore[method-assign]
 
 
 # Lives
@@ -549,22 +566,7 @@ def test_more_calls_than_may_be_under_way(tmp_path: Path) -> None:
 def test_a_version_is_held_until_its_run_has_ended_though_the_client_has_gone(tmp_path: Path) -> None:
     fakes, begun, go = Fakes(), threading.Event(), threading.Event()
     write_fake(tmp_path / "m", 1)
-
-    def call(signature: str, inputs: Any) -> dict[str, Any]:
-        begun.set()
-        go.wait(SECONDS)
-        assert fakes.closed == []
-        return {"y": np.zeros(1)}
-
-    load = fakes.load
-
-    def slow(folder: Path, name: str, version: int) -> Any:
-        info = TensorInfo("x:0", 1, None)
-        return replace(
-            load(folder, name, version), call=call, signatures={"serving_default": Signature({}, {"y": info}, "")}
-        )
-
-    fakes.load = slow  # type: ignore[method-assign]
+    answer_late(fakes, begun, go)
     with serving(fakes, config(tmp_path / "m")) as models, listening(models) as (_, client):
         asked = client.predict.future(predicting("m"), timeout=SECONDS)
         assert begun.wait(SECONDS)
@@ -578,21 +580,39 @@ def test_a_version_is_held_until_its_run_has_ended_though_the_client_has_gone(tm
 
 
 def test_stopping_lets_calls_end_and_takes_no_more(tmp_path: Path) -> None:
-    save_texts(tmp_path / "m" / "1")
-    with serving_saved(Fakes(), config(tmp_path / "m")) as models, listening(models) as (server, client):
-        running = client.predict.future(predicting("m", text=[b"a"], n=np.int32(300_000)), timeout=SECONDS)
-        eventually(lambda: server.port and running.running() and models_in_use(models))
+    write_fake(tmp_path / "m", 1)
+    fakes, begun, go = Fakes(), threading.Event(), threading.Event()
+    answer_late(fakes, begun, go)
+    with serving(fakes, config(tmp_path / "m")) as models, listening(models) as (server, client):
+        running = client.predict.future(predicting("m"), timeout=SECONDS)
+        assert begun.wait(SECONDS)
         stopping = threading.Thread(target=server.stop, args=(SECONDS,))
         stopping.start()
-        assert running.result().outputs["turns"].int_val[0] == 300_000
+        # From now on calls are refused, while the one that runs may end.
+        eventually(
+            lambda: (
+                refusal(lambda: client.metadata(get_model_metadata_pb2.GetModelMetadataRequest(), timeout=2))[0]
+                == "UNAVAILABLE"
+            )
+        )
+        go.set()
+        assert list(running.result().outputs) == ["y"]
         stopping.join(SECONDS)
         assert not stopping.is_alive()
-        assert refusal(lambda: client.predict(predicting("m"), timeout=2))[0] == "UNAVAILABLE"
         server.stop(0)
 
 
-def models_in_use(models: Models) -> bool:
-    return any(each.uses for versions in models._shelf._versions.values() for each in versions)
+def test_stopping_ends_calls_that_take_too_long(tmp_path: Path) -> None:
+    write_fake(tmp_path / "m", 1)
+    fakes, begun, go = Fakes(), threading.Event(), threading.Event()
+    answer_late(fakes, begun, go)
+    with serving(fakes, config(tmp_path / "m")) as models, listening(models) as (server, client):
+        running = client.predict.future(predicting("m"), timeout=SECONDS)
+        assert begun.wait(SECONDS)
+        server.stop(0.05)
+        with pytest.raises(grpc.RpcError):
+            running.result()
+        go.set()
 
 
 def test_a_reload_under_use(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import shutil
 import uuid
 from bisect import bisect_right
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
@@ -33,6 +33,7 @@ from tfclassify.data.store_folders import Facts, facts_of, write_folder
 from tfclassify.display import Display
 from tfclassify.errors import UsageError
 from tfclassify.hardware import usable_cores
+from tfclassify.text.maps import AS_GIVEN, Prepared
 
 VERSION = 2
 CHUNK_ROWS = 2048
@@ -40,17 +41,25 @@ TEXT_COLUMNS = ("text", "text_b", "id")
 
 Tokenize = Callable[[tf.Tensor], tf.RaggedTensor]
 Flat = tuple[NDArray[np.int32], NDArray[np.int64]]
-Tokenized = tuple[Examples, list[Flat]]
+Tokenized = tuple[Examples, Examples, list[Flat]]
 
 
 @dataclass(frozen=True)
 class Pieces:
-    """The tokenizer of a store: a graph from string[N] to int32 word pieces, and what it was made of."""
+    """The tokenizer of a store: a graph from string[N] to int32 word pieces, and what it was made of.
+
+    Texts are what :meth:`prepared` makes of them before they are cut, in training and in every answer.
+    """
 
     tokenize: Tokenize
     vocabulary: Path
     lower_case: bool
     unknown: int
+    maps: Prepared = AS_GIVEN
+
+    def prepared(self, texts: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns string[N], what the maps make of texts, and int32[N], how many spans were masked in each."""
+        return self.maps.prepare(texts)
 
 
 @dataclass(frozen=True)
@@ -126,6 +135,7 @@ def _mark(location: str, data: str, reading: Reading, pieces: Pieces) -> str:
         "reading": asdict(reading),
         "vocabulary": hashlib.sha256(pieces.vocabulary.read_bytes()).hexdigest(),
         "lower_case": pieces.lower_case,
+        **({"maps": pieces.maps.mark} if pieces.maps.mark else {}),
     }
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:32]
 
@@ -178,8 +188,8 @@ def _write_files(location: str, reading: Reading, pieces: Pieces, folder: Path, 
             for name in ("weights", "hashes", "unknown")
         }
         display.start(f"reading {location}", 0)
-        for chunk, made in _tokenized(chunks, pieces.tokenize):
-            _append_texts(texts, chunk)
+        for chunk, mapped, made in _tokenized(chunks, pieces):
+            _append_texts(texts, mapped)
             _append_labels(labels, chunk.labels, names)
             for (values, lengths), file in zip(made, tokens, strict=True):
                 ragged.append(file, values, lengths)
@@ -235,31 +245,42 @@ def _taken(chunk: Examples, mask: NDArray[np.bool_]) -> Examples:
     )
 
 
-def _tokenized(chunks: Iterable[Examples], tokenize: Tokenize) -> Iterator[Tokenized]:
-    """Runs the tokenizer over chunks on all cores, in order; at most a few chunks are held at a time."""
+def _tokenized(chunks: Iterable[Examples], pieces: Pieces) -> Iterator[Tokenized]:
+    """Runs maps and tokenizer over chunks on all cores, in order; at most a few chunks are held at a time.
 
-    def flat(texts: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        made = tokenize(texts)
-        return made.values, made.row_lengths()
+    Gives each chunk as it came, with its texts as the maps made them, and their word pieces.
+    """
+
+    def flat(texts: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        mapped, _ = pieces.prepared(texts)
+        made = pieces.tokenize(mapped)
+        return mapped, made.values, made.row_lengths()
 
     graph = tf.function(flat, input_signature=[tf.TensorSpec([None], tf.string)]).get_concrete_function()
 
-    def run(chunk: Examples) -> list[Flat]:
+    def run(chunk: Examples) -> tuple[Examples, list[Flat]]:
         columns = [chunk.text] if chunk.text_b is None else [chunk.text, chunk.text_b]
         made = [graph(tf.constant(column.to_pylist(), tf.string, [len(column)])) for column in columns]
-        return [(values.numpy(), lengths.numpy()) for values, lengths in made]
+        texts = [mapped for mapped, _, _ in made] if pieces.maps.mark else []
+        return _with_texts(chunk, texts), [(values.numpy(), lengths.numpy()) for _, values, lengths in made]
 
     workers = usable_cores()
-    waiting: deque[tuple[Examples, Future[list[Flat]]]] = deque()
+    waiting: deque[tuple[Examples, Future[tuple[Examples, list[Flat]]]]] = deque()
     # The data are read in this thread, whose errors are the reader's own.
     with ThreadPoolExecutor(workers) as pool:
         for chunk in chunks:
             waiting.append((chunk, pool.submit(run, chunk)))
             if len(waiting) > workers:
                 done, made = waiting.popleft()
-                yield done, made.result()
+                yield done, *made.result()
         for done, made in waiting:
-            yield done, made.result()
+            yield done, *made.result()
+
+
+def _with_texts(chunk: Examples, texts: Sequence[tf.Tensor]) -> Examples:
+    """Puts what the maps made in the place of one or two texts; it is what reports show and baselines learn from."""
+    columns = [pa.array(each.numpy().tolist(), pa.large_binary()) for each in texts]
+    return replace(chunk, **dict(zip(("text", "text_b"), columns, strict=False)))
 
 
 def _text_columns(columns: Columns) -> list[str]:

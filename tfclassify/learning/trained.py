@@ -25,6 +25,7 @@ from tfclassify.quality.predictions import Kind, Predictions
 from tfclassify.quality.thresholds import HALF
 from tfclassify.runs import Run, cache_folder, write_json
 from tfclassify.settings import Settings, read
+from tfclassify.text.maps import Term, choose
 from tfclassify.text.word_pieces import read_vocabulary, special_ids, word_pieces
 
 CHUNK_ROWS = 2048
@@ -52,11 +53,15 @@ class Trained:
 
 @dataclass(frozen=True)
 class Scored:
-    """What the network says of N texts: logits and scores float32[N, C], scope scores float32[N]."""
+    """What the network says of N texts: logits and scores float32[N, C], scope scores float32[N].
+
+    ``masked`` int32[N] says how many spans of each text were masked before the network got it.
+    """
 
     logits: NDArray[np.float32]
     scores: NDArray[np.float32]
     scope_scores: NDArray[np.float32]
+    masked: NDArray[np.int32]
 
 
 def open_trained(run: Run, *, precision: str | None = None) -> Trained:
@@ -81,7 +86,7 @@ def open_trained(run: Run, *, precision: str | None = None) -> Trained:
         dropout=settings.model.dropout,
         weights=run.weights,
     )
-    pieces = pieces_of(found.vocabulary, lower_case=settings.text.lower_case)
+    pieces = pieces_of(found.vocabulary, lower_case=settings.text.lower_case, maps=settings.text.maps)
     limits = limits_of(pieces, max_length=settings.text.max_length)
     return Trained(
         settings,
@@ -130,10 +135,15 @@ def _facts(run: Run) -> _Facts:
         raise UsageError(f"{run.labels} is not what a training writes ({error!r}); train again") from error
 
 
-def pieces_of(vocabulary: Any, *, lower_case: bool) -> Pieces:
-    """Makes the tokenizer of a vocabulary file."""
+def pieces_of(vocabulary: Any, *, lower_case: bool, maps: Sequence[Term] = ()) -> Pieces:
+    """Makes the tokenizer of a vocabulary file, behind the maps that are named.
+
+    Raises:
+        UsageError: the vocabulary cannot be read, or a map is unknown.
+    """
     ids = special_ids(read_vocabulary(vocabulary))
-    return Pieces(word_pieces(vocabulary, lower_case=lower_case), vocabulary, lower_case, ids.unknown)
+    tokenize = word_pieces(vocabulary, lower_case=lower_case)
+    return Pieces(tokenize, vocabulary, lower_case, ids.unknown, choose(maps))
 
 
 def limits_of(pieces: Pieces, *, max_length: int) -> Limits:
@@ -158,26 +168,35 @@ def predict_split(trained: Trained, split: Split, *, advance: Advance | None = N
 
 def score_texts(trained: Trained, texts: Sequence[str], texts_b: Sequence[str] | None = None) -> Scored:
     """Scores N texts, or N pairs."""
-    first = tokenized(trained.pieces, texts)
-    second = None if texts_b is None else tokenized(trained.pieces, texts_b)
-    return _score(trained, rows_of_pieces(first, second, trained.limits), None)
+    first, masked = tokenized(trained.pieces, texts)
+    if texts_b is None:
+        return _score(trained, rows_of_pieces(first, None, trained.limits), None, masked=masked)
+    second, masked_b = tokenized(trained.pieces, texts_b)
+    return _score(trained, rows_of_pieces(first, second, trained.limits), None, masked=masked + masked_b)
 
 
 def answer(trained: Trained, texts: Sequence[str], texts_b: Sequence[str] | None = None) -> list[dict[str, Any]]:
     """Answers N texts, or N pairs, each as callers of a servable get it."""
     scored = score_texts(trained, texts, texts_b)
-    rows = zip(scored.scores.tolist(), scored.scope_scores.tolist(), strict=True)
-    return [_answer(trained, row, scope) for row, scope in rows]
+    rows = zip(scored.scores.tolist(), scored.scope_scores.tolist(), scored.masked.tolist(), strict=True)
+    return [_answer(trained, *row) for row in rows]
 
 
-def tokenized(pieces: Pieces, texts: Sequence[str]) -> Ragged:
-    """Cuts texts into word pieces, a few thousand at a time."""
-    values, lengths = [np.zeros(0, np.int32)], [np.zeros(0, np.int64)]
+def tokenized(pieces: Pieces, texts: Sequence[str]) -> tuple[Ragged, NDArray[np.int32]]:
+    """Maps texts and cuts them into word pieces, a few thousand at a time.
+
+    Returns:
+        The word pieces of N texts, and int32[N] how many spans of each were masked.
+    """
+    values, lengths, masked = [np.zeros(0, np.int32)], [np.zeros(0, np.int64)], [np.zeros(0, np.int32)]
     for start in range(0, len(texts), CHUNK_ROWS):
-        made = pieces.tokenize(tf.constant(list(texts[start : start + CHUNK_ROWS]), tf.string))
+        mapped, count = pieces.prepared(tf.constant(list(texts[start : start + CHUNK_ROWS]), tf.string))
+        made = pieces.tokenize(mapped)
         values.append(made.values.numpy())
         lengths.append(made.row_lengths().numpy())
-    return Ragged(np.concatenate(values), np.concatenate([[0], np.cumsum(np.concatenate(lengths))]).astype(np.int64))
+        masked.append(count.numpy())
+    offsets = np.concatenate([[0], np.cumsum(np.concatenate(lengths))]).astype(np.int64)
+    return Ragged(np.concatenate(values), offsets), np.concatenate(masked)
 
 
 def kind_of(labels: LabelMap) -> Kind:
@@ -187,21 +206,22 @@ def kind_of(labels: LabelMap) -> Kind:
     return "binary" if len(labels.names) == 2 else "multiclass"
 
 
-def _score(trained: Trained, rows: Rows, advance: Advance | None) -> Scored:
+def _score(trained: Trained, rows: Rows, advance: Advance | None, *, masked: NDArray[np.int32] | None = None) -> Scored:
     buckets = covering(trained.settings.train.buckets, trained.limits.max_length)
     logits = logits_of(trained.forward, rows, buckets, classes=len(trained.labels.names), advance=advance)
     return Scored(
         logits=logits,
         scores=scores(logits, temperature=trained.temperature, multilabel=trained.labels.multilabel),
         scope_scores=scope_score(logits, trained.temperature),
+        masked=np.zeros(len(logits), np.int32) if masked is None else masked,
     )
 
 
-def _answer(trained: Trained, row: Sequence[float], scope: float) -> dict[str, Any]:
+def _answer(trained: Trained, row: Sequence[float], scope: float, masked: int) -> dict[str, Any]:
     ordered = sorted(zip(trained.labels.names, row, strict=True), key=lambda pair: -pair[1])
     best, score = ordered[0]
     made = {"label": best, "score": score, "scores": dict(ordered)}
     if trained.labels.multilabel:
         made["labels"] = [label for label, each in ordered if each >= trained.threshold]
     inside = trained.scope_threshold is None or scope >= trained.scope_threshold
-    return {**made, "in_scope": inside, "scope_score": scope, "route": "full", "rule": None, "masked": 0}
+    return {**made, "in_scope": inside, "scope_score": scope, "route": "full", "rule": None, "masked": masked}

@@ -51,7 +51,8 @@ def save(trained: Trained, folder: Path, *, pairs: bool) -> None:
 
 
 def _answer(trained: Trained, given: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-    logits = _logits(trained, _encode(trained, given))["logits"]
+    tokens, masked = _encoded(trained, given)
+    logits = _logits(trained, tokens)["logits"]
     how = Answering(
         trained.labels.names,
         trained.labels.multilabel,
@@ -60,7 +61,7 @@ def _answer(trained: Trained, given: dict[str, tf.Tensor]) -> dict[str, tf.Tenso
         trained.scope_threshold,
     )
     with tf.name_scope(ANSWERS):
-        return answers(logits, tf.zeros_like(given[TEXT], tf.int32), how)
+        return answers(logits, masked, how)
 
 
 def _logits(trained: Trained, tokens: Tokens) -> dict[str, tf.Tensor]:
@@ -68,11 +69,18 @@ def _logits(trained: Trained, tokens: Tokens) -> dict[str, tf.Tensor]:
 
 
 def _encode(trained: Trained, given: dict[str, tf.Tensor]) -> Tokens:
-    first = trained.pieces.tokenize(given[TEXT])
-    second = trained.pieces.tokenize(given[TEXT_B]) if TEXT_B in given else None
+    return _encoded(trained, given)[0]
+
+
+def _encoded(trained: Trained, given: dict[str, tf.Tensor]) -> tuple[Tokens, tf.Tensor]:
+    """Returns the tokens of B texts or pairs, and how many spans of each were masked, int32[B]."""
+    prepared = {name: trained.pieces.prepared(given[name]) for name in (TEXT, TEXT_B) if name in given}
+    pieces = {name: trained.pieces.tokenize(texts) for name, (texts, _) in prepared.items()}
+    masked = tf.add_n([count for _, count in prepared.values()])
     special = special_ids(read_vocabulary(trained.pieces.vocabulary))
     with tf.name_scope(PACKING):
-        return pack(first, second, max_length=trained.limits.max_length, special=special)
+        tokens = pack(pieces[TEXT], pieces.get(TEXT_B), max_length=trained.limits.max_length, special=special)
+    return tokens, masked
 
 
 def parameters(trained: Trained) -> int:

@@ -138,7 +138,7 @@ def client_details(message: str) -> str:
     """Returns the text of an error, of at most 1024 bytes and a mark where it was longer."""
     encoded = message.encode("utf-8", errors="replace")
     if len(encoded) <= LONGEST_MESSAGE_BYTES:
-        return message
+        return encoded.decode()
     return encoded[:LONGEST_MESSAGE_BYTES].decode("utf-8", errors="ignore") + TRUNCATED
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -26,6 +27,9 @@ from tfclassify.serving.session import load_saved_model
 from tfclassify.serving.telemetry import Telemetry, TelemetryOptions, telemetry
 
 DIRECT_THREADS = 4
+FACTS = "servable.json"
+# Of a token and the space before it, in a text of few rare words.
+BYTES_PER_TOKEN = 6
 
 
 @dataclass(frozen=True)
@@ -170,7 +174,7 @@ def _open(
             stops.append(grpc.stop)
             grpc_port = grpc.port
         if options.rest_port:
-            shown = page(models, lambda: [config.name for config in options.models.configs]) if options.page else None
+            shown = page(models, models.names) if options.page else None
             app = application(models, options.rest, guard=authorize, telemetry=told, page=shown, ready=ready)
             rest = start(app, listener, options.rest, tls=options.tls)
             stops.append(rest.stop)
@@ -211,7 +215,17 @@ def _load(asked: ModelOptions, folder: Path, name: str, version: int) -> Loaded:
 def _wrap(batching: BatchingOptions | None, told: Telemetry, loaded: Loaded, folder: Path) -> Served:
     if batching is None:
         return direct(loaded, folder, threads=DIRECT_THREADS)
-    return batched(loaded, folder, batching, observe=partial(told.observe.batch, loaded.name))
+    fitted = replace(batching, full_length_bytes=_full_length(folder) or batching.full_length_bytes)
+    return batched(loaded, folder, fitted, observe=partial(told.observe.batch, loaded.name))
+
+
+def _full_length(folder: Path) -> int | None:
+    """Returns the bytes of a text beyond which a servable reads no further, or nearly so; None of other SavedModels."""
+    try:
+        facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
+        return int(facts["max_length"]) * BYTES_PER_TOKEN
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
 
 
 def _watch(asked: ModelOptions, models: Models, told: Telemetry, ended: threading.Event) -> threading.Thread | None:

@@ -105,6 +105,8 @@ class TextSettings(BaseModel):
     """Longest input in tokens, [CLS] and [SEP] included; longer texts are cut and counted."""
     lower_case: Planned[bool] = AUTO
     """Whether texts are lower-cased and stripped of accents, as the model's vocabulary expects."""
+    maps: tuple[str | dict[str, dict[str, Any]], ...] = ()
+    """What is done to texts first, in this order: mask_personal_data, strip_html, squeeze_spaces, or your own."""
 
 
 class ModelSettings(BaseModel):

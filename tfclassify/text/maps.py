@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -40,7 +41,7 @@ class Prepared:
     """
 
     prepare: Prepare
-    mark: str
+    mark: str = ""
 
 
 def squeeze_spaces(texts: tf.Tensor) -> tf.Tensor:
@@ -81,11 +82,13 @@ def choose(terms: Sequence[Term]) -> Prepared:
     Raises:
         UsageError: a term is no name with options, its name or an option is unknown, or what it names is no text map.
     """
+    if not terms:
+        return AS_GIVEN
     found = [_term(term) for term in terms]
-    prepare = compose([text_map for text_map, _ in found])
-    if found:
-        _check_shapes(terms, prepare)
-    return Prepared(prepare, json.dumps([mark for _, mark in found], sort_keys=True) if found else "")
+    signature = [tf.TensorSpec([None], tf.string)]
+    prepare = tf.function(compose([text_map for text_map, _ in found]), input_signature=signature, autograph=False)
+    _check_shapes(terms, prepare.get_concrete_function().outputs)
+    return Prepared(prepare, json.dumps([mark for _, mark in found], sort_keys=True))
 
 
 def _term(term: Term) -> tuple[TextMap, Any]:
@@ -105,18 +108,20 @@ def _source(text_map: TextMap) -> str:
         beside = sorted(own.parent.glob("*.py")) if own.parent == Path(__file__).parent else [own]
         return hashlib.sha256(b"".join(path.read_bytes() for path in beside)).hexdigest()
     except (TypeError, OSError):
-        return ""
+        # Whether it is still the same cannot be told, so nothing that was made by it is used again.
+        return uuid.uuid4().hex
 
 
-def _check_shapes(terms: Sequence[Term], prepare: Prepare) -> None:
-    signature = [tf.TensorSpec([None], tf.string)]
-    made, changed = tf.function(prepare, input_signature=signature, autograph=False).get_concrete_function().outputs
+def _check_shapes(terms: Sequence[Term], outputs: Sequence[tf.Tensor]) -> None:
+    made, changed = outputs
     if (made.dtype, made.shape.rank, changed.dtype) != (tf.string, 1, tf.int32):
         given = f"{made.dtype.name}{made.shape} and {changed.dtype.name}{changed.shape}"
         raise UsageError(
             f"text.maps={list(terms)} makes {given} of string[N]; expected string[N], or string[N] and int32[N]"
         )
 
+
+AS_GIVEN = Prepared(compose(()))
 
 MAPS: dict[str, TextMap] = {
     "mask_personal_data": mask_personal_data,

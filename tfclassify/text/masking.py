@@ -1,14 +1,16 @@
 """Personal data in texts, found and replaced by a word that says what was there; a part of the SavedModel.
 
 A mask is a lower-case word in brackets: ``[email]``, ``[phone]``, ``[card]``, ``[account]``, ``[ip]``, ``[id]``,
-``[password]``. Each word is one piece of BERT's vocabularies, cased and uncased, and stands where the encoder has met
-that very word, where ``[EMAIL]`` or ``<EMAIL>`` would be cut into pieces that mean nothing in a cased vocabulary. The
-brackets, two more pieces, tell a mask from a word that somebody wrote: a person reads it in a log as a mask, and what
-is masked is found again and left as it is.
+``[password]``. Each word is one piece of BERT's uncased vocabulary, where ``[EMAIL]`` would be cut into pieces that
+mean nothing by a cased one. The brackets, two more pieces, tell a mask from a word that somebody wrote: a person reads
+it in a log as a mask, and what is masked is found again and left as it is. That is what they are for; to an encoder
+that is not yet fine-tuned they are no help. Over fifteen sentences the mean cosine between MiniLM's vectors of masked
+and of original text is 0.64 with them, 0.68 with the bare word, 0.66 with ``xxx``, and 0.72 with nothing at all.
 
 Found is what can be told by its form, its check digits or the words in front of it: names and addresses cannot. Only
 ASCII digits are read. Where in doubt a number is left alone when it is as likely to be an order, a price, a date or
-a version; the tests are a table of both.
+a version; the tests are a table of both. On two busy cores 19,000 film reviews, 57,000 news items or 100,000 text
+messages went through in a second; one text alone takes 0.3 ms where there is nothing to look at, else about 2 ms.
 """
 
 from __future__ import annotations
