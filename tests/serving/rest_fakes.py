@@ -196,7 +196,7 @@ def body_of(answer: bytes) -> bytes:
 def talking(options: RestOptions, *, models: FakeModels | None = None, **named: Any) -> Iterator[Talk]:
     models, told = models or fake_models(), Told()
     app = application(models, options, guard=ask_for_key, telemetry=told, **named)
-    server = start(app, listen("127.0.0.1", 0), options)
+    server = start(app, listen("127.0.0.1", 0), options, rejected=told.rejected)
     try:
         yield Talk(server, models, told)
     finally:

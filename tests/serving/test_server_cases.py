@@ -231,6 +231,7 @@ def test_s23_slow_heads(talk: Talk, beginning: bytes) -> None:
     answer = talk.raw(beginning)
     assert 0.2 < time.monotonic() - began < 3
     assert not beginning.strip() or status(answer) == 408
+    assert not beginning.strip() or talk.told.rejections[-1] == "client_too_slow"
 
 
 def test_s23_a_drop_now_and_then_is_still_slow(talk: Talk) -> None:
@@ -393,7 +394,8 @@ def test_s39_headers(talk: Talk, line: bytes) -> None:
 
 
 def test_s39_long_targets(talk: Talk) -> None:
-    refused(talk.raw(request(b"GET", b"/v1/models/" + b"a" * 1_000_000)), 400, 431)
+    refused(talk.raw(request(b"GET", b"/v1/models/" + b"a" * 1_000_000)), 431)
+    assert talk.told.rejections[-1] == "headers_too_large"
 
 
 def request_id(answer: bytes) -> bytes:
@@ -465,6 +467,7 @@ def test_connections_are_counted() -> None:
             answer = read_all(one_more)
         refused(answer, 503)
         assert b"retry-after: 1" in answer
+        assert talk.told.rejections == ["too_many_connections"]
         for connection in held:
             connection.close()
         assert eventually(talk.is_well)

@@ -176,7 +176,7 @@ def _open(
         if options.rest_port:
             shown = page(models, models.names) if options.page else None
             app = application(models, options.rest, guard=authorize, telemetry=told, page=shown, ready=ready)
-            rest = start(app, listener, options.rest, tls=options.tls)
+            rest = start(app, listener, options.rest, tls=options.tls, rejected=told.rejected)
             stops.append(rest.stop)
             rest_port = rest.port
         undo.pop_all()

@@ -7,16 +7,20 @@ import ssl
 import subprocess
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
-from rest_fakes import Told, ask_for_key, fake_models, read_all, request, signature, status, talking
+from certificates import Authority, Pair, authority, pair
+from rest_fakes import Told, ask_for_key, eventually, fake_models, read_all, request, signature, status, talking
 
 from tfclassify.errors import UsageError
+from tfclassify.serving.rest import transport
 from tfclassify.serving.rest.application import application
 from tfclassify.serving.rest.options import RestOptions
-from tfclassify.serving.rest.transport import Tls, listen, start, tls_context
+from tfclassify.serving.rest.transport import RestServer, Tls, listen, start, tls_context
 
 GOOD = b'{"instances": ["good"]}'
 
@@ -56,18 +60,81 @@ def tls(tmp_path_factory: pytest.TempPathFactory) -> Tls:
     return made
 
 
-def test_tls(tls: Tls) -> None:
+@contextmanager
+def secured(tls: Tls) -> Iterator[RestServer]:
     models, options = fake_models(), RestOptions()
     app = application(models, options, guard=ask_for_key, telemetry=Told())
     server = start(app, listen("127.0.0.1", 0), options, tls=tls)
-    context = ssl.create_default_context(cafile=tls.certificate)
+    try:
+        yield server
+    finally:
+        server.stop(1.0)
+        models.pool.shutdown()
+
+
+def asked(server: RestServer, context: ssl.SSLContext) -> tuple[int, int]:
+    """Makes a request; returns its status and the serial number of the server's certificate."""
     connection = http.client.HTTPSConnection("127.0.0.1", server.port, context=context, timeout=10)
-    connection.request("POST", "/v1/models/texts:predict", GOOD)
-    assert connection.getresponse().status == 200
-    connection.close()
-    server.stop(1.0)
+    try:
+        connection.request("POST", "/v1/models/texts:predict", GOOD)
+        answered = connection.getresponse().status
+        return answered, int(connection.sock.getpeercert()["serialNumber"], 16)
+    finally:
+        connection.close()
+
+
+def test_tls(tls: Tls) -> None:
+    with secured(tls) as server:
+        assert asked(server, ssl.create_default_context(cafile=tls.certificate))[0] == 200
     assert server.ended.is_set()
-    models.pool.shutdown()
+    assert tls_context(tls).minimum_version is ssl.TLSVersion.TLSv1_2
+
+
+def written(folder: Path, name: str, made: Pair) -> tuple[Path, Path]:
+    """Writes certificate and key, each at once."""
+    paths = folder / f"{name}.pem", folder / f"{name}.key"
+    for path, content in zip(paths, (made.certificate, made.key), strict=True):
+        path.with_suffix(".aside").write_bytes(content)
+        path.with_suffix(".aside").replace(path)
+    return paths
+
+
+def trusting(by: Authority) -> ssl.SSLContext:
+    return ssl.create_default_context(cadata=by.certificate.decode())
+
+
+def test_certificates_of_clients(tmp_path: Path) -> None:
+    ours, theirs = authority(), authority()
+    (tmp_path / "authority.pem").write_bytes(ours.certificate)
+    known, stranger = trusting(ours), trusting(ours)
+    known.load_cert_chain(*written(tmp_path, "known", pair(ours, "client")))
+    stranger.load_cert_chain(*written(tmp_path, "stranger", pair(theirs, "client")))
+    with secured(Tls(*written(tmp_path, "server", pair(ours, "server")), tmp_path / "authority.pem")) as server:
+        assert asked(server, known)[0] == 200
+        for refused in (trusting(ours), stranger):
+            with pytest.raises((ssl.SSLError, ConnectionError)):
+                asked(server, refused)
+        assert asked(server, known)[0] == 200
+
+
+def test_certificates_are_renewed_while_the_server_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transport, "_LOOK_AT_CERTIFICATE_SECONDS", 0.02)
+    ours = authority()
+    certificate, key = written(tmp_path, "server", pair(ours, "server"))
+    with secured(Tls(certificate, key)) as server:
+        _, first = asked(server, trusting(ours))
+        renewed = pair(ours, "server")
+        # One half, then no certificate at all, and what was there is used on.
+        for half in (renewed.certificate, b"nothing"):
+            certificate.write_bytes(half)
+            time.sleep(0.2)
+            assert asked(server, trusting(ours)) == (200, first)
+        certificate.unlink()
+        time.sleep(0.1)
+        assert asked(server, trusting(ours)) == (200, first)
+        written(tmp_path, "server", renewed)
+        assert eventually(lambda: asked(server, trusting(ours))[1] != first)
+        assert asked(server, trusting(ours))[0] == 200
 
 
 def test_tls_of_files_that_are_none(tls: Tls, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from typing import Any, cast
 import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from tfclassify.serving.rest.hooks import REJECTIONS
 from tfclassify.serving.rest.json_writing import error_text
 from tfclassify.serving.rest.options import RestOptions
 
@@ -23,6 +24,8 @@ LINGER_SECONDS = 2.0
 LINGER_BYTES = 1 << 20
 # A client that has closed its half gets its answer if it takes no longer than this; else it counts as gone.
 HALF_CLOSED_SECONDS = 1.0
+# A connection that is refused never came to the application, which counts all other refusals.
+_REASONS = {**REJECTIONS, 503: "too_many_connections"}
 _ONCE = frozenset({b"host", b"authorization", b"x-api-key", b"content-type", b"content-encoding", b"transfer-encoding"})
 _IDLE, _HEAD, _BODY = range(3)
 _UPGRADE = re.compile(rb"\r\nupgrade(?=[ \t]*:)", re.IGNORECASE)
@@ -73,10 +76,10 @@ class _Transport:
 class Connection(HttpToolsProtocol):
     """uvicorn's protocol with limits."""
 
-    def __init__(self, *arguments: Any, options: RestOptions, **named: Any) -> None:
-        """Begins with nothing read."""
+    def __init__(self, *arguments: Any, options: RestOptions, rejected: Callable[[str], None], **named: Any) -> None:
+        """Begins with nothing read; ``rejected`` is told why a request is turned away before it is one."""
         super().__init__(*arguments, **named)
-        self.options = options
+        self.options, self.rejected = options, rejected
         self.phase = _IDLE
         self.head_bytes = 0
         self.pending_bytes = 0
@@ -222,6 +225,8 @@ class Connection(HttpToolsProtocol):
 
     def _refuse(self, status: int, message: str, header: bytes = b"") -> None:
         self._stop_clock()
+        if status in _REASONS:
+            self.rejected(_REASONS[status])
         cycle = self.cycle
         if cycle is not None and not cycle.response_complete:
             started = cycle.response_started

@@ -117,7 +117,12 @@ def tls_context(tls: Tls) -> ssl.SSLContext:
 
 
 def start(
-    application: Application, listener: socket.socket, options: RestOptions, *, tls: Tls | None = None
+    application: Application,
+    listener: socket.socket,
+    options: RestOptions,
+    *,
+    tls: Tls | None = None,
+    rejected: Callable[[str], None] = lambda reason: None,
 ) -> RestServer:
     """Serves an application until it is told to stop.
 
@@ -126,13 +131,15 @@ def start(
         listener: a socket that listens.
         options: limits of connections.
         tls: certificate and key, read again when they change; None: plain HTTP.
+        rejected: is told why a request was turned away that the application never saw.
 
     Raises:
         UsageError: there is no TLS with these files.
     """
     context = tls_context(tls) if tls else None
     host, port = listener.getsockname()[:2]
-    server = _Server(_config(application, options, context))
+    protocol = functools.partial(Connection, options=options, rejected=rejected)
+    server = _Server(_config(application, options, context, protocol))
     ended = threading.Event()
 
     def run() -> None:
@@ -154,11 +161,13 @@ def start(
     return RestServer(host, port, stop, ended)
 
 
-def _config(application: Application, options: RestOptions, context: ssl.SSLContext | None) -> uvicorn.Config:
+def _config(
+    application: Application, options: RestOptions, context: ssl.SSLContext | None, protocol: Callable[..., Connection]
+) -> uvicorn.Config:
     return uvicorn.Config(
         application,
         interface="asgi3",
-        http=functools.partial(Connection, options=options),  # type: ignore[arg-type]
+        http=protocol,  # type: ignore[arg-type]
         ws="none",
         lifespan="off",
         log_config=None,
@@ -177,9 +186,11 @@ def _renew(context: ssl.SSLContext, tls: Tls, ended: threading.Event) -> None:
         now = _changed(tls)
         if now and now != before:
             try:
+                # A pair that does not belong together would leave a context without a key: so it is tried elsewhere.
+                tls_context(tls)
                 context.load_cert_chain(tls.certificate, tls.key)
                 before = now
-            except (OSError, ssl.SSLError):
+            except (UsageError, OSError, ssl.SSLError):
                 # Half of a pair was replaced; the other half is on its way, and the old pair still holds.
                 continue
 
