@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import psutil
 import pytest
-from server_process import ServerProcess, config_text, running
+from server_process import ServerProcess, config_text, eventually, running
+
+# A pool of threads, or of connections between threads, that the first requests have opened.
+MORE_FILES, MORE_THREADS = 10, 60
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -34,7 +38,13 @@ def long_running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerPro
     addresses = ("host=127.0.0.1", f"model_config_file={config}", "model_config_file_poll_wait_seconds=1")
     limits = ("limits.header_seconds=1", "limits.body_seconds=1", "rest_api_timeout_in_ms=10000", "echo_errors=true")
     with running(folder / "said", {}, *addresses, *limits) as server:
+        process = psutil.Process(server.process.pid)
+        files, threads = process.num_fds(), process.num_threads()
         yield server
+        # Connections, clients that left and versions that failed leave nothing behind.
+        assert eventually(
+            lambda: process.num_fds() <= files + MORE_FILES and process.num_threads() <= threads + MORE_THREADS
+        )
         # Whatever it was asked, it ends in order, and nothing went wrong that nobody foresaw.
         assert server.end() == 0
         assert not server.logged("internal_error")
