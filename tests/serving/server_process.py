@@ -99,13 +99,14 @@ def free_ports(count: int) -> list[int]:
         return [each.getsockname()[1] for each in taken]
 
 
-def start(folder: Path, words: list[str]) -> subprocess.Popen[bytes]:
+def start(folder: Path, words: list[str], *, files: int | None = None) -> subprocess.Popen[bytes]:
     """Starts ``serve``, without root's powers; what it says goes to files in a folder."""
+    limited = [] if files is None else ["prlimit", f"--nofile={files}:{files}"]
     environment = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
     powerless = ["setpriv", f"--bounding-set={POWERS}"] if os.geteuid() == 0 and shutil.which("setpriv") else []
     with open(folder / "errors", "wb") as errors, open(folder / "output", "wb") as output:
         return subprocess.Popen(
-            [*powerless, sys.executable, "-m", "tfclassify.serve", *words],
+            [*powerless, *limited, sys.executable, "-m", "tfclassify.serve", *words],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=errors,
@@ -120,6 +121,7 @@ def running(
     *words: str,
     ports: tuple[int, int] | None = None,
     wait: bool = True,
+    files: int | None = None,
 ) -> Iterator[ServerProcess]:
     """Runs a server, which is ready if it is waited for.
 
@@ -129,13 +131,14 @@ def running(
         words: more settings.
         ports: of REST and gRPC; by default free ones.
         wait: until it is ready.
+        files: that it may have open, at most; by default as many as the tests may.
     """
     rest, grpc = ports or free_ports(2)
     named = ",".join(f"{name}:{path}" for name, path in models.items())
     asked = [f"models={named}"] if models else []
     asked += [f"rest_api_port={rest}", f"port={grpc}", "file_system_poll_wait_seconds=0.2", "drain_seconds=0", *words]
     folder.mkdir(parents=True, exist_ok=True)
-    process = start(folder, asked)
+    process = start(folder, asked, files=files)
     server = ServerProcess(process, rest, grpc, folder / "errors")
     try:
         if wait:

@@ -13,11 +13,13 @@ import struct
 import time
 import zlib
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
 from rest_fakes import Talk, body_of, eventually, read_all, request, status, talking
 
+from tfclassify.serving.rest import connections
 from tfclassify.serving.rest.options import RestOptions
 
 TEXTS = b"/v1/models/texts:predict"
@@ -337,7 +339,7 @@ def test_s29_names_for_logs_and_pages(talk: Talk) -> None:
         assert "a\r\nSet-Cookie:x<script>" in refused(answer, 404)
         assert b"Set-Cookie" not in answer.partition(b"\r\n\r\n")[0]
         assert b"content-type: application/json" in answer
-    assert all(told["model"] in ("texts", "floats", "slow", "unknown") for told in talk.told.requests)
+    assert [told["model"] for told in talk.told.requests[-2:]] == ["unknown", "unknown"]
 
 
 @pytest.mark.parametrize(
@@ -470,6 +472,18 @@ def test_connections_are_counted() -> None:
         assert talk.told.rejections == ["too_many_connections"]
         for connection in held:
             connection.close()
+        assert eventually(talk.is_well)
+
+
+def test_connections_far_beyond_those_that_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "MOST_REFUSED", 2)
+    with talking(RestOptions(max_connections=1, header_timeout_seconds=20)) as talk, ExitStack() as stack:
+        held = [stack.enter_context(talk.connect()) for _ in range(6)]
+        answers = [read_all(connection) for connection in held[1:]]
+        assert [answer and status(answer) for answer in answers] == [503, 503, b"", b"", b""]
+        assert talk.told.rejections == ["too_many_connections"] * 5
+        held[0].sendall(request(b"POST", TEXTS, b"Connection: close", body=GOOD))
+        assert status(read_all(held[0])) == 200
         assert eventually(talk.is_well)
 
 

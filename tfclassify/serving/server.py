@@ -18,6 +18,7 @@ from tfclassify.serving.grpc_services import GrpcOptions
 from tfclassify.serving.guard import Authorize, GuardOptions, guard
 from tfclassify.serving.loaded import Loaded
 from tfclassify.serving.models import ModelConfig, Models
+from tfclassify.serving.open_files import room_for_connections
 from tfclassify.serving.page import page
 from tfclassify.serving.rest.application import application
 from tfclassify.serving.rest.options import RestOptions
@@ -176,11 +177,19 @@ def _open(
         if options.rest_port:
             shown = page(models, models.names) if options.page else None
             app = application(models, options.rest, guard=authorize, telemetry=told, page=shown, ready=ready)
-            rest = start(app, listener, options.rest, tls=options.tls, rejected=told.rejected)
+            limited = _limited(options.rest, told)
+            rest = start(app, listener, limited, tls=options.tls, rejected=told.rejected)
             stops.append(rest.stop)
             rest_port = rest.port
         undo.pop_all()
     return rest_port, grpc_port
+
+
+def _limited(rest: RestOptions, told: Telemetry) -> RestOptions:
+    room = room_for_connections(rest.max_connections)
+    if room < rest.max_connections:
+        told.event("connections_limited", {"connections": room, "reason": "the limit of open files"})
+    return replace(rest, max_connections=room)
 
 
 def _models(options: ServerOptions, told: Telemetry) -> Models:

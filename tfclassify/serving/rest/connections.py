@@ -22,6 +22,8 @@ from tfclassify.serving.rest.options import RestOptions
 # How long, and for how many bytes, a connection that is given up is still read, so that the answer arrives.
 LINGER_SECONDS = 2.0
 LINGER_BYTES = 1 << 20
+# So many may be read on for that long when there are too many connections; what comes beyond them is dropped.
+MOST_REFUSED = 64
 # A client that has closed its half gets its answer if it takes no longer than this; else it counts as gone.
 HALF_CLOSED_SECONDS = 1.0
 # A connection that is refused never came to the application, which counts all other refusals.
@@ -91,6 +93,10 @@ class Connection(HttpToolsProtocol):
     def connection_made(self, transport: Any) -> None:
         """Counts the connection, and waits for a head."""
         super().connection_made(cast(asyncio.Transport, _Transport(transport, self.loop, self._unread)))
+        if len(self.connections) > self.options.max_connections + MOST_REFUSED:
+            self.rejected(_REASONS[503])
+            self.transport.abort()
+            return
         if len(self.connections) > self.options.max_connections:
             self._refuse(503, "Too many connections", b"retry-after: 1\r\n")
             return

@@ -25,6 +25,7 @@ WRONG = {
     "base_path_unreadable": logging.WARNING,
     "base_path_emptied": logging.WARNING,
     "version_doubled": logging.WARNING,
+    "connections_limited": logging.WARNING,
 }
 LEAST_KEY_BYTES = 16
 SERVER_FAULT = 500
