@@ -49,6 +49,7 @@ class ModelOptions:
         intra_op_threads: of one op; 0 leaves it to TensorFlow.
         inter_op_threads: ops at a time; 0 leaves it to TensorFlow.
         tags: of the graph to load.
+        bfloat16: whether answers are computed in it.
     """
 
     configs: tuple[ModelConfig, ...]
@@ -63,6 +64,7 @@ class ModelOptions:
     intra_op_threads: int = 0
     inter_op_threads: int = 0
     tags: tuple[str, ...] = ("serve",)
+    bfloat16: bool = False
 
 
 @dataclass(frozen=True)
@@ -189,6 +191,7 @@ def _load(asked: ModelOptions, folder: Path, name: str, version: int) -> Loaded:
         tags=asked.tags,
         intra_op_threads=asked.intra_op_threads,
         inter_op_threads=asked.inter_op_threads,
+        bfloat16=asked.bfloat16,
     )
 
 
