@@ -67,14 +67,14 @@ def serve(settings: ServeRequest | Mapping[str, Any], *, display: Display = SILE
     """
     request = parse(settings, ServeRequest)
     options = server_options(request)
-    if options.host != LOOPBACK and options.guard == GuardOptions():
-        display.say(
-            f"anybody who reaches {options.host or 'this machine'} may ask: no keys are set (guard.keys_file=FILE)"
-        )
     told = threading.Event()
     with _signals(told) as signals:
         server = start_server(options)
         display.say(_listening(server, options))
+        if options.host != LOOPBACK and options.guard == GuardOptions():
+            display.say(
+                f"anybody who reaches {options.host or 'this machine'} may ask: no keys are set (guard.keys_file=FILE)"
+            )
         told.wait()
         _end(server, request, signals, told)
     return Served(server.rest_port, server.grpc_port, signals[0])

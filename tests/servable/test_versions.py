@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
+import tensorflow as tf
 
 from tfclassify.errors import UsageError
 from tfclassify.servable.versions import new_version, newest
@@ -73,3 +76,28 @@ def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
     with pytest.raises(UsageError) as caught:
         written(tmp_path / "file" / "model")
     assert str(caught.value) == f"output={tmp_path / 'file' / 'model'} cannot be written: Not a directory"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "variables.data"),
+        tf.errors.ResourceExhaustedError(None, None, "/m/writing-0/saved_model.pb; No space left on device [Op:Write]"),
+    ],
+)
+def test_a_disk_that_is_full(tmp_path: Path, error: Exception) -> None:
+    with pytest.raises(UsageError) as caught:
+        failing(tmp_path / "model", error)
+    assert str(caught.value) == (
+        f"output={tmp_path / 'model'} cannot be written: No space left on device; make room and export again"
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "error", [FileNotFoundError(errno.ENOENT, "No such file"), tf.errors.ResourceExhaustedError(None, None, "OOM")]
+)
+def test_other_errors_are_not_the_disk_s(tmp_path: Path, error: Exception) -> None:
+    with pytest.raises(type(error)) as caught:
+        failing(tmp_path / "model", error)
+    assert caught.value is error

@@ -63,6 +63,24 @@ def test_what_waits_together_runs_together():
     assert 0 <= ran < PATIENCE
 
 
+def test_a_request_knows_how_long_it_waited_and_in_how_many_rows_it_ran():
+    echo = Echo()
+    with serving(echo) as served:
+        held = hold(served, echo)
+        short, long = ask(served, b"a", b"b"), ask(served, *[b"t" * 2000] * 40)
+        time.sleep(0.05)
+        echo.gate.set()
+        wait([held, short, long], PATIENCE)
+        tokens = served.submit("tokens", {"input_ids": np.ones([1, 2], np.int32)}, None)
+        tokens.result(PATIENCE)
+    assert held.batch_rows == 1
+    assert short.batch_rows == 2
+    assert 1 < long.batch_rows < 40
+    assert held.queue_seconds < 0.05 <= short.queue_seconds < PATIENCE
+    assert long.queue_seconds >= 0.05
+    assert (tokens.batch_rows, tokens.queue_seconds < PATIENCE) == (0, True)
+
+
 def test_rows_are_batched_with_rows_of_their_length():
     echo = Echo()
     with serving(echo) as served:

@@ -31,7 +31,11 @@ Original stack trace for 'RestoreV2':
     [
         (DETECTED, "Read less bytes than requested"),
         ("Type mismatch\n\t [[{{node _arg_x_0_0}}]]", "Type mismatch"),
-        ("Bad [Op:MatMul] name: ", "Bad name:"),
+        ("Bad [Op:MatMul] name: ", "Bad"),
+        (
+            "{{function_node __wrapped__IteratorGetNext_device_/job:localhost/device:CPU:0}} cut short name: ",
+            "cut short",
+        ),
         ("no file /opt/models/m/1/saved_model.pb; is it there?", "no file saved_model.pb; is it there?"),
         ("file:///opt/models/1 and /opt/models/m/", "1 and"),
         ("either/or, 1/2, https://example.org/a/b, node a/b/c", "either/or, 1/2, https://example.org/a/b, node a/b/c"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shutil
@@ -14,6 +15,8 @@ from pathlib import Path
 from tfclassify.errors import UsageError
 
 NUMBER = re.compile(r"\d+")
+# What a disk says that takes no more.
+REFUSALS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS)
 
 
 @dataclass(frozen=True)
@@ -46,11 +49,24 @@ def new_version(folder: Path) -> Iterator[Version]:
             raise UsageError(f"output={folder} cannot be written: {error.strerror}") from error
         yield Version(aside, number)
         _publish(aside, folder / str(number))
+    except Exception as error:
+        reason = _refusal_of_the_disk(error)
+        if reason is None:
+            raise
+        raise UsageError(f"output={folder} cannot be written: {reason}; make room and export again") from error
     finally:
         shutil.rmtree(aside, ignore_errors=True)
         with suppress(OSError):
             # Only if nothing else is in it: nothing was exported, nothing is left.
             folder.rmdir()
+
+
+def _refusal_of_the_disk(error: Exception) -> str | None:
+    """Returns why the disk did not take what was written, if that is what an error is about."""
+    if isinstance(error, OSError):
+        return error.strerror if error.errno in REFUSALS else None
+    # TensorFlow has errors of its own, with the system's words after the file's name.
+    return next((os.strerror(number) for number in REFUSALS if f"; {os.strerror(number)}" in str(error)), None)
 
 
 def _publish(aside: Path, place: Path) -> None:

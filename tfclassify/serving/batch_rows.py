@@ -22,6 +22,18 @@ STRING = 7
 MARK_BYTES = 10
 
 
+class Awaited(Future[Outputs]):
+    """The outputs of a request, to come; and of its runs, the longest wait in seconds and the most rows."""
+
+    queue_seconds: float = 0.0
+    batch_rows: int = 0
+
+    def ran(self, *, queue_seconds: float, batch_rows: int = 0) -> None:
+        """Takes note of a run."""
+        self.queue_seconds = max(self.queue_seconds, queue_seconds)
+        self.batch_rows = max(self.batch_rows, batch_rows)
+
+
 @dataclass(eq=False)
 class Request:
     """A request on its way.
@@ -42,7 +54,7 @@ class Request:
     deadline: float
     arrived: float
     lengths: Sequence[int]
-    future: Future[Outputs] = field(default_factory=Future)
+    future: Awaited = field(default_factory=Awaited)
     parts: list[tuple[list[int], Outputs]] = field(default_factory=list)
     over: bool = False
 

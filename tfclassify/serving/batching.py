@@ -80,8 +80,8 @@ def batched(
             is padding, and the seconds that it ran.
 
     Returns:
-        The model with ``submit``; a future that fails holds a Refusal. Its ``close`` answers what was accepted, then
-        closes the model.
+        The model with ``submit``; a future that fails holds a Refusal, one that does not also knows its
+        ``queue_seconds`` and ``batch_rows``. Its ``close`` answers what was accepted, then closes the model.
 
     Raises:
         UsageError: an option is out of its range.
@@ -255,6 +255,7 @@ class _Batcher:
             self._queue.learn(signature, many * longest, seconds)
             for (request, places), part in zip(shares, parts, strict=True):
                 request.parts.append((places, part))
+                request.future.ran(queue_seconds=begun - request.arrived, batch_rows=sum(counts))
             return [request for request, _ in shares if request.complete]
 
     def _run_direct(self, request: Request) -> None:
@@ -262,6 +263,7 @@ class _Batcher:
             self._direct_waiting -= 1
         answer: Outputs | Refusal = Refusal(Code.DEADLINE_EXCEEDED, PAST_DEADLINE)
         if not request.future.cancelled() and time.monotonic() < request.deadline:
+            request.future.ran(queue_seconds=time.monotonic() - request.arrived)
             answer = self._ask(request.signature, lambda: request.inputs)
         if isinstance(answer, Refusal):
             self._settle([], [(request, answer)])

@@ -18,7 +18,9 @@ NOISE = re.compile(
     | \n+Stack\ trace\ for\ op\ definition.*\Z
     | \n*\ *\d+\ (?:successful\ operations|derived\ errors)[^\n]*
     | \s*\[\[\{\{.*?\}\}\]\]                                     # [[{{node x}}]]
+    | \{\{function_node\ [^}]*\}\}\s*
     | \s*\[Op:[^\]]*\]
+    | \s+name:\s*\Z                                             # of an op of eager TensorFlow, which has none
     """,
     re.VERBOSE | re.DOTALL | re.MULTILINE,
 )

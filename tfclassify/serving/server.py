@@ -6,6 +6,7 @@ import json
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -14,7 +15,7 @@ from tfclassify.errors import UsageError
 from tfclassify.serving import grpc_services
 from tfclassify.serving.batching import BatchingOptions, batched
 from tfclassify.serving.grpc_services import GrpcOptions
-from tfclassify.serving.guard import GuardOptions, guard
+from tfclassify.serving.guard import Authorize, GuardOptions, guard
 from tfclassify.serving.loaded import Loaded
 from tfclassify.serving.models import ModelConfig, Models
 from tfclassify.serving.page import page
@@ -133,19 +134,8 @@ def start_server(options: ServerOptions) -> Server:
         return models.ready() and not draining.is_set()
 
     stops: list[Callable[[float], None]] = []
-    rest_port = grpc_port = None
     try:
-        if options.rest_port:
-            shown = page(models, models.names) if options.page else None
-            app = application(models, options.rest, guard=authorize, telemetry=told, page=shown, ready=ready)
-            rest = start(app, listen(options.host, options.rest_port), options.rest, tls=options.tls)
-            stops.append(rest.stop)
-            rest_port = rest.port
-        if options.grpc_port:
-            address = f"{options.host or '[::]'}:{options.grpc_port}"
-            grpc = grpc_services.serve(models, address=address, options=options.grpc, guard=authorize, telemetry=told)
-            stops.append(grpc.stop)
-            grpc_port = grpc.port
+        rest_port, grpc_port = _open(options, models, authorize, told, ready, stops)
     except UsageError:
         _stop_all(stops, 0.0)
         told.close()
@@ -163,6 +153,36 @@ def start_server(options: ServerOptions) -> Server:
         told.close()
 
     return Server(models, rest_port, grpc_port, draining.set, stop)
+
+
+def _open(
+    options: ServerOptions,
+    models: Models,
+    authorize: Authorize,
+    told: Telemetry,
+    ready: Callable[[], bool],
+    stops: list[Callable[[float], None]],
+) -> tuple[int | None, int | None]:
+    """Opens both ports; returns them, and adds to ``stops`` what ends them. Both are there before either answers."""
+    rest_port = grpc_port = None
+    with ExitStack() as undo:
+        if options.rest_port:
+            listener = undo.enter_context(listen(options.host, options.rest_port))
+        if options.grpc_port:
+            # gRPC itself would say why it cannot have a port on lines of its own.
+            listen(options.host, options.grpc_port).close()
+            address = f"{options.host or '[::]'}:{options.grpc_port}"
+            grpc = grpc_services.serve(models, address=address, options=options.grpc, guard=authorize, telemetry=told)
+            stops.append(grpc.stop)
+            grpc_port = grpc.port
+        if options.rest_port:
+            shown = page(models, models.names) if options.page else None
+            app = application(models, options.rest, guard=authorize, telemetry=told, page=shown, ready=ready)
+            rest = start(app, listener, options.rest, tls=options.tls)
+            stops.append(rest.stop)
+            rest_port = rest.port
+        undo.pop_all()
+    return rest_port, grpc_port
 
 
 def _models(options: ServerOptions, told: Telemetry) -> Models:
