@@ -20,6 +20,7 @@ from typing import Any
 
 from tfclassify.display import SILENT, Display
 from tfclassify.errors import UsageError
+from tfclassify.hardware import multiplies_bfloat16
 from tfclassify.serving.batching import BatchingOptions
 from tfclassify.serving.grpc_services import GrpcOptions
 from tfclassify.serving.guard import GuardOptions, TokenRules
@@ -120,7 +121,14 @@ def _models(request: ServeRequest) -> ModelOptions:
         intra_op_threads=request.tensorflow_intra_op_parallelism,
         inter_op_threads=request.tensorflow_inter_op_parallelism,
         tags=tuple(request.saved_model_tags.split(",")),
+        bfloat16=_bfloat16(request.precision),
     )
+
+
+def _bfloat16(precision: str) -> bool:
+    if precision == "bfloat16" and not multiplies_bfloat16():
+        raise UsageError("precision is 'bfloat16', which this processor does not multiply; expected float32 here")
+    return precision == "bfloat16"
 
 
 def _configs(request: ServeRequest) -> tuple[tuple[ModelConfig, ...], Callable[[], tuple[ModelConfig, ...] | None]]:

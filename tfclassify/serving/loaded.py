@@ -25,6 +25,7 @@ class Loaded:
         definitions: the ``SignatureDef`` messages themselves, for metadata.
         call: ``(signature name, inputs by name) -> outputs by name``; blocks, from any thread; raises Refusal.
         close: frees what it holds.
+        exact: whether products of matrices are in the number format of the weights.
     """
 
     name: str
@@ -33,3 +34,4 @@ class Loaded:
     definitions: Mapping[str, Any]
     call: Call
     close: Callable[[], None]
+    exact: bool = True

@@ -51,6 +51,7 @@ class ModelOptions:
         intra_op_threads: of one op; 0 leaves it to TensorFlow.
         inter_op_threads: ops at a time; 0 leaves it to TensorFlow.
         tags: of the graph to load.
+        bfloat16: whether answers are computed in it.
     """
 
     configs: tuple[ModelConfig, ...]
@@ -65,6 +66,7 @@ class ModelOptions:
     intra_op_threads: int = 0
     inter_op_threads: int = 0
     tags: tuple[str, ...] = ("serve",)
+    bfloat16: bool = False
 
 
 @dataclass(frozen=True)
@@ -218,6 +220,7 @@ def _load(asked: ModelOptions, folder: Path, name: str, version: int) -> Loaded:
         tags=asked.tags,
         intra_op_threads=asked.intra_op_threads,
         inter_op_threads=asked.inter_op_threads,
+        bfloat16=asked.bfloat16,
     )
 
 

@@ -16,12 +16,13 @@ from numpy.typing import NDArray
 from tensorflow.core.protobuf import config_pb2
 
 from tfclassify.serving.faults import refused
+from tfclassify.serving.frozen import Frozen, frozen
 from tfclassify.serving.loaded import Loaded, Tensors
 from tfclassify.serving.signatures import Signature, signatures_of
 from tfclassify.serving.status import Code, Refusal
 from tfclassify.text.word_pieces import text_ops
 
-SERVE = "serve"
+SERVE, ANSWER = "serve", "serving_default"
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ def load_saved_model(
     tags: tuple[str, ...] = (SERVE,),
     intra_op_threads: int = 0,
     inter_op_threads: int = 0,
+    bfloat16: bool = False,
 ) -> Loaded:
     """Loads a SavedModel.
 
@@ -55,6 +57,7 @@ def load_saved_model(
         tags: of the MetaGraphDef.
         intra_op_threads: threads that one op may use; 0 leaves it to TensorFlow.
         inter_op_threads: ops that may run at once; 0 leaves it to TensorFlow.
+        bfloat16: whether ``serving_default`` multiplies in it; other signatures stay as they are.
 
     Returns:
         The model. Its ``call`` takes arrays of the signature's dtypes (strings as bytes, or str, in an array of
@@ -73,10 +76,14 @@ def load_saved_model(
     session = tf.compat.v1.Session(graph=tf.Graph(), config=config)
     try:
         definitions = _definitions(session, folder, tags)
+        signatures = signatures_of(definitions)
+        fast = {}
+        if bfloat16 and ANSWER in signatures:
+            fast[ANSWER] = frozen(folder, ANSWER, signatures[ANSWER], config, tags=tags)
     except (tf.errors.OpError, OSError, RuntimeError, ValueError, TypeError, KeyError, MemoryError) as error:
         session.close()
         raise refused(error) from error
-    return _loaded(session, definitions, name=name, version=version, timeout_seconds=timeout_seconds)
+    return _loaded(session, definitions, fast, name=name, version=version, timeout_seconds=timeout_seconds)
 
 
 def _definitions(session: Any, folder: Path, tags: tuple[str, ...]) -> dict[str, Any]:
@@ -85,7 +92,15 @@ def _definitions(session: Any, folder: Path, tags: tuple[str, ...]) -> dict[str,
     return dict(graph.signature_def)
 
 
-def _loaded(session: Any, definitions: Mapping[str, Any], *, name: str, version: int, timeout_seconds: float) -> Loaded:
+def _loaded(
+    session: Any,
+    definitions: Mapping[str, Any],
+    fast: Mapping[str, Frozen],
+    *,
+    name: str,
+    version: int,
+    timeout_seconds: float,
+) -> Loaded:
     signatures = signatures_of(definitions)
     runnables: dict[str, _Runnable] = {}
     lock = threading.Lock()
@@ -95,7 +110,8 @@ def _loaded(session: Any, definitions: Mapping[str, Any], *, name: str, version:
             if signature_name not in runnables:
                 signature = _signature(signatures, signature_name)
                 defaults = _defaults(definitions[signature_name])
-                runnables[signature_name] = _runnable(session, signature, defaults, timeout_seconds=timeout_seconds)
+                within = fast.get(signature_name, Frozen(session, signature))
+                runnables[signature_name] = _runnable(within, defaults, timeout_seconds=timeout_seconds)
             return runnables[signature_name]
 
     def call(signature_name: str, inputs: Tensors) -> dict[str, NDArray[Any]]:
@@ -104,7 +120,16 @@ def _loaded(session: Any, definitions: Mapping[str, Any], *, name: str, version:
         except (tf.errors.OpError, ValueError, TypeError, MemoryError) as error:
             raise refused(error) from error
 
-    return Loaded(name, version, signatures, definitions, call, session.close)
+    close = _all_closed(session, fast) if fast else session.close
+    return Loaded(name, version, signatures, definitions, call, close, exact=not fast)
+
+
+def _all_closed(session: Any, fast: Mapping[str, Frozen]) -> Callable[[], None]:
+    def close() -> None:
+        for each in (session, *(other.session for other in fast.values())):
+            each.close()
+
+    return close
 
 
 def _signature(signatures: Mapping[str, Signature], name: str) -> Signature:
@@ -113,9 +138,8 @@ def _signature(signatures: Mapping[str, Signature], name: str) -> Signature:
     return signatures[name]
 
 
-def _runnable(
-    session: Any, signature: Signature, defaults: Mapping[str, NDArray[Any]], *, timeout_seconds: float
-) -> _Runnable:
+def _runnable(within: Frozen, defaults: Mapping[str, NDArray[Any]], *, timeout_seconds: float) -> _Runnable:
+    signature = within.signature
     inputs, outputs = tuple(sorted(signature.inputs)), tuple(sorted(signature.outputs))
     options = config_pb2.CallableOptions()
     options.feed.extend(signature.inputs[each].name for each in inputs)
@@ -125,7 +149,7 @@ def _runnable(
     # `session.run` and `session.make_callable` compare what is fed with the placeholder's shape in Python, which the
     # stock server does not (x of [-1, 1] may be fed [2, 2]: the graph decides), and this is the way past them. Nor
     # does either take a time limit once for all runs without parsing the feeds anew on each.
-    return _Runnable(inputs, outputs, strings, defaults, session._make_callable_from_options(options))
+    return _Runnable(inputs, outputs, strings, defaults, within.session._make_callable_from_options(options))
 
 
 def _defaults(definition: Any) -> dict[str, NDArray[Any]]:

@@ -1,0 +1,55 @@
+"""A signature in bfloat16 answers as the exact one does, but for what bfloat16 leaves out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tfclassify.export import Export
+from tfclassify.hardware import multiplies_bfloat16
+from tfclassify.serving import golden
+from tfclassify.serving.served import direct
+from tfclassify.serving.session import load_saved_model
+from tfclassify.serving.status import Refusal
+
+TEXTS = np.array(["a b c 1", "x y z 2", "", "d d d", "w"], object)
+
+
+def test_the_same_names_labels_and_nearly_the_same_scores(toy_exported: Export) -> None:
+    exact = load_saved_model(toy_exported.folder, name="toy", version=1, timeout_seconds=60)
+    fast = load_saved_model(toy_exported.folder, name="toy", version=1, timeout_seconds=60, bfloat16=True)
+    assert (exact.exact, fast.exact) == (True, False)
+    expected, found = (each.call("serving_default", {"text": TEXTS}) for each in (exact, fast))
+    assert found.keys() == expected.keys()
+    for name, values in expected.items():
+        assert found[name].shape == values.shape
+        assert found[name].dtype == values.dtype
+    assert found["label"].tolist() == expected["label"].tolist()
+    np.testing.assert_allclose(found["scores"], expected["scores"], atol=0.05)
+    encoded = [each.call("encode", {"text": TEXTS})["input_ids"] for each in (exact, fast)]
+    np.testing.assert_array_equal(*encoded)
+    for each in (exact, fast):
+        each.close()
+
+
+@pytest.mark.skipif(not multiplies_bfloat16(), reason="this processor does not multiply bfloat16")
+def test_it_is_another_number_format(toy_exported: Export) -> None:
+    made = [
+        load_saved_model(toy_exported.folder, name="toy", version=1, timeout_seconds=60, bfloat16=fast)
+        for fast in (False, True)
+    ]
+    exact, fast = (each.call("serving_default", {"text": TEXTS})["scores"] for each in made)
+    assert (exact != fast).any()
+
+
+def test_its_self_test_allows_for_it(toy_exported: Export) -> None:
+    loaded = load_saved_model(toy_exported.folder, name="toy", version=1, timeout_seconds=60, bfloat16=True)
+    assert golden.check(direct(loaded, toy_exported.folder, threads=1))
+    loaded.close()
+
+
+def test_a_folder_without_a_model(tmp_path: Path) -> None:
+    with pytest.raises(Refusal):
+        load_saved_model(tmp_path, name="none", version=1, timeout_seconds=60, bfloat16=True)

@@ -1,0 +1,58 @@
+"""A signature with its weights as constants and its matrix products in bfloat16: less exact, and much faster.
+
+With constants oneDNN puts the weights into its own order once, where variables would be cast and put into order anew
+for every batch. The number format is an option of a session and does not travel in a SavedModel.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+from tensorflow.core.protobuf import config_pb2, rewriter_config_pb2
+from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+from tfclassify.serving.signatures import Signature
+
+
+@dataclass(frozen=True)
+class Frozen:
+    """A session of one signature, with the names that its tensors have there."""
+
+    session: Any
+    signature: Signature
+
+
+def frozen(
+    folder: Path, name: str, signature: Signature, config: config_pb2.ConfigProto, *, tags: tuple[str, ...]
+) -> Frozen:
+    """Loads one signature of a SavedModel in bfloat16.
+
+    Args:
+        folder: of the SavedModel.
+        name: of the signature.
+        signature: as the SavedModel declares it.
+        config: of the session that others of its signatures run in.
+        tags: of the graph.
+    """
+    # Its functions do not keep its variables, so it has to be there until they are read.
+    model = tf.saved_model.load(str(folder), tags=list(tags))
+    function = convert_variables_to_constants_v2(model.signatures[name], lower_control_flow=False)
+    given = {each.name.partition(":")[0]: each.name for each in function.inputs}
+    # Of a signature's outputs only the order is kept, which is that of their names.
+    made = dict(zip(sorted(signature.outputs), (each.name for each in function.outputs), strict=True))
+    session = tf.compat.v1.Session(graph=tf.Graph(), config=_in_bfloat16(config))
+    with session.graph.as_default():
+        tf.import_graph_def(function.graph.as_graph_def(), name="")
+    inputs = {each: replace(info, name=given[each]) for each, info in signature.inputs.items()}
+    outputs = {each: replace(info, name=made[each]) for each, info in signature.outputs.items()}
+    return Frozen(session, replace(signature, inputs=inputs, outputs=outputs))
+
+
+def _in_bfloat16(config: config_pb2.ConfigProto) -> config_pb2.ConfigProto:
+    made = config_pb2.ConfigProto()
+    made.CopyFrom(config)
+    made.graph_options.rewrite_options.auto_mixed_precision_onednn_bfloat16 = rewriter_config_pb2.RewriterConfig.ON
+    return made
