@@ -65,6 +65,7 @@ def asked(server: ServerProcess) -> tuple[int, Any]:
     return answer.status, answer.document
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("prlimit") is None, reason="no prlimit on this machine")
 def test_clients_that_hold_connections_leave_a_server_its_files(tmp_path: Path) -> None:
     base = tmp_path / "tagged"

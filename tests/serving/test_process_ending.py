@@ -23,6 +23,8 @@ from process_models import save_numbers, save_tagged
 from server_process import ServerProcess, eventually, free_ports, running, start
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
+pytestmark = pytest.mark.slow
+
 CLIENTS = 6
 PRIVILEGED = 81
 USAGE = 2

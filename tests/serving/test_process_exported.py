@@ -22,6 +22,8 @@ from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 from tfclassify.errors import UsageError
 from tfclassify.export import Export, export
 
+pytestmark = pytest.mark.slow
+
 TEXTS = ("a b c d", "w x y z", "", "é ß 你好 \u1b7f", "a " * 3000, "nul \0 nul", "A W", "mail a@example.org")
 SECONDS = 30.0
 # TensorFlow's DataType by the field of a TensorProto that holds it.

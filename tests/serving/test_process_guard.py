@@ -27,6 +27,8 @@ from tensorflow_serving.apis import (
 
 from tfclassify.serving.guard import new_key
 
+pytestmark = pytest.mark.slow
+
 SECRET = "0123456789abcdef" * 4
 PREDICT = "/v1/models/texts:predict"
 GOOD = {"instances": ["good"]}

@@ -17,6 +17,8 @@ from rest_fakes import body_of, request, status
 from server_process import Answer, ServerProcess, running
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
+pytestmark = pytest.mark.slow
+
 CLIENTS, ROUNDS = 1000, 3
 QUEUE_ROWS, BATCH_ROWS, BATCH_SECONDS = 64, 32, 0.1
 WAITING_SECONDS = 30.0

@@ -18,6 +18,8 @@ from server_process import Answer, ServerProcess, config_text, eventually
 
 from tfclassify.serving.warm_up import write_warm_up
 
+pytestmark = pytest.mark.slow
+
 WARM_UP = Path("assets.extra", "tf_serving_warmup_requests")
 ROWS = 5
 CLIENTS = 4

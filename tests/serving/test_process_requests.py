@@ -21,6 +21,8 @@ from rest_fakes import Talk, read_all, request, status
 from server_process import ServerProcess, eventually
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
+pytestmark = pytest.mark.slow
+
 Case = tuple[Callable[..., None], dict[str, Any]]
 
 # What these look at is inside of the process; other tests show the same from outside.
