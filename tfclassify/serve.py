@@ -89,7 +89,7 @@ def server_options(request: ServeRequest) -> ServerOptions:
     monitoring = MonitoringConfig(True) if request.monitoring_config_file is None else None
     monitoring = monitoring or read_monitoring(Path(str(request.monitoring_config_file)))
     models = _models(request)
-    guarded = _guard(request.guard)
+    guarded = _guard(request.guard, request.tokens)
     rest = _rest(request, request.limits, monitoring, keys=guarded != GuardOptions())
     return ServerOptions(
         models=models,
@@ -216,11 +216,11 @@ def _batching(request: ServeRequest, asked: BatchingSettings) -> BatchingOptions
     )
 
 
-def _guard(asked: GuardSettings) -> GuardOptions:
+def _guard(asked: GuardSettings, tokens: TokenSettings) -> GuardOptions:
     return GuardOptions(
         keys_file=_path(asked.keys_file),
         keys_variable=asked.keys_variable,
-        tokens=_tokens(asked.tokens),
+        tokens=_tokens(tokens),
         anonymous_scopes=asked.anonymous_scopes,
         requests_per_second=asked.requests_per_second,
         burst=asked.burst,
@@ -231,9 +231,7 @@ def _tokens(asked: TokenSettings) -> TokenRules | None:
     if asked == TokenSettings():
         return None
     if not asked.algorithms or asked.issuer is None or asked.audience is None:
-        raise UsageError(
-            "guard.tokens is given in part; expected algorithms, issuer and audience, and a file with a key"
-        )
+        raise UsageError("tokens is given in part; expected algorithms, issuer and audience, and a file with a key")
     return TokenRules(
         algorithms=asked.algorithms,
         issuer=asked.issuer,

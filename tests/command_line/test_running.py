@@ -22,6 +22,7 @@ from tfclassify.display import Display
 from tfclassify.errors import UsageError
 
 ROOT = Path(__file__).parents[2]
+ALL = "plan, train, evaluate, predict, export, inspect, serve"
 
 
 class Request(BaseModel):
@@ -128,9 +129,9 @@ def refused(words: list[str], capsys: pytest.CaptureFixture[str], name: str | No
 
 def test_a_misspelt_verb(capsys: pytest.CaptureFixture[str]) -> None:
     assert refused(["trian", "data.train=a.csv"], capsys) == (
-        "tfclassify: no verb 'trian'; expected one of plan, train, evaluate, predict; did you mean 'train'?"
+        f"tfclassify: no verb 'trian'; expected one of {ALL}; did you mean 'train'?"
     )
-    assert refused(["xyz"], capsys) == "tfclassify: no verb 'xyz'; expected one of plan, train, evaluate, predict"
+    assert refused(["xyz"], capsys) == f"tfclassify: no verb 'xyz'; expected one of {ALL}"
 
 
 def test_a_misspelt_key(capsys: pytest.CaptureFixture[str]) -> None:
@@ -138,7 +139,8 @@ def test_a_misspelt_key(capsys: pytest.CaptureFixture[str]) -> None:
         "tfclassify evaluate: no field 'ouptut' in the settings; fields: run, output, data; did you mean 'output'?"
     )
     assert refused(["train", "text.max_lenght=9"], capsys) == (
-        "tfclassify train: no field 'max_lenght' in text; fields: max_length, lower_case; did you mean 'max_length'?"
+        "tfclassify train: no field 'max_lenght' in text; fields: max_length, lower_case, maps; did you mean "
+        "'max_length'?"
     )
 
 
@@ -264,7 +266,7 @@ def test_who_sets_how_much_it_says_hears_it(loud: list[str], monkeypatch: pytest
     [
         (
             ["tfclassify", "tarin", "data.train=a.csv"],
-            "tfclassify: no verb 'tarin'; expected one of plan, train, evaluate, predict; did you mean 'train'?",
+            "tfclassify: no verb 'tarin'; expected one of plan, train, evaluate, predict, export, inspect, serve; did you mean 'train'?",
         ),
         (
             ["tfclassify.train", "modle.name=minilm"],

@@ -55,7 +55,7 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.slow
 def test_it_answers_as_the_run_does(python: Path, toy_exported: Export) -> None:
     texts = ["a b c", "x y z", "", "Éa\u200bb 中 [SEP]", "w " * 500]
-    program = [str(python), "-c", PROGRAM, str(toy_exported.folder), json.dumps(texts)]
+    program = [str(python), "-I", "-c", PROGRAM, str(toy_exported.folder), json.dumps(texts)]
     done = subprocess.run(program, capture_output=True, text=True, timeout=300, env=_environment())
     assert done.returncode == 0, done.stderr[-2000:]
     found: list[dict[str, Any]] = json.loads(done.stdout.splitlines()[-1])

@@ -61,10 +61,10 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
     (folder / "secret").write_text(SECRET)
     words = (
         f"guard.keys_file={folder / 'keys'}",
-        "guard.tokens.algorithms=[HS256]",
-        "guard.tokens.issuer=us",
-        "guard.tokens.audience=server",
-        f"guard.tokens.secret_file={folder / 'secret'}",
+        "tokens.algorithms=[HS256]",
+        "tokens.issuer=us",
+        "tokens.audience=server",
+        f"tokens.secret_file={folder / 'secret'}",
     )
     with running(folder / "said", {"texts": folder / "texts"}, *words) as server:
         yield Guarded(server, *(key for key, _ in made.values()))

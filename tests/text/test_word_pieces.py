@@ -157,7 +157,7 @@ def test_a_tokenizer_made_while_a_function_is_traced_outlives_it(small: Path) ->
 
 def test_many_calls_at_once_in_tf_data(small: Path) -> None:
     tokenize = word_pieces(small, lower_case=True)
-    chunks = tf.data.Dataset.from_tensor_slices(hard_texts()).batch(16)
+    chunks = tf.data.Dataset.from_tensor_slices(list(hard_texts())).batch(16)
     made = chunks.map(lambda texts: tokenize(texts), num_parallel_calls=4).as_numpy_iterator()
     flat = [row.tolist() for chunk in made for row in chunk]
     assert flat == reference_ids(reference(small, lower_case=True), hard_texts())

@@ -83,8 +83,6 @@ class GuardSettings(BaseModel):
     """File with stored API keys, a line each."""
     keys_variable: str | None = None
     """Environment variable with stored API keys, a line each."""
-    tokens: TokenSettings = TokenSettings()
-    """Signed tokens."""
     anonymous_scopes: tuple[Literal["predict", "metadata", "metrics", "admin"], ...] = ()
     """What needs no key, where the rest does."""
     requests_per_second: Annotated[float, Field(gt=0.0), NO_FLAG] | None = None
@@ -176,4 +174,5 @@ class ServeRequest(BaseModel):
     limits: LimitSettings = LimitSettings()
     batching: BatchingSettings = BatchingSettings()
     guard: GuardSettings = GuardSettings()
+    tokens: TokenSettings = TokenSettings()
     tls: TlsSettings = TlsSettings()
