@@ -125,7 +125,7 @@ def with_other_forward(trained: Trained, change: Callable[[tf.Tensor], tf.Tensor
     def forward(ids: tf.Tensor, mask: tf.Tensor, types: tf.Tensor) -> tf.Tensor:
         return tf.ensure_shape(change(trained.forward(ids, mask, types)), [None, 2])
 
-    return replace(trained, forward=forward)
+    return replace(trained, forward=forward, answering=None)
 
 
 def with_a_path(logits: tf.Tensor) -> tf.Tensor:
@@ -135,7 +135,7 @@ def with_a_path(logits: tf.Tensor) -> tf.Tensor:
 def with_changed_weight(trained: Trained, folder: Path, *, pairs: bool) -> None:
     """Writes a SavedModel one of whose weights is another than the run's."""
     variable = next(
-        each for each in trained.forward.get_concrete_function().variables if "/classifier/bias" in each.name
+        each for each in trained.answering.get_concrete_function().variables if "/classifier/bias" in each.name
     )
     kept = variable.numpy()
     variable.assign(kept + np.array([0.01, 0.0], np.float32))

@@ -91,6 +91,17 @@ def test_rows_are_batched_with_rows_of_their_length():
     assert sorted(sorted(map(len, texts)) for _, texts in echo.calls[1:]) == [[3, 4, 5], [1280, 1290, 1300]]
 
 
+def test_rows_of_any_length_go_together_where_the_model_does_not_pad():
+    for padded, batches in ((True, range(2, 9)), (False, [1])):
+        echo = Echo()
+        with serving(echo, padded=padded) as served:
+            held = hold(served, echo)
+            futures = [ask(served, *[b"a"] * 8), ask(served, *[b"t" * 2000] * 8)]
+            echo.gate.set()
+            wait([held, *futures], PATIENCE)
+        assert len(echo.calls) - 1 in batches
+
+
 def test_a_long_request_is_split_and_put_together_in_order():
     echo = Echo()
     texts = [b"%d " % number * Random(number).randint(1, 90) for number in range(200)]

@@ -18,7 +18,7 @@ from tfclassify.data.token_store import Pieces
 from tfclassify.errors import UsageError
 from tfclassify.learning.prediction import Forward, covering, forward, logits_of
 from tfclassify.learning.strategies import set_precision, usable_precision
-from tfclassify.model.classifier import build
+from tfclassify.model.classifier import answering, build
 from tfclassify.model.weights import find
 from tfclassify.quality.calibration import scope_score, scores
 from tfclassify.quality.predictions import Kind, Predictions
@@ -38,7 +38,8 @@ class Trained:
     """A network with everything that turns texts into answers.
 
     ``threshold`` is the score from which on a label is given where a row may have several; ``scope_threshold`` the
-    scope score from which on a text is one of the classes, None where every text is taken for one.
+    scope score from which on a text is one of the classes, None where every text is taken for one. ``answering`` is a
+    faster way to the same logits, for export, where there is one.
     """
 
     settings: Settings
@@ -49,6 +50,7 @@ class Trained:
     temperature: float = 1.0
     threshold: float = HALF
     scope_threshold: float | None = None
+    answering: Forward | None = None
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,7 @@ def open_trained(run: Run, *, precision: str | None = None) -> Trained:
         facts.temperature,
         facts.threshold,
         facts.scope_threshold,
+        answering(model),
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any, cast
 import numpy as np
 import tensorflow as tf
 
+from tfclassify.learning.prediction import Forward
 from tfclassify.learning.trained import Trained
 from tfclassify.model.answer import Answering, answers
 from tfclassify.model.classifier import INPUTS
@@ -65,7 +66,11 @@ def _answer(trained: Trained, given: dict[str, tf.Tensor]) -> dict[str, tf.Tenso
 
 
 def _logits(trained: Trained, tokens: Tokens) -> dict[str, tf.Tensor]:
-    return {"logits": trained.forward(*(tokens[name] for name in INPUTS))}
+    return {"logits": _forward(trained)(*(tokens[name] for name in INPUTS))}
+
+
+def _forward(trained: Trained) -> Forward:
+    return trained.answering or trained.forward
 
 
 def _encode(trained: Trained, given: dict[str, tf.Tensor]) -> Tokens:
@@ -89,4 +94,4 @@ def parameters(trained: Trained) -> int:
 
 
 def _variables(trained: Trained) -> list[tf.Variable]:
-    return list(cast(Any, trained.forward).get_concrete_function().variables)
+    return list(cast(Any, _forward(trained)).get_concrete_function().variables)

@@ -140,6 +140,7 @@ def describe(trained: Trained, order: Order, proof: Proof, *, folder: Path, run:
         "parameters": parameters(trained),
         "pairs": trained.settings.data.text_b is not None,
         "data": {name: getattr(trained.settings.data, name) for name in READING},
+        "pads": trained.answering is None,
         "max_length": trained.limits.max_length,
         "buckets": [list(bucket) for bucket in trained.settings.train.buckets],
         "temperature": trained.temperature,

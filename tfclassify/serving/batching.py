@@ -35,6 +35,8 @@ from tfclassify.serving.status import Code, Refusal
 Observe = Callable[[float, int, float, float], None]
 Share = tuple[Request, list[int]]
 
+# Of texts whose lengths do not matter to a batch: that of a short one, so that many go together.
+ALIKE_BYTES = 64
 NO_LONGER_SERVED = "The version of the model is no longer served"
 
 
@@ -52,6 +54,8 @@ class BatchingOptions:
         direct_threads: requests that cannot be batched and run at a time.
         allowed_batch_sizes: rows that a batch is filled up to, rising, the last ``max_batch_rows``; empty: none.
         full_length_bytes: of a row beyond which it costs no more, since the model reads no further.
+        padded: whether the model pads a batch to its longest text; where it does not, texts of any length go together,
+            and only their number is bounded.
     """
 
     max_batch_rows: int = 64
@@ -63,6 +67,7 @@ class BatchingOptions:
     direct_threads: int = 2
     allowed_batch_sizes: tuple[int, ...] = ()
     full_length_bytes: int = 4096
+    padded: bool = True
 
 
 def batched(
@@ -111,6 +116,7 @@ class _Batcher:
 
     def __init__(self, loaded: Loaded, options: BatchingOptions, observe: Observe) -> None:
         self._loaded, self._observe, self._full_length = loaded, observe, options.full_length_bytes
+        self._padded = options.padded
         limits = Limits(options.max_batch_rows, options.max_batch_bytes, options.allowed_batch_sizes)
         self._run_rows = run_rows(limits)
         self._queue = RowQueue(
@@ -134,6 +140,8 @@ class _Batcher:
         """Accepts a request, or gives a future that has failed."""
         texts = self._texts.get(signature)
         lengths = lengths_of(inputs, texts, full_length=self._full_length) if texts else None
+        if lengths and not self._padded:
+            lengths = [ALIKE_BYTES] * len(lengths)
         request = Request(signature, inputs, inf if deadline is None else deadline, time.monotonic(), lengths or [])
         with self._changed:
             dropped, refusal = self._admitted(max(1, len(request.lengths)))

@@ -227,17 +227,20 @@ def _load(asked: ModelOptions, folder: Path, name: str, version: int) -> Loaded:
 def _wrap(batching: BatchingOptions | None, told: Telemetry, loaded: Loaded, folder: Path) -> Served:
     if batching is None:
         return direct(loaded, folder, threads=DIRECT_THREADS)
-    fitted = replace(batching, full_length_bytes=_full_length(folder) or batching.full_length_bytes)
-    return batched(loaded, folder, fitted, observe=partial(told.observe.batch, loaded.name))
+    return batched(loaded, folder, _fitted(batching, folder), observe=partial(told.observe.batch, loaded.name))
 
 
-def _full_length(folder: Path) -> int | None:
-    """Returns the bytes of a text beyond which a servable reads no further, or nearly so; None of other SavedModels."""
+def _fitted(batching: BatchingOptions, folder: Path) -> BatchingOptions:
+    """Returns the options for a servable, which says how much of a text it reads, and whether it pads."""
     try:
         facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
-        return int(facts["max_length"]) * BYTES_PER_TOKEN
+        full, pads = int(facts["max_length"]) * BYTES_PER_TOKEN, bool(facts["pads"])
     except (OSError, ValueError, LookupError, TypeError):
-        return None
+        return batching
+    made = replace(batching, full_length_bytes=full, padded=pads)
+    if pads or batching.allowed_batch_sizes:
+        return made
+    return replace(made, max_batch_rows=min(batching.max_batch_rows, max(1, batching.max_batch_bytes // full)))
 
 
 def _watch(asked: ModelOptions, models: Models, told: Telemetry, ended: threading.Event) -> threading.Thread | None:

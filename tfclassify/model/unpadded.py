@@ -1,0 +1,155 @@
+"""The network as it answers: the same numbers as BERT's own forward pass, computed for tokens and never for padding.
+
+Dense layers run on the T tokens of a batch in a row, so that texts of unlike length cost no more than their tokens;
+only attention sees them side by side. In the last layer nothing but the vector of [CLS] is computed, since nothing else
+is read. Each dense layer is a matrix product with its bias right behind it, which TensorFlow's graph optimizer makes
+one op of; Keras puts a reshape between the two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from math import sqrt
+
+import tensorflow as tf
+
+MASKED = -1e9
+
+Weights = Mapping[str, tf.Variable]
+Forward = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The sizes of an encoder: layers, heads, width, and what layer norms add to a variance."""
+
+    layers: int
+    heads: int
+    width: int
+    epsilon: float
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where the T tokens of a batch are.
+
+    Attributes:
+        tokens: int64[T], their places in a padded batch laid out flat.
+        padded: int64[B, L], the token at each place of a padded batch; any token where there is only padding.
+        first: int64[B], the token [CLS] of each row.
+        mask: float32[B, 1, 1, L], what is added to attention's scores.
+    """
+
+    tokens: tf.Tensor
+    padded: tf.Tensor
+    first: tf.Tensor
+    mask: tf.Tensor
+
+
+def unpadded(weights: Weights, shape: Shape) -> Forward:
+    """Returns the forward pass as one graph: ids, mask, types int32[B, L] to logits float32[B, C].
+
+    Args:
+        weights: by PyTorch's names; matrices as [in, out].
+        shape: of the encoder, with exact GELU and absolute positions.
+    """
+    tokens = tf.TensorSpec([None, None], tf.int32)
+
+    @tf.function(input_signature=[tokens, tokens, tokens], autograph=False)
+    def run(input_ids: tf.Tensor, attention_mask: tf.Tensor, token_type_ids: tf.Tensor) -> tf.Tensor:
+        places = _places(attention_mask)
+        with tf.name_scope("network/bert/embeddings/"):
+            values = _embedded(weights, shape, places, input_ids, token_type_ids)
+        for number in range(shape.layers):
+            with tf.name_scope(f"network/bert/encoder/layer_._{number}/"):
+                values = _layer(weights, shape, places, values, number)
+        with tf.name_scope("network/bert/pooler/"):
+            pooled = tf.tanh(_dense(weights, "bert.pooler.dense", values))
+        with tf.name_scope("network/classifier/"):
+            return _dense(weights, "classifier", pooled)
+
+    return run
+
+
+def _places(attention_mask: tf.Tensor) -> Places:
+    marks = tf.cast(attention_mask, tf.int64)
+    before = tf.cumsum(tf.reduce_sum(marks, axis=1), exclusive=True)
+    within = tf.maximum(tf.cumsum(marks, axis=1), 1) - 1
+    # A row without a token, which is no text of ours, reads somebody else's rather than past the end.
+    last = tf.reduce_sum(marks) - 1
+    mask = (1.0 - tf.cast(attention_mask, tf.float32)) * MASKED
+    return Places(
+        tokens=tf.where(tf.reshape(attention_mask, [-1]) > 0)[:, 0],
+        padded=tf.minimum(before[:, None] + within, last),
+        first=tf.minimum(before, last),
+        mask=mask[:, None, None, :],
+    )
+
+
+def _embedded(
+    weights: Weights, shape: Shape, places: Places, input_ids: tf.Tensor, token_type_ids: tf.Tensor
+) -> tf.Tensor:
+    name = "bert.embeddings"
+    ids = tf.gather(tf.reshape(input_ids, [-1]), places.tokens)
+    types = tf.gather(tf.reshape(token_type_ids, [-1]), places.tokens)
+    positions = places.tokens % tf.shape(input_ids, tf.int64)[1]
+    words = tf.gather(weights[f"{name}.word_embeddings.weight"], ids)
+    placed = tf.gather(weights[f"{name}.position_embeddings.weight"], positions)
+    typed = tf.gather(weights[f"{name}.token_type_embeddings.weight"], types)
+    return _normed(weights, f"{name}.LayerNorm", words + placed + typed, shape)
+
+
+def _layer(weights: Weights, shape: Shape, places: Places, values: tf.Tensor, number: int) -> tf.Tensor:
+    name = f"bert.encoder.layer.{number}"
+    last = number == shape.layers - 1
+    # Of the last layer only [CLS] is read.
+    own = tf.gather(values, places.first) if last else values
+    context = _attention(weights, shape, places, values, own, f"{name}.attention.self", last=last)
+    attended = _normed(
+        weights,
+        f"{name}.attention.output.LayerNorm",
+        _dense(weights, f"{name}.attention.output.dense", context) + own,
+        shape,
+    )
+    inner = _gelu(_dense(weights, f"{name}.intermediate.dense", attended))
+    return _normed(
+        weights, f"{name}.output.LayerNorm", _dense(weights, f"{name}.output.dense", inner) + attended, shape
+    )
+
+
+def _attention(
+    weights: Weights, shape: Shape, places: Places, values: tf.Tensor, own: tf.Tensor, name: str, *, last: bool
+) -> tf.Tensor:
+    keys, contents = (
+        _heads(tf.gather(_dense(weights, f"{name}.{part}", values), places.padded), shape) for part in ("key", "value")
+    )
+    asked = _dense(weights, f"{name}.query", own)
+    queries = _heads(asked[:, None, :] if last else tf.gather(asked, places.padded), shape)
+    scores = tf.matmul(queries, keys, transpose_b=True) * (1 / sqrt(shape.width // shape.heads)) + places.mask
+    context = tf.transpose(tf.matmul(tf.nn.softmax(scores), contents), [0, 2, 1, 3])
+    flat = tf.reshape(context, [-1, shape.width])
+    return flat if last else tf.gather(flat, places.tokens)
+
+
+def _heads(values: tf.Tensor, shape: Shape) -> tf.Tensor:
+    """Splits [B, L, H] into heads, [B, heads, L, H / heads]."""
+    rows, length = tf.shape(values)[0], tf.shape(values)[1]
+    split = tf.reshape(values, [rows, length, shape.heads, shape.width // shape.heads])
+    return tf.transpose(split, [0, 2, 1, 3])
+
+
+def _dense(weights: Weights, name: str, values: tf.Tensor) -> tf.Tensor:
+    return tf.nn.bias_add(tf.matmul(values, weights[f"{name}.weight"]), weights[f"{name}.bias"])
+
+
+def _gelu(values: tf.Tensor) -> tf.Tensor:
+    # In this order of operations the graph optimizer knows it, and makes it a part of the product before it.
+    return (tf.math.erf(values * sqrt(0.5)) + 1.0) * 0.5 * values
+
+
+def _normed(weights: Weights, name: str, values: tf.Tensor, shape: Shape) -> tf.Tensor:
+    mean, variance = tf.nn.moments(values, axes=[-1], keepdims=True)
+    return tf.nn.batch_normalization(
+        values, mean, variance, weights[f"{name}.bias"], weights[f"{name}.weight"], shape.epsilon
+    )
