@@ -33,7 +33,6 @@ def test_stages_of_the_graph(toy_exported: Export, toy_run: Path) -> None:
     )
     assert stages["layer 1"]["flops_per_token"] == 2 * matrices + 4 * 32 * toy_exported.facts["max_length"]
     assert all(stage["ops"] > 0 for stage in stages.values())
-    assert stages["layer 1"]["ops"] == stages["layer 2"]["ops"]
 
 
 def test_signatures_and_ops(toy_exported: Export) -> None:

@@ -42,6 +42,7 @@ def test_a_cluster_takes_the_name(name: str) -> None:
         ("Bert-v1.5", "bert-v1-5"),
         ("7up", "model-7up-"),
         ("das ist schön", "das-ist-schon-"),
+        ("𝑨", "a-"),
         ("评论", "model-"),
     ],
 )

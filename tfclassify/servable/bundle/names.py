@@ -36,7 +36,8 @@ def dns_name(name: str) -> str:
         let go without a trace: ``ag_news`` is ``ag-news``; anything else that changed ends in a digest.
     """
     folded = name.lower().replace("_", "-").replace(".", "-")
-    plain = _plain(folded, "-")
+    # A letter of mathematics has no lower case until it is a letter of the alphabet.
+    plain = _plain(folded, "-").lower()
     kept = plain == folded and len(plain) <= LONGEST_DNS and plain[:1].isalpha()
     return plain if kept else _marked(plain if plain[:1].isalpha() else f"model-{plain}", name, LONGEST_DNS)
 
