@@ -149,7 +149,7 @@ def _gelu(values: tf.Tensor) -> tf.Tensor:
 
 
 def _normed(weights: Weights, name: str, values: tf.Tensor, shape: Shape) -> tf.Tensor:
-    mean, variance = tf.nn.moments(values, axes=[-1], keepdims=True)
-    return tf.nn.batch_normalization(
-        values, mean, variance, weights[f"{name}.bias"], weights[f"{name}.weight"], shape.epsilon
-    )
+    # The last axis by its number: by -1 the graph optimizer does not know a layer norm, which it makes one op.
+    mean, variance = tf.nn.moments(values, axes=[1], keepdims=True)
+    scale, offset = weights[f"{name}.weight"], weights[f"{name}.bias"]
+    return tf.nn.batch_normalization(values, mean, variance, offset, scale, shape.epsilon)
