@@ -148,8 +148,9 @@ def table(asked: argparse.Namespace) -> None:
     """Prints what has been measured: medians over the rounds."""
     pieces = _pieces()
     print("| model | side | answers a second | p50 ms | p99 ms | ratio |\n|---|---|---|---|---|---|")
-    for name in dict.fromkeys(piece["model"] for piece in pieces if piece["piece"] == "throughput"):
-        mine = [piece for piece in pieces if piece["piece"] == "throughput" and piece["model"] == name]
+    throughputs = [piece for piece in pieces if piece["piece"] == "throughput"]
+    for name in dict.fromkeys(_name(piece) for piece in throughputs):
+        mine = [piece for piece in throughputs if _name(piece) == name]
         for side in mine[0]["sides"]:
             cells = [median(piece["sides"][side][key] for piece in mine) for key in ("per_second", "p50_ms", "p99_ms")]
             ratio = "" if side == "tfclassify" else f"{median(piece[f'against {side}'] for piece in mine):.2f}x"
@@ -159,6 +160,11 @@ def table(asked: argparse.Namespace) -> None:
     for piece in pieces:
         if piece["piece"] != "throughput":
             print(json.dumps({key: value for key, value in piece.items() if key != "machine"}))
+
+
+def _name(piece: dict[str, Any]) -> str:
+    """Returns the model with what the server was told."""
+    return " ".join([piece["model"], *piece["server"]])
 
 
 def _against_direct(piece: dict[str, Any]) -> tuple[float, float]:
