@@ -105,6 +105,17 @@ def test_answers_without_the_run(toy_exported: Export, toy_run: Path) -> None:
             }
 
 
+def test_personal_data_are_masked_in_the_graph_and_the_reference_cuts_what_is_left(
+    toy_data: Path, tmp_path: Path
+) -> None:
+    asked = {**TOY_SETTINGS, **toy_words(toy_data), "text.maps": ["mask_personal_data"], "train.steps": 2}
+    run = train({**asked, "run": str(tmp_path / "run")})
+    made = export({"run": str(run.folder), "output": str(tmp_path / "toy"), "rows": 8})
+    assert made.facts["tokenizer"]["different"] == 0
+    masked = [each["masked"] for each in load(str(made.folder))(["write to a@b.org or c@d.org", "a b c"])]
+    assert masked == [2, 0]
+
+
 def saving(change: Callable[[Trained], Trained]) -> Callable[..., None]:
     return lambda trained, folder, *, pairs: save(change(trained), folder, pairs=pairs)
 

@@ -10,6 +10,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import tensorflow as tf
+
+from tfclassify.data.token_store import Pieces
 from tfclassify.display import Display
 from tfclassify.errors import UsageError
 from tfclassify.learning.trained import Trained, answer
@@ -171,15 +174,22 @@ def _compared(trained: Trained, asked: Questions, folder: Path, order: Order) ->
     found = answered_elsewhere(folder, texts)
     parity = check_parity(answer(trained, *asked.texts.values()), found)
     pieces = trained.pieces
+    # The reference cuts what the graph cuts: texts as the maps leave them.
+    mapped = [_mapped(pieces, column) for column in texts.values()]
     certificate = certify(
         reference(pieces.vocabulary, lower_case=pieces.lower_case, max_length=trained.limits.max_length),
         found["input_ids"],
-        list(zip(*texts.values(), strict=True)) if TEXT_B in texts else texts[TEXT],
+        list(zip(*mapped, strict=True)) if TEXT_B in texts else mapped[0],
         own=own,
         limit=order.tokenizer_limit,
         version=f"transformers.BertTokenizerFast, by tokenizers {metadata.version('tokenizers')}",
     )
     return parity, certificate, _golden(asked.texts, found, own, order.examples)
+
+
+def _mapped(pieces: Pieces, texts: Sequence[str]) -> list[str]:
+    prepared, _ = pieces.prepared(tf.constant(list(texts), tf.string))
+    return [text.decode() for text in prepared.numpy()]
 
 
 def _golden(texts: Mapping[str, Sequence[str]], found: Outputs, own: int, examples: int) -> dict[str, Any]:

@@ -159,8 +159,8 @@ class ServeRequest(BaseModel):
     saved_model_tags: str = "serve"
     """Tags of the graph to load, with commas between them."""
     precision: Literal["float32", "bfloat16"] = "float32"
-    """Number format of the matrix products; bfloat16 is two to three times as fast where the processor has it, and
-    servable.json says how far its scores were off."""
+    """Number format of the matrix products; bfloat16 is faster where the processor has it, and servable.json says
+    how far its scores were off."""
     page: bool = True
     """Whether / is a page to try the models."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
