@@ -227,8 +227,8 @@ class ExportRequest(BaseModel):
     """A run or a servable: the export is refused if it is worse than that on the test rows, beyond chance."""
     rows: PositiveInt = 1000
     """Rows, at most, on which the SavedModel has to answer as the run does."""
-    examples: PositiveInt = 20
-    """Rows, at most, that go along as golden examples, texts and answers; servers test themselves with them."""
+    examples: Annotated[int, Field(ge=0), NO_FLAG] = 20
+    """Rows, at most, whose texts and answers go along; servers test themselves with them, and show them. 0 for none."""
     tokenizer_limit: Annotated[float, Field(ge=0.0, le=1.0), NO_FLAG] = 0.0
     """Share of the texts, at most, whose token ids may differ from the reference tokenizer's."""
     data: DataSettings = DataSettings()
