@@ -25,7 +25,8 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from tfclassify.data import ragged
-from tfclassify.data.checks import Examples, Where, examples
+from tfclassify.data.checks import Examples, Where, examples, taken, without_bad
+from tfclassify.data.left_out import check_left_out
 from tfclassify.data.ragged import Ragged, RaggedFiles
 from tfclassify.data.sources import Columns, find_source, fingerprint, numbered
 from tfclassify.data.splits import text_hash
@@ -35,7 +36,7 @@ from tfclassify.errors import UsageError
 from tfclassify.hardware import usable_cores
 from tfclassify.text.maps import AS_GIVEN, Prepared
 
-VERSION = 2
+VERSION = 3
 CHUNK_ROWS = 2048
 TEXT_COLUMNS = ("text", "text_b", "id")
 
@@ -209,14 +210,16 @@ def _chunks(location: str, reading: Reading, ledger: Counter[str]) -> Iterator[E
         for start in range(0, batch.num_rows, CHUNK_ROWS):
             part = batch.slice(start, CHUNK_ROWS)
             where = Where(location, rows[start : start + CHUNK_ROWS])
-            chunk = examples(part, reading.columns, where=where)
-            kept = _without_empty(chunk, reading.empty, where)
+            sound, where = without_bad(examples(part, reading.columns, where=where), where)
+            kept = _without_empty(sound, reading.empty, where)
             ledger["kept"] += len(kept.text)
-            ledger["empty"] += part.num_rows - len(kept.text)
+            ledger["empty"] += len(sound.text) - len(kept.text)
+            ledger["bad"] += part.num_rows - len(sound.text)
             yield kept
     ledger["bad"] += len(skipped) if reading.max_rows is None else bisect_right(skipped, reading.max_rows)
     if not ledger.total():
         raise UsageError(f"{location} has no rows; expected at least one")
+    check_left_out(location, reading.columns, ledger)
 
 
 def _without_empty(chunk: Examples, rule: str, where: Where) -> Examples:
@@ -227,22 +230,7 @@ def _without_empty(chunk: Examples, rule: str, where: Where) -> Examples:
         raise UsageError(
             f"{where.location}: row {row} has an empty text; fill it, or set data.empty=drop or data.empty=keep"
         )
-    return _taken(chunk, ~chunk.empty)
-
-
-def _taken(chunk: Examples, mask: NDArray[np.bool_]) -> Examples:
-    chosen = pa.array(mask)
-    optional = {
-        name: None if getattr(chunk, name) is None else getattr(chunk, name).filter(chosen) for name in ("text_b", "id")
-    }
-    return replace(
-        chunk,
-        text=chunk.text.filter(chosen),
-        labels=chunk.labels.filter(chosen),
-        weights=chunk.weights[mask],
-        empty=chunk.empty[mask],
-        **optional,
-    )
+    return taken(chunk, ~chunk.empty)
 
 
 def _tokenized(chunks: Iterable[Examples], pieces: Pieces) -> Iterator[Tokenized]:
