@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,7 +28,7 @@ from tfclassify.data import ragged
 from tfclassify.data.checks import Examples, Where, examples, taken, without_bad
 from tfclassify.data.left_out import check_left_out
 from tfclassify.data.ragged import Ragged, RaggedFiles
-from tfclassify.data.sources import Columns, find_source, fingerprint, numbered
+from tfclassify.data.sources import Columns, find_source, fingerprint, format_of, numbered
 from tfclassify.data.splits import text_hash
 from tfclassify.data.store_folders import Facts, facts_of, write_folder
 from tfclassify.display import Display
@@ -132,7 +132,7 @@ def _mark(location: str, data: str, reading: Reading, pieces: Pieces) -> str:
         "tensorflow": tf.__version__,
         "data": data,
         # The same bytes are other rows in another format.
-        "format": PurePath(location.lower().removesuffix(".gz")).suffix,
+        "format": format_of(location),
         "reading": asdict(reading),
         "vocabulary": hashlib.sha256(pieces.vocabulary.read_bytes()).hexdigest(),
         "lower_case": pieces.lower_case,
