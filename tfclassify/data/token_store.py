@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 from tfclassify.data import ragged
 from tfclassify.data.checks import Examples, Where, examples, taken, without_bad
+from tfclassify.data.label_names import check_label_count
 from tfclassify.data.left_out import check_left_out
 from tfclassify.data.ragged import Ragged, RaggedFiles
 from tfclassify.data.sources import Columns, find_source, fingerprint, format_of, numbered
@@ -192,6 +193,7 @@ def _write_files(location: str, reading: Reading, pieces: Pieces, folder: Path, 
         for chunk, mapped, made in _tokenized(chunks, pieces):
             _append_texts(texts, mapped)
             _append_labels(labels, chunk.labels, names)
+            check_label_count(len(names), columns, location)
             for (values, lengths), file in zip(made, tokens, strict=True):
                 ragged.append(file, values, lengths)
             flat["weights"].write(chunk.weights.tobytes())
