@@ -32,7 +32,7 @@ def rows(texts: list[str], truth: list[int], ids: list[str] | None = None) -> Sp
 
 def texts(truth: list[int], marks: str) -> list[str]:
     """Texts of a letter that says the class, among others that do not."""
-    return [f"{'pqr'[place % 3]}{marks[label]}" for place, label in enumerate(truth)]
+    return [f"{'pqrst'[place % 5]}{marks[label]}" for place, label in enumerate(truth)]
 
 
 TRUTH = [0, 1] * 50

@@ -72,8 +72,15 @@ def test_texts_are_read_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_is_no_letter_stays() -> None:
-    split = rows("Don't!", "...", "ﬁne", "", "A\u0301 1")
-    assert folded(some_texts(split, looked_at(split))).to_pylist() == ["dont", "...", "fine", "", "á1"]
+    split = rows("Don't!", "...", "ﬁne", "", "A\u0301 1", "\u00c1 1")
+    assert folded(some_texts(split, looked_at(split))).to_pylist() == [
+        "dont",
+        "...",
+        "fine",
+        "",
+        "a\u03011",
+        "a\u03011",
+    ]
 
 
 def test_thinned_out_texts_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
