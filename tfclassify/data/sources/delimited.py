@@ -1,21 +1,21 @@
-"""Delimited text (.csv, .tsv, each also .gz) after RFC 4180: every field is text, nothing is guessed."""
+"""Delimited text (.csv, .tsv, packed or not) after RFC 4180: every field is text, nothing is guessed."""
 
 from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import PurePath
 from typing import NamedTuple
 
 import pyarrow as pa
 
 from tfclassify.data.sources.columns import LONGEST_ROW_BYTES, Columns, Skipped, different, parts, uncounted
-from tfclassify.data.sources.files import measured, open_lines, reading, undecodable
+from tfclassify.data.sources.files import measured, named, open_lines, reading, undecodable
+from tfclassify.data.sources.packed import format_of
 from tfclassify.errors import UsageError
 
 OR_SKIP = ", or set data.bad_rows=skip"
-NOT_UTF8 = "is not UTF-8"
+UNDECODABLE = "is not"
 MISQUOTED = f"has text behind a closing quote; double quotes within quotes where they are text{OR_SKIP}"
 NEVER_CLOSED = "opens a quote that is never closed; close it, or double it within quotes where it is text"
 TOO_LONG = f"is longer than {LONGEST_ROW_BYTES >> 20} MiB; expected shorter ones: look for a quote that is never closed"
@@ -46,7 +46,7 @@ def read_delimited(location: str, columns: Columns, *, skipped: Skipped = uncoun
     Lines end in LF, CR LF or CR; empty ones are passed over. A field in quotes may hold delimiters, line ends
     and doubled quotes; in one that does not begin with a quote, quotes are characters like others. A row may
     have at most 8 MiB. With ``bad_rows="skip"`` rows with too few or too many fields, with text behind a
-    closing quote, or not in UTF-8, are left out and counted.
+    closing quote, or that cannot be decoded, are left out and counted.
 
     Raises:
         UsageError: no such file, no header, a column twice, a row that cannot be read, a quote that is never
@@ -54,7 +54,7 @@ def read_delimited(location: str, columns: Columns, *, skipped: Skipped = uncoun
     """
     with reading(location, columns.encoding), open_lines(location, columns.encoding) as lines:
         records = _records(lines, _delimiter(location, columns))
-        names = _header(records, location)
+        names = _header(records, location, columns)
         for part in parts(_rows(records, names, location, columns, skipped)):
             fields = zip(*part, strict=True) if part else [()] * len(names)
             yield pa.RecordBatch.from_arrays([pa.array(column, pa.string()) for column in fields], names=names)
@@ -62,7 +62,7 @@ def read_delimited(location: str, columns: Columns, *, skipped: Skipped = uncoun
 
 def _delimiter(location: str, columns: Columns) -> str:
     if columns.delimiter is None:
-        return "\t" if PurePath(location.lower().removesuffix(".gz")).suffix == ".tsv" else ","
+        return "\t" if format_of(location) == "tsv" else ","
     if columns.delimiter in '"\r\n':
         raise UsageError(f"data.delimiter is {columns.delimiter!r}; expected no quote and no line end, such as ';'")
     return columns.delimiter
@@ -101,15 +101,15 @@ def _fed(lines: Iterator[str], feed: Feed) -> Iterator[str]:
 def _fault(feed: Feed, otherwise: str) -> str:
     if feed.bytes > LONGEST_ROW_BYTES:
         return TOO_LONG
-    return otherwise or ("" if feed.decoded else NOT_UTF8)
+    return otherwise or ("" if feed.decoded else UNDECODABLE)
 
 
-def _header(records: Iterator[Record], location: str) -> list[str]:
+def _header(records: Iterator[Record], location: str, columns: Columns) -> list[str]:
     record = next(records, None)
     if record is None:
         raise UsageError(f"{location} is empty; expected a header and at least one row")
     if record.fault:
-        raise UsageError(f"{location}: the header {_explained(record.fault, location)}")
+        raise UsageError(f"{location}: the header {_explained(record.fault, location, columns)}")
     names = [name.strip() for name in record.fields]
     different(names, location=location)
     return names
@@ -127,7 +127,7 @@ def _rows(
         elif columns.bad_rows == "skip" and fault not in FATAL:
             skipped(number)
         else:
-            raise UsageError(f"{location}: row {number} {_explained(fault, location)}")
+            raise UsageError(f"{location}: row {number} {_explained(fault, location, columns)}")
 
 
 def _miscounted(fields: list[str], names: list[str]) -> str:
@@ -137,7 +137,8 @@ def _miscounted(fields: list[str], names: list[str]) -> str:
     return f"has {found}; expected {len(names)}; quote fields that hold a delimiter{OR_SKIP}"
 
 
-def _explained(fault: str, location: str) -> str:
-    if fault != NOT_UTF8:
+def _explained(fault: str, location: str, columns: Columns) -> str:
+    if fault != UNDECODABLE:
         return fault
-    return f"{fault}: {undecodable(location)}; set data.encoding to what it was written in, such as cp1252"
+    wrong = undecodable(location, columns.encoding)
+    return f"{fault} {named(columns.encoding)}: {wrong}; set data.encoding to what it was written in, such as cp1252"
