@@ -18,6 +18,8 @@ from tfclassify.data.sources.columns import LONGEST_ROW_BYTES
 from tfclassify.errors import UsageError, nearest
 
 CHUNK_BYTES = 1 << 20
+# With or without a byte order mark.
+UTF_8 = "utf-8-sig"
 # UTF-32 before UTF-16: its little-endian mark begins with the other's.
 MARKS = (
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -75,7 +77,7 @@ def open_lines(location: str, encoding: str | None) -> Iterator[Iterator[str]]:
     path = file_path(location)
     with open_raw(path) as head:
         codec = codec_of(head.read(4), encoding, location=location)
-    errors = "surrogateescape" if codec == "utf-8-sig" else "strict"
+    errors = "surrogateescape" if codec == UTF_8 else "strict"
     with (
         open_raw(path) as raw,
         io.TextIOWrapper(io.BufferedReader(raw, CHUNK_BYTES), codec, errors, newline="") as stream,
@@ -95,11 +97,11 @@ def measured(line: str) -> tuple[int, bool]:
 
 def codec_of(head: bytes, encoding: str | None, *, location: str) -> str:
     """Returns the codec of bytes that begin so: as asked, else by the byte order mark, else UTF-8 ("utf-8-sig")."""
-    marked = next((codec for mark, codec in MARKS if head.startswith(mark)), "utf-8-sig")
+    marked = next((codec for mark, codec in MARKS if head.startswith(mark)), UTF_8)
     if encoding in (None, "auto"):
         return marked
     codec = _canonical(encoding)
-    if codec == "utf-8-sig" != marked:
+    if codec == UTF_8 != marked:
         raise UsageError(f"{location} begins with a {marked.upper()} byte order mark; set data.encoding={marked}")
     # The codecs that name a byte order would keep the mark as a character of the first row.
     return marked if codec.startswith(marked) else codec
@@ -112,7 +114,7 @@ def _canonical(encoding: str) -> str:
             f"data.encoding: no encoding '{encoding}'; expected one that Python knows, such as cp1252{known}"
         )
     name = codecs.lookup(encoding).name
-    return "utf-8-sig" if name == "utf-8" else name
+    return UTF_8 if name == "utf-8" else name
 
 
 def _is_for_text(encoding: str) -> bool:
