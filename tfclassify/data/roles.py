@@ -50,6 +50,9 @@ def resolve_columns(
         encoding=asked.encoding,
         delimiter=asked.delimiter,
         bad_rows=asked.bad_rows,
+        bad_rows_limit=asked.bad_rows_limit,
+        empty=asked.empty,
+        empty_limit=asked.empty_limit,
     )
     return columns, reasons
 

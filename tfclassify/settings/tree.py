@@ -40,6 +40,7 @@ T = TypeVar("T")
 Planned = Annotated[T, _OrAuto()]
 NO_FLAG = BeforeValidator(_no_flag)
 Share = Annotated[float, Field(ge=0.0, lt=1.0), NO_FLAG]
+Limit = Annotated[float, Field(ge=0.0, le=1.0), NO_FLAG]
 PositiveInt = Annotated[int, Field(gt=0), NO_FLAG]
 PositiveFloat = Annotated[float, Field(gt=0.0), NO_FLAG]
 Bucket = tuple[PositiveInt, PositiveInt]
@@ -55,7 +56,7 @@ class DataSettings(BaseModel):
     model_config = STRICT
 
     train: str | None = None
-    """Training rows: a file (.csv .tsv .jsonl .parquet, each also .gz), a folder, tfds:NAME or sample:NAME."""
+    """Training rows: a file (.csv .tsv .jsonl .parquet, also packed), a folder, tfds:NAME or sample:NAME."""
     validation: str | None = None
     """Validation rows; cut out of the training rows where not given."""
     test: str | None = None
@@ -75,11 +76,15 @@ class DataSettings(BaseModel):
     id: Planned[str | None] = AUTO
     """Column that names a row in reports; null for none."""
     bad_rows: Literal["fail", "skip"] = "fail"
-    """What to do with rows that cannot be read: stop, or skip and count them."""
+    """What to do with rows that cannot be read or used: stop, or skip and count them."""
+    bad_rows_limit: Limit = 0.01
+    """Share of the rows of a file, at most, that may be skipped; five rows always may. More is a file read wrongly."""
     duplicates: Literal["keep", "drop"] = "keep"
     """Whether repeated training texts are kept, or dropped (and counted) after the first."""
     empty: Literal["drop", "keep", "fail"] = "drop"
     """What to do with rows whose text is empty: drop and count, keep, or stop."""
+    empty_limit: Limit = 0.5
+    """Share of the rows of a file, at most, that may be dropped for an empty text; five rows always may."""
     unknown_labels: Literal["fail", "drop"] = "fail"
     """What to do with validation or test rows whose label is not among the training labels."""
     encoding: str = "utf-8"
@@ -255,7 +260,7 @@ class PredictRequest(BaseModel):
     servable: str | None = None
     """Folder of an exported classifier, or of one version of it; in place of the run."""
     input: str
-    """Rows to answer: a file (.csv .tsv .jsonl .parquet, each also .gz), or - for CSV on standard input, all of it."""
+    """Rows to answer: a file (.csv .tsv .jsonl .parquet, also packed), or - for CSV on standard input, all of it."""
     output: str = "-"
     """Where the answers go: .csv, .jsonl or .parquet, or - for CSV on standard output."""
     data: DataSettings = DataSettings()

@@ -23,7 +23,8 @@ class Columns:
     """Which column is what, and how the location is read; an empty ``text`` asks for no column at all.
 
     ``encoding`` is a codec that Python knows, or None or "auto": a byte order mark, else UTF-8.
-    ``delimiter`` None is a tab in .tsv files and a comma elsewhere.
+    ``delimiter`` None is a tab in .tsv files and a comma elsewhere. ``empty`` says what becomes of rows with an
+    empty text: those that are dropped need no label. The limits are shares of the rows, see :mod:`..left_out`.
     """
 
     text: str
@@ -36,6 +37,9 @@ class Columns:
     encoding: str | None = None
     delimiter: str | None = None
     bad_rows: Literal["fail", "skip"] = "fail"
+    bad_rows_limit: float = 1.0
+    empty: Literal["drop", "keep", "fail"] = "keep"
+    empty_limit: float = 1.0
 
 
 class Source(Protocol):

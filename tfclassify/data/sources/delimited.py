@@ -1,4 +1,4 @@
-"""Delimited text (.csv, .tsv, each also .gz) after RFC 4180: every field is text, nothing is guessed."""
+"""Delimited text (.csv, .tsv, packed or not) after RFC 4180: every field is text, nothing is guessed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import PurePath
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -15,13 +14,14 @@ import pyarrow as pa
 from tfclassify.data.sources.ahead import BLOCK_BYTES, Ahead, fill, give_back, held, lines, take, without_mark
 from tfclassify.data.sources.blocks import Rows, likely_rows, whole_rows
 from tfclassify.data.sources.columns import LONGEST_ROW_BYTES, Columns, Skipped, different, parts, slices, uncounted
-from tfclassify.data.sources.files import UTF_8, codec_of, file_path, measured, open_lines, open_raw, reading
+from tfclassify.data.sources.files import UTF_8, codec_of, file_path, measured, named, open_lines, reading, undecodable
+from tfclassify.data.sources.packed import format_of, open_raw
 from tfclassify.errors import UsageError
 from tfclassify.hardware import usable_cores
 
 BLOCKS_AT_ONCE = min(4, usable_cores())
 OR_SKIP = ", or set data.bad_rows=skip"
-NOT_UTF8 = "is not UTF-8"
+UNDECODABLE = "is not"
 MISQUOTED = f"has text behind a closing quote; double quotes within quotes where they are text{OR_SKIP}"
 NEVER_CLOSED = "opens a quote that is never closed; close it, or double it within quotes where it is text"
 TOO_LONG = f"is longer than {LONGEST_ROW_BYTES >> 20} MiB; expected shorter ones: look for a quote that is never closed"
@@ -65,7 +65,7 @@ def read_delimited(location: str, columns: Columns, *, skipped: Skipped = uncoun
     Lines end in LF, CR LF or CR; empty ones are passed over. A field in quotes may hold delimiters, line ends
     and doubled quotes; in one that does not begin with a quote, quotes are characters like others. A row may
     have at most 8 MiB. With ``bad_rows="skip"`` rows with too few or too many fields, with text behind a
-    closing quote, or not in UTF-8, are left out and counted.
+    closing quote, or that cannot be decoded, are left out and counted.
 
     Raises:
         UsageError: no such file, no header, a column twice, a row that cannot be read, a quote that is never
@@ -82,7 +82,7 @@ def read_delimited(location: str, columns: Columns, *, skipped: Skipped = uncoun
         with open_lines(location, columns.encoding) as lines_of_file:
             delimiter, feed = _delimiter(location, columns), Feed()
             records = _records(lines_of_file, delimiter, feed)
-            table = Table(location, _header(records, location, feed), delimiter, columns, skipped)
+            table = Table(location, _header(records, location, columns, feed), delimiter, columns, skipped)
             yield from _batches(_rows(records, table, feed), table)
 
 
@@ -96,7 +96,7 @@ def read_ahead(
     """
     delimiter, feed = _delimiter(location, columns), Feed(ahead)
     records = _records(lines(without_mark(ahead)), delimiter, feed)
-    table = Table(location, _header(records, location, feed), delimiter, columns, skipped)
+    table = Table(location, _header(records, location, columns, feed), delimiter, columns, skipped)
     if not fill(ahead):
         yield from _batches(iter(()), table)
     with ThreadPoolExecutor(BLOCKS_AT_ONCE) as pool:
@@ -141,7 +141,7 @@ def _batches(rows: Iterator[tuple[tuple[str, ...], int]], table: Table) -> Itera
 
 def _delimiter(location: str, columns: Columns) -> str:
     if columns.delimiter is None:
-        return "\t" if PurePath(location.lower().removesuffix(".gz")).suffix == ".tsv" else ","
+        return "\t" if format_of(location) == "tsv" else ","
     if columns.delimiter in '"\r\n':
         raise UsageError(f"data.delimiter is {columns.delimiter!r}; expected no quote and no line end, such as ';'")
     return columns.delimiter
@@ -179,15 +179,15 @@ def _fed(lines: Iterator[str], feed: Feed) -> Iterator[str]:
 def _fault(feed: Feed, otherwise: str) -> str:
     if feed.bytes > LONGEST_ROW_BYTES:
         return TOO_LONG
-    return otherwise or ("" if feed.decoded else NOT_UTF8)
+    return otherwise or ("" if feed.decoded else UNDECODABLE)
 
 
-def _header(records: Iterator[Record], location: str, feed: Feed) -> list[str]:
+def _header(records: Iterator[Record], location: str, columns: Columns, feed: Feed) -> list[str]:
     record = next(records, None)
     if record is None:
         raise UsageError(f"{location} is empty; expected a header and at least one row")
     if record.fault:
-        raise UsageError(f"{location}: the header {_explained(record.fault, feed)}")
+        raise UsageError(f"{location}: the header {_explained(record.fault, location, columns, feed)}")
     names = [name.strip() for name in record.fields]
     different(names, location=location)
     return names
@@ -209,7 +209,8 @@ def _rows(
         elif table.columns.bad_rows == "skip" and fault not in FATAL:
             table.skipped(feed.row)
         else:
-            raise UsageError(f"{table.location}: row {feed.row} {_explained(fault, feed)}")
+            explained = _explained(fault, table.location, table.columns, feed)
+            raise UsageError(f"{table.location}: row {feed.row} {explained}")
 
 
 def _miscounted(fields: list[str], names: list[str]) -> str:
@@ -219,8 +220,8 @@ def _miscounted(fields: list[str], names: list[str]) -> str:
     return f"has {found}; expected {len(names)}; quote fields that hold a delimiter{OR_SKIP}"
 
 
-def _explained(fault: str, feed: Feed) -> str:
-    if fault != NOT_UTF8:
+def _explained(fault: str, location: str, columns: Columns, feed: Feed) -> str:
+    if fault != UNDECODABLE:
         return fault
-    byte = feed.ahead.undecodable if feed.ahead is not None else "some byte"
-    return f"{fault}: {byte}; set data.encoding to what it was written in, such as cp1252"
+    wrong = undecodable(location, columns.encoding) if feed.ahead is None else feed.ahead.undecodable
+    return f"{fault} {named(columns.encoding)}: {wrong}; set data.encoding to what it was written in, such as cp1252"
