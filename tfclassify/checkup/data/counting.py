@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 from tokenizers.implementations import BertWordPieceTokenizer
+from tokenizers.models import WordPiece
 
 from tfclassify.checkup.data.material import SplitRows, Vocabulary, portion
 from tfclassify.data.splits import duplicates, overlap
@@ -57,7 +58,7 @@ def measure(texts: Sequence[str], vocabulary: Vocabulary) -> tuple[NDArray[np.in
     By the reference tokenizer, which needs no TensorFlow; the second text of a pair stands behind a line feed, so that
     its own [SEP] is not counted.
     """
-    tokenizer = BertWordPieceTokenizer(str(vocabulary.file), lowercase=vocabulary.lower_case)
+    tokenizer = BertWordPieceTokenizer(WordPiece.read_file(str(vocabulary.file)), lowercase=vocabulary.lower_case)
     unknown = tokenizer.token_to_id(UNKNOWN)
     lengths, strange = [], []
     for start in range(0, len(texts), CHUNK_ROWS):

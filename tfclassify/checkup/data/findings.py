@@ -17,7 +17,7 @@ from tfclassify.checkup.data.labels import (
     uneven_labels,
 )
 from tfclassify.checkup.data.lengths import cut_texts, empty_texts, long_texts, unknown_tokens
-from tfclassify.checkup.data.material import Material, Vocabulary
+from tfclassify.checkup.data.material import Material
 from tfclassify.checkup.data.mislabelled import confused_labels, mislabelled
 from tfclassify.checkup.data.near_repeats import near_repeats
 from tfclassify.checkup.data.order import cut_off, sorted_rows
@@ -26,7 +26,6 @@ from tfclassify.checkup.data.scripts import other_scripts
 from tfclassify.checkup.finding import Finding, by_severity
 from tfclassify.display import SILENT, Display
 from tfclassify.errors import UsageError, nearest
-from tfclassify.planning.statistics import Statistics
 
 Find = Callable[[Material], list[Finding]]
 
@@ -66,16 +65,6 @@ NEEDS = {
     "mislabelled": "cleanlab",
 }
 
-# Those that need counts only: so cheap that planning makes them too.
-QUICK = (
-    "rare_labels",
-    "uneven_labels",
-    "long_texts",
-    "unknown_tokens",
-    "repeated_texts",
-    "shared_texts",
-)
-
 
 def find_all(
     material: Material, *, skip: Sequence[str] = (), display: Display = SILENT
@@ -106,9 +95,3 @@ def find_all(
             found += find(material)
         display.advance(1, name.replace("_", " "))
     return by_severity(found), left_out
-
-
-def quick_findings(statistics: Statistics, vocabulary: Vocabulary) -> list[Finding]:
-    """Makes the findings that counts alone give: without examples, and without reading a text again."""
-    material = Material({}, (), statistics, vocabulary)
-    return by_severity([finding for name in QUICK for finding in FINDINGS[name](material)])

@@ -39,7 +39,6 @@ def long_texts(material: Material) -> list[Finding]:
             remedy="shorten the texts to what decides, or let each part be a row of its own; text.max_length says "
             "where they are cut",
             counts={"texts": cut, "of": measured, "longest": len(lengths) - 1},
-            key="text.max_length",
         )
     ]
 

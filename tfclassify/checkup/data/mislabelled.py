@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -133,7 +134,8 @@ def _confused(
 
 def _hopeless(matrix: NDArray[np.int64]) -> list[Finding]:
     right, guessed = matrix.trace() / matrix.sum(), matrix.sum(axis=1).max() / matrix.sum()
-    if right >= guessed + NO_BETTER:
+    # Two standard errors of a share, at most: as much may be chance.
+    if right >= guessed + NO_BETTER + 1 / sqrt(matrix.sum()):
         return []
     return [
         Finding(

@@ -74,8 +74,8 @@ def _signs(material: Material, name: str) -> Iterator[str]:
     faults = split.faults
     if faults.broken:
         yield f"reading ended in an error behind row {faults.last:,}"
-    elif faults.rows and faults.rows[-1] == faults.last:
-        yield "its last row cannot be read"
+    elif faults.rows == (faults.last,):
+        yield "its last row, and only that, cannot be read"
     if faults.last in LIMITS:
         yield f"it has {plural(faults.last, 'row')}, the most that a spreadsheet holds"
     yield from _half_a_label(material, name)
@@ -100,14 +100,14 @@ def _stump(material: Material, name: str) -> Iterator[str]:
     if share is None or share >= SORTED:
         return
     numbers = np.bincount(split.keys)
-    last = int(numbers[split.keys[-1]])
-    others = np.delete(numbers, split.keys[-1])
-    least = int(others[others > 0].min(initial=last))
+    last, others = int(numbers[split.keys[-1]]), np.delete(numbers, split.keys[-1])
+    others = others[others > 0]
     label = label_text(label_of(material, int(split.keys[-1])))
-    if last < STUMP * least:
+    # Labels may be uneven by nature: only where the others are alike does the last one stand out.
+    if len(others) > 1 and others.min() >= STUMP * others.max() and last < STUMP * others.min():
         yield (
             f"its rows are sorted by label, and the last label, “{label}”, has {plural(last, 'row')} where every "
-            f"other has at least {least:,}"
+            f"other has at least {others.min():,}"
         )
     own = set(rows_per_label(split, material.label_sets))
     elsewhere = {label for other in material.splits.values() for label in rows_per_label(other, material.label_sets)}

@@ -19,7 +19,7 @@ from tfclassify.data.sources import Columns, column_names, find_source, numbered
 from tfclassify.data.splits import text_hash
 from tfclassify.display import Display
 from tfclassify.errors import UsageError
-from tfclassify.settings import DataSettings
+from tfclassify.settings import DataSettings, changed
 
 MOST_FAULTS = 200
 # Between the two texts of a pair where their hash is taken: in no text that a person wrote.
@@ -66,9 +66,9 @@ def read_material(
     Raises:
         UsageError: no training rows are named, a location has none, or a column is not there.
     """
+    asked = changed(asked, {"bad_rows": "skip"})
     places = locations(asked)
     columns, _ = resolve_columns(column_names(places["train"], asked), asked, location=places["train"])
-    columns = replace(columns, bad_rows="skip")
     sets: dict[tuple[str, ...], int] = {}
     splits = {
         name: _read_split(place, columns, asked, sets, rows=rows, seed=seed, display=display)
