@@ -205,6 +205,36 @@ class Settings(BaseModel):
     answer: AnswerSettings = AnswerSettings()
 
 
+class VocabularySettings(BaseModel):
+    """Which model the lengths of texts are measured for."""
+
+    model_config = STRICT
+
+    name: Planned[str] = AUTO
+    """A preset, a folder, or a hub name; its word pieces count as tokens. By default the model that plan would take."""
+
+
+class DoctorRequest(BaseModel):
+    """What ``doctor`` can be told: data to look at, or a run's; nothing at all for the installation."""
+
+    model_config = STRICT
+
+    run: str | None = None
+    """Directory of a run, whose data are looked at as they are now; in place of data.train."""
+    output: str | None = None
+    """Folder for doctor.html and doctor.json; by default nothing is written."""
+    rows: PositiveInt = 50_000
+    """Rows of each split, at most, whose texts are looked at; of more a sample. All are counted."""
+    examples: PositiveInt = 5
+    """Rows, at most, that are shown for a finding."""
+    skip: tuple[str, ...] = ()
+    """Findings that are not looked for, such as [mislabelled, near_repeats]."""
+    seed: Annotated[int, Field(ge=0, lt=2**31), NO_FLAG] = 0
+    """Seed of samples and folds."""
+    data: DataSettings = DataSettings()
+    model: VocabularySettings = VocabularySettings()
+
+
 class EvaluateRequest(BaseModel):
     """What ``evaluate`` can be told: a run and, if not the run's own, the test rows."""
 
