@@ -9,9 +9,10 @@ import tf_keras as keras
 
 from tfclassify.learning.objectives import Objective
 from tfclassify.model.classifier import BertClassifier, Step, outputs
+from tfclassify.model.dropout import drawn_from
 
 
-def training_step(objectives: Sequence[tuple[float, Objective]]) -> Step:
+def training_step(objectives: Sequence[tuple[float, Objective]], *, seed: int = 0) -> Step:
     """Makes the step that ``BertClassifier.compile`` takes.
 
     A row's loss counts by its weight; rows that only fill a batch have weight 0. The sum is divided by the
@@ -19,17 +20,19 @@ def training_step(objectives: Sequence[tuple[float, Objective]]) -> Step:
 
     Args:
         objectives: terms of the loss with their weights.
+        seed: of dropout; which units are dropped is a function of it, the step and the replica.
     """
 
     def step(model: BertClassifier, batch: Mapping[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
         rows = tf.math.count_nonzero(batch["weights"], dtype=tf.float32)
         everywhere = tf.maximum(_over_replicas(rows), 1.0)
-        with tf.GradientTape() as tape:
+        with tf.GradientTape() as tape, drawn_from(seed, model.optimizer.iterations):
             result = outputs(model, batch, training=True)
             losses = tf.add_n([weight * _of_rows(term(result, batch, model)) for weight, term in objectives])
             total = tf.reduce_sum(losses * batch["weights"])
             loss = _scaled(model.optimizer, total / everywhere)
         gradients = _unscaled(model.optimizer, tape.gradient(loss, model.trainable_variables))
+        gradients = _doubted(gradients, total)
         model.optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
         return total / tf.maximum(rows, 1.0), rows
 
@@ -39,6 +42,15 @@ def training_step(objectives: Sequence[tuple[float, Objective]]) -> Step:
 def _of_rows(losses: tf.Tensor) -> tf.Tensor:
     """Refuses losses that are not [B]: multiplied by the weights of the rows, [B, 1] would make [B, B]."""
     return tf.ensure_shape(losses, [None])
+
+
+def _doubted(gradients: list[tf.Tensor], loss: tf.Tensor) -> list[tf.Tensor]:
+    """Makes the last gradient none where the loss is no finite number, so that the optimizer skips the step.
+
+    It looks at gradients only, and at the sum of all replicas', so that all of them skip it or none.
+    """
+    *others, last = gradients
+    return [*others, last + tf.cast(tf.where(tf.math.is_finite(loss), 0.0, float("nan")), last.dtype)]
 
 
 def _over_replicas(value: tf.Tensor) -> tf.Tensor:

@@ -161,6 +161,14 @@ class TrainSettings(BaseModel):
     """Decoupled weight decay; none on biases and layer norms."""
     clip_norm: Planned[Annotated[float, Field(ge=0.0), NO_FLAG]] = AUTO
     """Largest global norm of the gradients; 0 does not clip."""
+    checkpoint_steps: Planned[Annotated[int, Field(ge=0), NO_FLAG]] = AUTO
+    """Steps from one checkpoint to the next; 0 saves none but where the training is asked to stop."""
+    time_limit_minutes: PositiveFloat | None = None
+    """Minutes of training after which it stops as if asked to, and can be gone on with; by default it has no limit."""
+    skips: PositiveInt = 3
+    """Steps in a row with a loss or gradient that is no finite number after which the training goes back."""
+    returns: Annotated[int, Field(ge=0), NO_FLAG] = 2
+    """How often the training goes back to the latest checkpoint, each time with half the learning rate."""
 
 
 class AnswerSettings(BaseModel):

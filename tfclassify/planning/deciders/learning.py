@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from math import ceil, isinf
 
+from tfclassify.planning.buckets import expected_batches
+from tfclassify.planning.costs import predict_costs
 from tfclassify.planning.deciders.task import validation_rows
 from tfclassify.planning.facts import Decision, Facts
-from tfclassify.planning.statistics import imbalance
+from tfclassify.planning.statistics import cut_lengths, imbalance
 from tfclassify.settings import Settings
 
 EPOCHS = {"fast": 0.5, "balanced": 1.0, "best": 1.5}
@@ -15,6 +17,7 @@ ROWS_SEEN = 300_000
 RATE_AT_WIDTH_384 = 1e-4
 MANY_CLASSES, HIGHEST_FACTOR = 25, 3.0
 UNEVEN = 20
+CHECKPOINTS, FEWEST_SECONDS, MOST_SECONDS = 20, 10.0, 600.0
 
 
 def decide_objectives(settings: Settings, facts: Facts) -> Decision:
@@ -83,6 +86,17 @@ def decide_early_stopping(settings: Settings, facts: Facts) -> Decision:
     return Decision(patience, f"{settings.train.epochs} epochs with a falling rate; the last ones gain little each")
 
 
+def decide_checkpoint_steps(settings: Settings, facts: Facts) -> Decision:
+    """Saves twenty times, but neither while one is still being written nor so rarely that much would be lost."""
+    lengths = cut_lengths(facts.statistics.splits["train"].lengths, settings.text.max_length)
+    per_epoch = sum(number for number, _ in expected_batches(lengths, settings.train.buckets))
+    total = min(per_epoch * settings.train.epochs, settings.train.steps or per_epoch * settings.train.epochs)
+    pace = predict_costs(settings, facts).seconds_per_epoch / per_epoch
+    wanted = min(max(total / CHECKPOINTS, FEWEST_SECONDS / pace), MOST_SECONDS / pace)
+    steps = max(1, min(ceil(wanted), total))
+    return Decision(steps, f"of about {total} steps in all; {steps * pace:.0f} seconds of work, by the predicted speed")
+
+
 def _ratio(ratio: float) -> str:
     if isinf(ratio):
         return "there is a class without training rows"
@@ -104,4 +118,5 @@ LEARNING = {
     "train.weight_decay": decide_weight_decay,
     "train.clip_norm": decide_clip_norm,
     "train.early_stopping": decide_early_stopping,
+    "train.checkpoint_steps": decide_checkpoint_steps,
 }
