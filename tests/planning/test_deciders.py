@@ -407,6 +407,8 @@ def test_every_reason_is_one_line_that_says_something(key: str) -> None:
         "train__batch_size": 8,
         "train__batch_tokens": 512,
         "train__max_shapes": 3,
+        "train__buckets": ((8, 16), (8, 32)),
+        "train__precision": "float32",
         "train__epochs": 3,
     }
     asked = {name: value for name, value in decided.items() if name != key.replace(".", "__")}
