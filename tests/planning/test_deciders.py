@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from made_facts import CPU, GPU, OLD_GPU, TPU_CORE, facts, machine
 from pydantic import BaseModel
 
-from tfclassify.hardware import Accelerator
+from tfclassify.hardware import Accelerator, Hardware
 from tfclassify.planning.buckets import padding_share
 from tfclassify.planning.costs import peak_memory_bytes
 from tfclassify.planning.deciders import DECIDERS
@@ -234,6 +234,29 @@ def test_batch_tokens_are_as_many_as_there_is_memory_for(
             assert (peak <= gigabytes * 10**9) is fits
 
 
+@pytest.mark.parametrize(("shares", "expected"), [(1.0, 1), (0.9, 2), (0.4, 4), (0.15, 8), (0.01, 12)])
+def test_a_batch_is_computed_in_as_many_parts_as_memory_needs(shares: float, expected: int) -> None:
+    buckets = ((32, 64), (12, 512))
+    values = peak_memory_bytes(buckets, LARGE) - peak_memory_bytes(buckets, LARGE, parts=10**6)
+    free = int(peak_memory_bytes(buckets, LARGE, parts=10**6) + shares * values) + 1
+    found = decide("train.accumulation_steps", facts(encoder=LARGE, hardware=Hardware(2, free)), train__buckets=buckets)
+    whole, free_memory = peak_memory_bytes(buckets, LARGE) / 1e9, free / 1e9
+    assert found.value == expected
+    assert found.reason == (
+        f"a whole batch takes {whole:.1f} GB, {free_memory:.1f} GB are free"
+        if expected == 1
+        else f"a whole batch would take {whole:.1f} GB, {free_memory:.1f} GB are free; "
+        "the parts together do the same, but slower"
+    )
+
+
+def test_what_memory_an_accelerator_has_is_not_guessed() -> None:
+    known = facts(encoder=LARGE, hardware=Hardware(2, 1, accelerators=(GPU,)))
+    assert decide("train.accumulation_steps", known, train__buckets=((32, 64),)) == Decision(
+        1, "a batch is computed in one go; what memory an accelerator has is not known here"
+    )
+
+
 def test_max_shapes() -> None:
     assert decide("train.max_shapes", facts()).value == 20
     assert decide("train.max_shapes", facts(hardware=machine(GPU))).value == 8
@@ -406,6 +429,7 @@ def test_every_reason_is_one_line_that_says_something(key: str) -> None:
         "text__max_length": 32,
         "train__batch_size": 8,
         "train__batch_tokens": 512,
+        "train__buckets": ((8, 64),),
         "train__max_shapes": 3,
         "train__epochs": 3,
     }

@@ -7,30 +7,39 @@ from collections.abc import Mapping, Sequence
 import tensorflow as tf
 import tf_keras as keras
 
+from tfclassify.learning.accumulation import Gradient, accumulated
 from tfclassify.learning.objectives import Objective
 from tfclassify.model.classifier import BertClassifier, Step, outputs
 
 
-def training_step(objectives: Sequence[tuple[float, Objective]]) -> Step:
+def training_step(objectives: Sequence[tuple[float, Objective]], *, accumulation_steps: int = 1) -> Step:
     """Makes the step that ``BertClassifier.compile`` takes.
 
     A row's loss counts by its weight; rows that only fill a batch have weight 0. The sum is divided by the
-    number of rows with a weight, over all replicas, because the optimizer adds the replicas' gradients.
+    number of rows with a weight, over all parts and replicas, because their gradients are added.
 
     Args:
         objectives: terms of the loss with their weights.
+        accumulation_steps: in how many parts a replica computes its batch, one after the other, before the one
+            update; what the update is does not depend on it.
     """
 
     def step(model: BertClassifier, batch: Mapping[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
         rows = tf.math.count_nonzero(batch["weights"], dtype=tf.float32)
         everywhere = tf.maximum(_over_replicas(rows), 1.0)
-        with tf.GradientTape() as tape:
-            result = outputs(model, batch, training=True)
-            losses = tf.add_n([weight * _of_rows(term(result, batch, model)) for weight, term in objectives])
-            total = tf.reduce_sum(losses * batch["weights"])
-            loss = _scaled(model.optimizer, total / everywhere)
-        gradients = _unscaled(model.optimizer, tape.gradient(loss, model.trainable_variables))
-        model.optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
+        variables = model.trainable_variables
+
+        def differentiated(part: Mapping[str, tf.Tensor]) -> tuple[tf.Tensor, list[Gradient]]:
+            with tf.GradientTape() as tape:
+                result = outputs(model, part, training=True)
+                losses = tf.add_n([weight * _of_rows(term(result, part, model)) for weight, term in objectives])
+                total = tf.reduce_sum(losses * part["weights"])
+                loss = _scaled(model.optimizer, total / everywhere)
+            return total, tape.gradient(loss, variables)
+
+        total, gradients = accumulated(differentiated, batch, variables, parts=accumulation_steps)
+        gradients = _unscaled(model.optimizer, gradients)
+        model.optimizer.apply_gradients(zip(gradients, variables, strict=True))
         return total / tf.maximum(rows, 1.0), rows
 
     return step
@@ -50,5 +59,5 @@ def _scaled(optimizer: keras.optimizers.Optimizer, loss: tf.Tensor) -> tf.Tensor
     return optimizer.get_scaled_loss(loss) if hasattr(optimizer, "get_scaled_loss") else loss
 
 
-def _unscaled(optimizer: keras.optimizers.Optimizer, gradients: list[tf.Tensor]) -> list[tf.Tensor]:
+def _unscaled(optimizer: keras.optimizers.Optimizer, gradients: list[Gradient]) -> list[Gradient]:
     return optimizer.get_unscaled_gradients(gradients) if hasattr(optimizer, "get_unscaled_gradients") else gradients

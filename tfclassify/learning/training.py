@@ -72,7 +72,8 @@ def _learn(settings: Settings, corpus: Corpus, found: Found, pieces: Pieces, *, 
     rows = _weighted(rows_of(corpus.splits["train"], limits), corpus, settings)
     steps = steps_per_epoch(rows.lengths, train.buckets)
     total_steps = min(steps * train.epochs, train.steps or steps * train.epochs)
-    with STRATEGIES[train.strategy]().scope():
+    strategy = STRATEGIES[train.strategy]()
+    with strategy.scope():
         model = _compiled(found, corpus, settings, total_steps=total_steps)
     fixed = HALF if settings.answer.thresholds == BY_VALIDATION else float(settings.answer.thresholds)
     trained = Trained(settings, corpus.labels, pieces, limits, forward(model), threshold=fixed)
@@ -81,7 +82,13 @@ def _learn(settings: Settings, corpus: Corpus, found: Found, pieces: Pieces, *, 
         let_go(split.store)
     course = fit(
         model,
-        training_batches(rows, train.buckets, seed=settings.seed, epochs=train.epochs),
+        training_batches(
+            rows,
+            train.buckets,
+            seed=settings.seed,
+            epochs=train.epochs,
+            multiple=strategy.num_replicas_in_sync * train.accumulation_steps,
+        ),
         orders=_orders(settings, run, rows=len(rows), steps=steps, total_steps=total_steps),
         judge=lambda: _watch(trained, corpus),
         display=display,
@@ -136,7 +143,8 @@ def _compiled(found: Found, corpus: Corpus, settings: Settings, *, total_steps: 
     )
     if train.precision == "float16":
         optimizer = keras.mixed_precision.LossScaleOptimizer(optimizer)
-    model.compile(optimizer=optimizer, step=training_step(choose(train.objectives)))
+    step = training_step(choose(train.objectives), accumulation_steps=train.accumulation_steps)
+    model.compile(optimizer=optimizer, step=step)
     # A step that has to make the optimizer's variables first is traced twice.
     optimizer.build(model.trainable_variables)
     return model

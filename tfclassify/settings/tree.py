@@ -143,6 +143,8 @@ class TrainSettings(BaseModel):
     """How many batch shapes there may be, at most."""
     buckets: Planned[Buckets] = AUTO
     """Batch shapes [rows, length in tokens], by rising length."""
+    accumulation_steps: Planned[PositiveInt] = AUTO
+    """In how many parts a batch is computed, one after the other, before its one update; more take less memory."""
     precision: Planned[Literal["float32", "bfloat16", "float16"]] = AUTO
     """Number format of the matrix products."""
     strategy: Planned[Literal["one", "mirrored", "multi_worker", "tpu"]] = AUTO
