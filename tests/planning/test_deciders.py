@@ -422,6 +422,38 @@ def test_what_the_bert_paper_has(key: str, value: float) -> None:
     assert decide(key, facts()).value == value
 
 
+AVERAGED = {"text__max_length": 16, "train__buckets": ((8, 16),), "train__epochs": 40}
+
+
+@pytest.mark.parametrize(
+    ("average", "key", "expected"),
+    [
+        ("none", "start", Decision(0.0, "not used: nothing is averaged")),
+        ("none", "every", Decision(50, "not used: nothing is averaged")),
+        ("none", "decay", Decision(0.0, "not used: nothing is averaged")),
+        ("ema", "start", Decision(0.0, "early weights are soon forgotten")),
+        ("ema", "every", Decision(50, "each costs a pass over all weights; there are 5000 steps in all")),
+        ("ema", "decay", Decision(0.998, "about the latest 500 steps count")),
+        ("swa", "start", Decision(0.5, "over the second half of the steps, all of which count alike")),
+        ("swa", "every", Decision(50, "each costs a pass over all weights; there are 5000 steps in all")),
+        ("swa", "decay", Decision(0.0, "all steps since the start count alike")),
+    ],
+)
+def test_averages(average: str, key: str, expected: Decision) -> None:
+    assert decide(f"train.average_{key}", facts(), train__average=average, **AVERAGED) == expected
+
+
+def test_nothing_is_averaged_unless_asked_for() -> None:
+    assert decide("train.average", facts()).value == "none"
+
+
+@pytest.mark.parametrize(("steps", "decay", "every"), [(1, 0.0, 1), (40, 0.75, 1), (3000, 0.996667, 30)])
+def test_an_average_remembers_a_tenth_of_the_steps(steps: int, decay: float, every: int) -> None:
+    asked = {**AVERAGED, "train__average": "ema", "train__steps": steps}
+    assert decide("train.average_decay", facts(), **asked).value == decay
+    assert decide("train.average_every", facts(), **asked).value == every
+
+
 @pytest.mark.parametrize("key", DECIDERS)
 def test_every_reason_is_one_line_that_says_something(key: str) -> None:
     decided = {
@@ -432,6 +464,7 @@ def test_every_reason_is_one_line_that_says_something(key: str) -> None:
         "train__buckets": ((8, 64),),
         "train__max_shapes": 3,
         "train__epochs": 3,
+        "train__average": "none",
     }
     asked = {name: value for name, value in decided.items() if name != key.replace(".", "__")}
     reason = decide(key, facts(hardware=CPU), **asked).reason

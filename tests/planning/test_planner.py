@@ -57,6 +57,10 @@ ASKED: dict[str, Any] = {
     "train.warmup_share": 0.25,
     "train.weight_decay": 0.0,
     "train.clip_norm": 0.0,
+    "train.average": "swa",
+    "train.average_start": 0.75,
+    "train.average_every": 3,
+    "train.average_decay": 0.9,
     "train.early_stopping": 0,
 }
 # What may stand in the name of a column, a label or a folder.

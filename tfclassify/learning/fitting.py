@@ -19,6 +19,7 @@ import tf_keras as keras
 from tfclassify.display import Display
 from tfclassify.errors import UsageError
 from tfclassify.hardware import peak_memory_bytes, reset_peak_memory, seconds_since_start
+from tfclassify.learning.averages import averages_in_place, has_averages
 from tfclassify.learning.tracking import tensorboard
 from tfclassify.model.classifier import BertClassifier, load_weights, save_weights
 
@@ -92,7 +93,7 @@ def fit(model: BertClassifier, batches: tf.data.Dataset, *, orders: Orders, judg
         raise UsageError(_diverged(course))
     course.peak_memory_bytes = peak_memory_bytes()
     # Whoever stops in the middle of an epoch has gone past the best weights, though no epoch came after them.
-    if course.best_epoch != len(course.history) or course.stopped == "signal":
+    if course.best_epoch != len(course.history) or course.stopped == "signal" or has_averages(model):
         load_weights(model, orders.weights)
     return course
 
@@ -147,7 +148,13 @@ class _Keeper(keras.callbacks.Callback):
         # Whoever asked to stop does not want to wait for a judgement, unless there are no weights yet.
         if self.course.stopped == "signal" and self.course.best_epoch is not None:
             return
-        values, told = self.judge(), logs if isinstance(logs, dict) else {}
+        told = logs if isinstance(logs, dict) else {}
+        # What is judged and kept are the averages; training goes on with the weights.
+        with averages_in_place(self.model):
+            self._judge(epoch, told)
+
+    def _judge(self, epoch: int, told: dict[str, Any]) -> None:
+        values = self.judge()
         entry = {
             "epoch": epoch + 1,
             "loss": float(told["loss"]),

@@ -16,6 +16,7 @@ from tfclassify.data.corpus import Corpus
 from tfclassify.data.rows import Rows, rows_of
 from tfclassify.data.token_store import Pieces, let_go
 from tfclassify.display import Display
+from tfclassify.learning.averages import Average
 from tfclassify.learning.fitting import Course, Orders, fit
 from tfclassify.learning.objectives import choose
 from tfclassify.learning.optimizers import AdamW, WarmupLinearDecay
@@ -32,7 +33,7 @@ from tfclassify.quality.metrics import watch
 from tfclassify.quality.predictions import in_scope
 from tfclassify.quality.thresholds import HALF, best_threshold, scope_threshold, tuned
 from tfclassify.runs import Run
-from tfclassify.settings import Settings
+from tfclassify.settings import Settings, TrainSettings
 
 BY_VALIDATION = "validation"
 
@@ -139,7 +140,11 @@ def _compiled(found: Found, corpus: Corpus, settings: Settings, *, total_steps: 
         train.learning_rate, warmup_steps=round(train.warmup_share * total_steps), total_steps=total_steps
     )
     optimizer = AdamW(
-        rate, weight_decay=train.weight_decay, clip_norm=train.clip_norm, row_wise=train.strategy == "one"
+        rate,
+        weight_decay=train.weight_decay,
+        clip_norm=train.clip_norm,
+        row_wise=train.strategy == "one",
+        average=_average(train, total_steps),
     )
     if train.precision == "float16":
         optimizer = keras.mixed_precision.LossScaleOptimizer(optimizer)
@@ -148,6 +153,13 @@ def _compiled(found: Found, corpus: Corpus, settings: Settings, *, total_steps: 
     # A step that has to make the optimizer's variables first is traced twice.
     optimizer.build(model.trainable_variables)
     return model
+
+
+def _average(train: TrainSettings, total_steps: int) -> Average | None:
+    if train.average == "none":
+        return None
+    start = 1 + round(train.average_start * total_steps)
+    return Average(train.average, start=start, every=train.average_every, decay=train.average_decay)
 
 
 def _orders(settings: Settings, run: Run, *, rows: int, steps: int, total_steps: int) -> Orders:
