@@ -15,6 +15,7 @@ import tf_keras as keras
 from tfclassify.display import Display
 from tfclassify.errors import UsageError
 from tfclassify.hardware import peak_memory_bytes, reset_peak_memory
+from tfclassify.learning.averages import has_averages
 from tfclassify.learning.checkpoint_folders import Checkpoint, newest_checkpoint
 from tfclassify.learning.checkpoints import Saver, forget_later, put_values
 from tfclassify.learning.course import ON_REQUEST, Course, Orders, course_of, steps_made
@@ -178,7 +179,7 @@ def _leave_best(session: Session) -> None:
     if course.best_epoch is None:
         # Stopped in the first epoch: what there is, so that the run answers.
         save_weights(session.model, orders.weights)
-    elif course.best_epoch != len(course.history) or course.stopped in ON_REQUEST:
+    elif course.best_epoch != len(course.history) or course.stopped in ON_REQUEST or has_averages(session.model):
         # Whoever stops in the middle of an epoch has gone past the best weights, though no epoch came after them.
         load_weights(session.model, orders.weights)
 

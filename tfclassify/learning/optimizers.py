@@ -5,11 +5,14 @@ Source: Loshchilov and Hutter, Decoupled Weight Decay Regularization (2019).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import tensorflow as tf
 import tf_keras as keras
+
+from tfclassify.learning.averages import Average, is_due, moved, share
 
 DECAY_EVERY_STEPS = 16
 UNDECAYED = ("bias", "beta", "gamma")
@@ -60,16 +63,21 @@ class AdamW(keras.optimizers.Optimizer):
         beta_2: float = 0.999,
         epsilon: float = 1e-8,
         row_wise: bool = True,
+        average: Average | Mapping[str, Any] | None = None,
         name: str = "AdamW",
     ) -> None:
-        """Keeps the options; ``clip_norm`` 0 does not clip, ``row_wise`` False makes every update dense."""
+        """Keeps the options; ``clip_norm`` 0 does not clip, ``row_wise`` False makes every update dense.
+
+        With ``average`` the weights are averaged over the steps, beside what they are.
+        """
         super().__init__(name=name, jit_compile=False)
         self._learning_rate = self._build_learning_rate(learning_rate)
         self.decay, self.clip_norm, self.row_wise = weight_decay, clip_norm, row_wise
         self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
+        self.average = Average(**average) if isinstance(average, Mapping) else average
 
     def build(self, var_list: Sequence[tf.Variable]) -> None:
-        """Makes both moments of every variable, and the sum of rates since the last decay."""
+        """Makes both moments of every variable, its average, and the sum of rates since the last decay."""
         super().build(var_list)
         if getattr(self, "_built", False):
             return
@@ -80,6 +88,15 @@ class AdamW(keras.optimizers.Optimizer):
         self._applied = self.add_variable(shape=[], dtype=tf.float32, name="applied", initializer="ones")
         self.skipped_in_row = self.add_variable(shape=[], dtype=tf.int64, name="skipped_in_row")
         self.rate_factor = self.add_variable(shape=[], dtype=tf.float32, name="rate_factor", initializer="ones")
+        averaged = var_list if self.average is not None else ()
+        self.averages = [self.add_variable_from_reference(v, "average") for v in averaged]
+
+    def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, tf.Variable]], *given: Any, **options: Any) -> Any:
+        """Updates all variables by their gradients, and then their averages."""
+        pairs = list(grads_and_vars)
+        iterations = super().apply_gradients(pairs, *given, **options)
+        self._average([variable for _, variable in pairs])
+        return iterations
 
     def update_step(self, gradient: tf.Tensor | tf.IndexedSlices, variable: tf.Variable) -> None:
         """Updates one variable by its gradient."""
@@ -147,6 +164,19 @@ class AdamW(keras.optimizers.Optimizer):
         self._rates.assign(0.0)
         return tf.constant(0.0)
 
+    def _average(self, variables: Sequence[tf.Variable]) -> None:
+        average, step = self.average, self.iterations
+        if average is None:
+            return
+
+        def move() -> tf.Tensor:
+            part = share(average, step)
+            for variable in variables:
+                moved(self.averages[self._index_dict[self._var_key(variable)]], variable, part)
+            return tf.constant(0.0)
+
+        tf.cond(is_due(average, step), move, lambda: tf.constant(0.0))
+
     def get_config(self) -> dict[str, Any]:
         """Returns what is needed to make the optimizer again."""
         options = ("clip_norm", "beta_1", "beta_2", "epsilon", "row_wise")
@@ -155,6 +185,7 @@ class AdamW(keras.optimizers.Optimizer):
             "name": self.name,
             "learning_rate": rate,
             "weight_decay": self.decay,
+            "average": None if self.average is None else asdict(self.average),
             **{option: getattr(self, option) for option in options},
         }
 

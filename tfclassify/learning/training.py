@@ -19,6 +19,7 @@ from tfclassify.data.corpus import Corpus
 from tfclassify.data.rows import Rows, rows_of
 from tfclassify.data.token_store import Pieces, let_go
 from tfclassify.display import Display
+from tfclassify.learning.averages import Average
 from tfclassify.learning.course import Course, Orders
 from tfclassify.learning.fitting import fit
 from tfclassify.learning.objectives import choose
@@ -36,7 +37,7 @@ from tfclassify.quality.metrics import watch
 from tfclassify.quality.predictions import in_scope
 from tfclassify.quality.thresholds import HALF, best_threshold, scope_threshold, tuned
 from tfclassify.runs import Run
-from tfclassify.settings import Settings, binding
+from tfclassify.settings import Settings, TrainSettings, binding
 
 BY_VALIDATION = "validation"
 
@@ -76,7 +77,8 @@ def _learn(settings: Settings, corpus: Corpus, found: Found, pieces: Pieces, *, 
     rows = _weighted(rows_of(corpus.splits["train"], limits), corpus, settings)
     steps = steps_per_epoch(rows.lengths, train.buckets)
     total_steps = min(steps * train.epochs, train.steps or steps * train.epochs)
-    with STRATEGIES[train.strategy]().scope():
+    strategy = STRATEGIES[train.strategy]()
+    with strategy.scope():
         model = _compiled(found, corpus, settings, total_steps=total_steps)
     fixed = HALF if settings.answer.thresholds == BY_VALIDATION else float(settings.answer.thresholds)
     trained = Trained(settings, corpus.labels, pieces, limits, forward(model), threshold=fixed)
@@ -85,7 +87,7 @@ def _learn(settings: Settings, corpus: Corpus, found: Found, pieces: Pieces, *, 
         let_go(split.store)
     course = fit(
         model,
-        partial(_batches, rows, settings),
+        partial(_batches, rows, settings, strategy.num_replicas_in_sync),
         orders=_orders(settings, run, rows, steps=steps, total_steps=total_steps),
         judge=lambda: _watch(trained, corpus),
         display=display,
@@ -136,20 +138,38 @@ def _compiled(found: Found, corpus: Corpus, settings: Settings, *, total_steps: 
         train.learning_rate, warmup_steps=round(train.warmup_share * total_steps), total_steps=total_steps
     )
     optimizer = AdamW(
-        rate, weight_decay=train.weight_decay, clip_norm=train.clip_norm, row_wise=train.strategy == "one"
+        rate,
+        weight_decay=train.weight_decay,
+        clip_norm=train.clip_norm,
+        row_wise=train.strategy == "one",
+        average=_average(train, total_steps),
     )
     if train.precision == "float16":
         optimizer = keras.mixed_precision.LossScaleOptimizer(optimizer)
-    model.compile(optimizer=optimizer, step=training_step(choose(train.objectives), seed=settings.seed))
+    step = training_step(choose(train.objectives), accumulation_steps=train.accumulation_steps, seed=settings.seed)
+    model.compile(optimizer=optimizer, step=step)
     # A step that has to make the optimizer's variables first is traced twice.
     optimizer.build(model.trainable_variables)
     return model
 
 
-def _batches(rows: Rows, settings: Settings, epoch: int, step: int) -> tf.data.Dataset:
+def _average(train: TrainSettings, total_steps: int) -> Average | None:
+    if train.average == "none":
+        return None
+    start = 1 + round(train.average_start * total_steps)
+    return Average(train.average, start=start, every=train.average_every, decay=train.average_decay)
+
+
+def _batches(rows: Rows, settings: Settings, replicas: int, epoch: int, step: int) -> tf.data.Dataset:
     train = settings.train
     return training_batches(
-        rows, train.buckets, seed=settings.seed, epochs=train.epochs, first_epoch=epoch, first_step=step
+        rows,
+        train.buckets,
+        seed=settings.seed,
+        epochs=train.epochs,
+        first_epoch=epoch,
+        first_step=step,
+        multiple=replicas * train.accumulation_steps,
     )
 
 

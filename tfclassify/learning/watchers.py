@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from tfclassify.display import Display
 from tfclassify.hardware import seconds_since_start
+from tfclassify.learning.averages import averages_in_place
 from tfclassify.learning.checkpoints import Saver
 from tfclassify.learning.course import ON_REQUEST, Course, Orders, course_state, steps_made
 from tfclassify.learning.stopping import Asked
@@ -167,6 +168,21 @@ def is_due(session: Session) -> bool:
 def end_epoch(session: Session, told: dict[str, Any]) -> None:
     """Judges the epoch whose steps are made, writes its line, keeps the weights if they are the best so far."""
     course, orders = session.course, session.orders
+    last = steps_made(course, orders) == orders.total_steps
+    # What is judged and kept are the averages, where there are any; training goes on with the weights.
+    with averages_in_place(session.model):
+        _judge(session, told)
+    course.epoch, course.step = course.epoch + 1, 0
+    course.done = last or course.stopped == "early"
+    if not course.done:
+        # It may have been asked for while it was judged.
+        course.stopped = session.asked.why()
+    if not course.stopped and is_due(session):
+        save(session)
+
+
+def _judge(session: Session, told: dict[str, Any]) -> None:
+    course, orders = session.course, session.orders
     values = session.judge()
     entry = {
         "epoch": course.epoch + 1,
@@ -183,15 +199,7 @@ def end_epoch(session: Session, told: dict[str, Any]) -> None:
     told.pop("skipped", None)
     told.update({f"val_{name}": value for name, value in values.items() if value is not None})
     session.display.say(_line(entry, orders))
-    last = steps_made(course, orders) == orders.total_steps
     _keep(session, values.get(orders.metric))
-    course.epoch, course.step = course.epoch + 1, 0
-    course.done = last or course.stopped == "early"
-    if not course.done:
-        # It may have been asked for while it was judged.
-        course.stopped = session.asked.why()
-    if not course.stopped and is_due(session):
-        save(session)
 
 
 def _keep(session: Session, value: float | None) -> None:
