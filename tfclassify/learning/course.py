@@ -89,8 +89,8 @@ def steps_made(course: Course, orders: Orders) -> int:
 
 def course_state(course: Course, orders: Orders) -> dict[str, Any]:
     """Returns the course as values of JSON, with what it belongs to."""
-    # Why this process ends says nothing about the next one, unless there is nothing left to do.
-    stopped = course.stopped if course.done else None
+    # That somebody asked this process to stop says nothing about the next one.
+    stopped = None if course.stopped in ON_REQUEST else course.stopped
     return {"fingerprint": orders.fingerprint, "course": {**asdict(course), "stopped": stopped}}
 
 

@@ -102,7 +102,9 @@ class Pace(keras.callbacks.Callback):
         self._count(made - course.step)
         course.step = made
         session.display.advance(1, self._note(told))
-        session.skipped_in_row = int(told.get("skipped", 0))
+        skipped = int(told["skipped"])
+        # Not every optimizer counts on.
+        session.skipped_in_row = max(skipped, session.skipped_in_row + 1) if skipped else 0
         if session.skipped_in_row:
             course.skipped += 1
             session.display.say(f"step {self._made()} is left out: its loss or gradient is no finite number")
@@ -174,9 +176,10 @@ def end_epoch(session: Session, told: dict[str, Any]) -> None:
         _judge(session, told)
     course.epoch, course.step = course.epoch + 1, 0
     course.done = last or course.stopped == "early"
-    if not course.done:
-        # It may have been asked for while it was judged.
-        course.stopped = session.asked.why()
+    # It may have been asked for while it was judged; time that is over is no reason to stop where all is done.
+    why = session.asked.why()
+    if why == "signal" or not course.done:
+        course.stopped = why or course.stopped
     if not course.stopped and is_due(session):
         save(session)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from math import ceil, isinf
 
-from tfclassify.planning.buckets import expected_batches
-from tfclassify.planning.costs import predict_costs
+from tfclassify.planning.buckets import Bucket, expected_batches
+from tfclassify.planning.costs import step_seconds
 from tfclassify.planning.deciders.task import validation_rows
 from tfclassify.planning.facts import Decision, Facts
 from tfclassify.planning.statistics import cut_lengths, imbalance
@@ -122,22 +122,24 @@ def decide_early_stopping(settings: Settings, facts: Facts) -> Decision:
 
 def decide_checkpoint_steps(settings: Settings, facts: Facts) -> Decision:
     """Saves twenty times, but neither while one is still being written nor so rarely that much would be lost."""
-    total = _total_steps(settings, facts)
-    pace = predict_costs(settings, facts).seconds_per_epoch * settings.train.epochs / (_all_steps(settings, facts) or 1)
+    total, batches = _total_steps(settings, facts), _batches(settings, facts)
+    seconds = sum(
+        number * step_seconds(bucket, facts, precision=settings.train.precision) for number, bucket in batches
+    )
+    pace = seconds / sum(number for number, _ in batches)
     wanted = min(max(total / CHECKPOINTS, FEWEST_SECONDS / pace), MOST_SECONDS / pace)
     steps = max(1, min(ceil(wanted), total))
     return Decision(steps, f"of about {total} steps in all; {steps * pace:.0f} seconds of work, by the predicted speed")
 
 
 def _total_steps(settings: Settings, facts: Facts) -> int:
-    steps = _all_steps(settings, facts)
+    steps = settings.train.epochs * sum(number for number, _ in _batches(settings, facts))
     return min(steps, settings.train.steps or steps)
 
 
-def _all_steps(settings: Settings, facts: Facts) -> int:
-    """Returns the steps of all epochs, whether they are all made or not."""
+def _batches(settings: Settings, facts: Facts) -> list[tuple[int, Bucket]]:
     lengths = cut_lengths(facts.statistics.splits["train"].lengths, settings.text.max_length)
-    return settings.train.epochs * sum(number for number, _ in expected_batches(lengths, settings.train.buckets))
+    return expected_batches(lengths, settings.train.buckets)
 
 
 def _ratio(ratio: float) -> str:
