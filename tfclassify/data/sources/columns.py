@@ -82,6 +82,13 @@ def parts(rows: Iterable[tuple[Row, int]]) -> Iterator[list[Row]]:
         yield part
 
 
+def slices(rows: pa.RecordBatch, size: int) -> Iterator[pa.RecordBatch]:
+    """Cuts rows that take so many bytes into batches as small as those of :func:`parts`, going by their mean size."""
+    most = max(1, min(BATCH_ROWS, -(-BATCH_BYTES * rows.num_rows // size)))
+    for start in range(0, rows.num_rows, most):
+        yield rows.slice(start, most)
+
+
 def different(names: list[str], *, location: str) -> None:
     """Refuses a column name that occurs twice."""
     twice = sorted({name for name in names if names.count(name) > 1})

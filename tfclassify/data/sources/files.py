@@ -17,6 +17,8 @@ from tfclassify.data.sources.columns import LONGEST_ROW_BYTES
 from tfclassify.data.sources.packed import CHUNK_BYTES, open_raw
 from tfclassify.errors import UsageError, nearest
 
+# With or without a byte order mark.
+UTF_8 = "utf-8-sig"
 # UTF-32 before UTF-16: its little-endian mark begins with the other's.
 MARKS = (
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -105,14 +107,14 @@ def named(encoding: str | None) -> str:
 
 def codec_of(head: bytes, encoding: str | None, *, location: str) -> str:
     """Returns the codec of bytes that begin so: as asked, else by the byte order mark, else UTF-8 ("utf-8-sig")."""
-    marked = next((codec for mark, codec in MARKS if head.startswith(mark)), "utf-8-sig")
+    marked = next((codec for mark, codec in MARKS if head.startswith(mark)), UTF_8)
     unmarked = UNMARKED.get(bytes(map(bool, head)))
-    if unmarked and marked == "utf-8-sig" and (encoding or "auto").lower() in ("auto", "utf-8", "utf8"):
+    if unmarked and marked == UTF_8 and (encoding or "auto").lower() in ("auto", "utf-8", "utf8"):
         raise UsageError(f"{location} looks like UTF-16 without a byte order mark; set data.encoding={unmarked}")
     if encoding in (None, "auto"):
         return marked
     codec = _canonical(encoding)
-    if codec == "utf-8-sig" != marked:
+    if codec == UTF_8 != marked:
         raise UsageError(f"{location} begins with a {marked.upper()} byte order mark; set data.encoding={marked}")
     # The codecs that name a byte order would keep the mark as a character of the first row.
     return marked if codec.startswith(marked) else codec
@@ -125,7 +127,7 @@ def _canonical(encoding: str) -> str:
             f"data.encoding: no encoding '{encoding}'; expected one that Python knows, such as cp1252{known}"
         )
     name = codecs.lookup(encoding).name
-    return "utf-8-sig" if name == "utf-8" else name
+    return UTF_8 if name == "utf-8" else name
 
 
 def _is_for_text(encoding: str) -> bool:
