@@ -531,9 +531,17 @@ def test_locations_refused(location: str, expected: str) -> None:
 
 
 def test_other_files_are_refused(tmp_path: Path) -> None:
-    for name in ("rows.pkl", "rows.npy", "rows.json"):
-        path = written(tmp_path, name, "[]")
-        assert message(path) == f"FILE is a '{path.suffix}' file; {FORMS}"
+    code = "such files can run code when they are opened"
+    for suffix, hint in {
+        "pkl": f": {code}",
+        "npy": f": {code}",
+        "json": ": write one object a line, as .jsonl",
+        "xlsx": ": save it as .csv",
+        "txt": ": put its texts into a column of a table",
+        "docx": "",
+    }.items():
+        path = written(tmp_path, f"rows.{suffix}", "[]")
+        assert message(path) == f"FILE is a '.{suffix}' file; {FORMS}{hint}"
     assert message(written(tmp_path, "rows", "")) == f"FILE is a file without a suffix; {FORMS}"
 
 
