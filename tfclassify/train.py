@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 
 from tfclassify.data.batches import epoch_batches, padding_share
+from tfclassify.data.corpus import check_unchanged
 from tfclassify.data.rows import rows_cut, rows_of
-from tfclassify.data.sources import fingerprint
 from tfclassify.display import SILENT, Display
 from tfclassify.errors import UsageError
 from tfclassify.learning.checkpoint_folders import FIRST, checkpoint_folders
@@ -170,10 +170,18 @@ def _begin(run: Run, prepared: Prepared, display: Display) -> None:
 
 
 def _marks(prepared: Prepared) -> Marks:
-    """Takes the data's fingerprints: now, because the files may be others, or gone, when the training ends."""
-    data = prepared.plan.settings.data
+    """Takes the fingerprints of the data as they were read: the files may be others, or gone, when the training ends.
+
+    Raises:
+        UsageError: they are others already.
+    """
+    data, marks = prepared.plan.settings.data, prepared.corpus.marks
+    check_unchanged(marks)
     named = {split: getattr(data, split) for split in ("train", "validation", "test") if getattr(data, split)}
-    return {split: {"location": place, "sha256": fingerprint(place)} for split, place in named.items()}
+    return {
+        split: {"location": place, "sha256": marks[split].sha256 if split in marks else None}
+        for split, place in named.items()
+    }
 
 
 def _note_state(run: Run, prepared: Prepared, marks: Marks, *, state: str, **facts: Any) -> None:

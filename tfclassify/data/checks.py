@@ -283,6 +283,9 @@ def _owning(owners: NDArray[np.integer], items: NDArray[np.bool_], faults: Fault
 
 
 def _holds_nul(text: pa.StringArray) -> NDArray[np.bool_]:
+    # A look at all bytes together is far quicker than one at each text.
+    if not any((np.frombuffer(data, np.uint8) == 0).any() for data in text.buffers()[2:] if data):
+        return np.zeros(len(text), bool)
     return pc.match_substring(text, "\0").to_numpy(zero_copy_only=False)
 
 
