@@ -149,7 +149,7 @@ ENCODINGS = (
         "the same, `data.bad_rows=skip`",
         "skipped and counted",
         file(delimited(among(("café", "a"))).encode() + b"caf\xe9,b\n", bad_rows="skip"),
-        note="dropped: 1 row (bad)",
+        note="train: row 32 cannot be read or used; set data.bad_rows=fail to see why",
         dropped={"bad": 1},
         texts=["café"],
     ),
@@ -166,7 +166,7 @@ ENCODINGS = (
         "the same, `data.bad_rows=skip`",
         "skipped and counted",
         file(among(("be\0hind", "a")), bad_rows="skip"),
-        note="dropped: 1 row (bad)",
+        note="train: row 21 cannot be read or used; set data.bad_rows=fail to see why",
         dropped={"bad": 1},
     ),
     Case(
@@ -247,7 +247,8 @@ QUOTES = (
         "stops: the file is read wrongly",
         file(among(*[("x",)] * 6), bad_rows="skip"),
         error=(
-            "rows.csv: 6 of 36 rows cannot be read or used, more than data.bad_rows_limit=0.01 of them; "
+            "rows.csv: 6 of 36 rows cannot be read or used (rows 21, 22, 23, 24, 25 and 1 more), more than "
+            "data.bad_rows_limit=0.01 of them; "
             "set data.bad_rows=fail to see what is wrong with the first, or raise the limit"
         ),
     ),
