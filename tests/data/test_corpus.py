@@ -205,7 +205,8 @@ def test_bad_rows_are_counted_and_not_too_many(read: Callable[..., Corpus], tmp_
     assert corpus.notes[0] == named
     assert refused(read, train=[*rows, *[("no label", "")] * 7], bad_rows="skip") == (
         f"{tmp_path / 'train.csv'}: 11 of 1006 rows cannot be read or used (rows 996, 997, 998, 999, 1000 and 6 more), "
-        "more than data.bad_rows_limit=0.01 of them; set data.bad_rows=fail to see what is wrong with the first, or raise the limit"
+        "more than data.bad_rows_limit=0.01 of them; set data.bad_rows=fail to see what is wrong with the first, "
+        "or raise the limit"
     )
 
 
