@@ -32,7 +32,7 @@ class _Gathered:
 
     numbers: list[NDArray[np.int64]] = field(default_factory=list)
     hashes: list[NDArray[np.uint64]] = field(default_factory=list)
-    keys: list[int] = field(default_factory=list)
+    keys: list[NDArray[np.int32]] = field(default_factory=list)
     sample: list[int] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
     others: list[Mapping[str, str]] = field(default_factory=list)
@@ -182,7 +182,8 @@ def _keep(
     gathered.numbers.append(where.rows[kept])
     gathered.hashes.append(text_hash(text))
     labels = checked.labels.take(chosen).to_pylist()
-    gathered.keys += [sets.setdefault(tuple(sorted(set(each))), len(sets)) for each in labels]
+    keys = [sets.setdefault(tuple(sorted(set(each))), len(sets)) for each in labels]
+    gathered.keys.append(np.array(keys, np.int32))
     draws = chance.random(len(kept))
     places = np.flatnonzero(draws < gathered.below)
     gathered.sample += (before + places).tolist()
@@ -226,7 +227,7 @@ def _split(location: str, gathered: _Gathered, faults: Faults) -> SplitRows:
         location=location,
         numbers=np.concatenate([np.zeros(0, np.int64), *gathered.numbers]),
         hashes=np.concatenate([np.zeros(0, np.uint64), *gathered.hashes]),
-        keys=np.array(gathered.keys, np.int32),
+        keys=np.concatenate([np.zeros(0, np.int32), *gathered.keys]),
         sample=np.array(gathered.sample, np.int64),
         texts=tuple(gathered.texts),
         others={name: tuple(row.get(name, "") for row in gathered.others) for name in names},
