@@ -41,7 +41,7 @@ def show_run(run: Run) -> Shown:
     """Shows how a training ended: its figures beside the baseline's, and where everything is."""
     state = state_of(run)
     if state != "finished":
-        text = f"{state} on request; the best weights so far answer from {run.folder}"
+        text = f"{state} on request; go on with: python -m tfclassify.train run={run.folder}"
         return Shown(text, {"run": str(run.folder), "state": state}, STOPPED)
     report = json.loads(run.report.read_text(encoding="utf-8"))
     values = {"run": str(run.folder), "state": state, "report": report}
