@@ -15,7 +15,7 @@ from tfclassify.data.token_store import let_go
 
 # What is looked at of a split before it is thinned out.
 LOOKED_AT_BYTES = 32 << 20
-NOT_LETTERS = r"[^\p{L}\p{N}]+"
+NOT_LETTERS = r"[^\p{L}\p{M}\p{N}]+"
 
 
 def looked_at(split: Split) -> NDArray[np.int32]:
@@ -40,7 +40,7 @@ def some_texts(split: Split, places: NDArray[np.int32]) -> pa.LargeStringArray:
 
 def folded(texts: pa.LargeStringArray) -> pa.LargeStringArray:
     """Returns texts without case, spaces and punctuation; what is no letter or number at all stays as it is."""
-    parts = pc.utf8_lower(pc.utf8_normalize(texts, "NFKC"))
+    parts = pc.utf8_lower(pc.utf8_normalize(texts, "NFKD"))
     letters = pc.replace_substring_regex(parts, NOT_LETTERS, "")
     return pc.if_else(pc.equal(pc.binary_length(letters), 0), texts, letters)
 

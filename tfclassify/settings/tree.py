@@ -148,6 +148,8 @@ class TrainSettings(BaseModel):
     """How many batch shapes there may be, at most."""
     buckets: Planned[Buckets] = AUTO
     """Batch shapes [rows, length in tokens], by rising length."""
+    accumulation_steps: Planned[PositiveInt] = AUTO
+    """In how many parts a batch is computed, one after the other, before its one update; more take less memory."""
     precision: Planned[Literal["float32", "bfloat16", "float16"]] = AUTO
     """Number format of the matrix products."""
     strategy: Planned[Literal["one", "mirrored", "multi_worker", "tpu"]] = AUTO
@@ -160,12 +162,28 @@ class TrainSettings(BaseModel):
     """Validation metric by which the best epoch is chosen: accuracy, macro_f1, micro_f1, mcc, log_loss, or your own."""
     early_stopping: Planned[Annotated[int, Field(ge=0), NO_FLAG]] = AUTO
     """Epochs without a better validation metric after which training stops; 0 never stops early."""
+    average: Planned[Literal["none", "ema", "swa"]] = AUTO
+    """Which average of the weights is validated and kept: none, the latest (ema) or all (swa) steps since its start."""
+    average_start: Planned[Share] = AUTO
+    """Share of the steps before the first whose weights count in the average."""
+    average_every: Planned[PositiveInt] = AUTO
+    """Steps from one whose weights count in the average to the next."""
+    average_decay: Planned[Share] = AUTO
+    """What an ema keeps of itself in one step."""
     warmup_share: Planned[Share] = AUTO
     """Share of the steps over which the learning rate rises."""
     weight_decay: Planned[Annotated[float, Field(ge=0.0), NO_FLAG]] = AUTO
     """Decoupled weight decay; none on biases and layer norms."""
     clip_norm: Planned[Annotated[float, Field(ge=0.0), NO_FLAG]] = AUTO
     """Largest global norm of the gradients; 0 does not clip."""
+    checkpoint_steps: Planned[Annotated[int, Field(ge=0), NO_FLAG]] = AUTO
+    """Steps from one checkpoint to the next; 0 saves none but where the training is asked to stop."""
+    time_limit_minutes: PositiveFloat | None = None
+    """Minutes of training after which it stops as if asked to, and can be gone on with; by default it has no limit."""
+    skips: PositiveInt = 3
+    """Steps in a row with a loss or gradient that is no finite number after which the training goes back."""
+    returns: Annotated[int, Field(ge=0), NO_FLAG] = 2
+    """How often the training goes back to the latest checkpoint, each time with half the learning rate."""
 
 
 class AnswerSettings(BaseModel):
@@ -203,6 +221,36 @@ class Settings(BaseModel):
     model: ModelSettings = ModelSettings()
     train: TrainSettings = TrainSettings()
     answer: AnswerSettings = AnswerSettings()
+
+
+class VocabularySettings(BaseModel):
+    """Which model the lengths of texts are measured for."""
+
+    model_config = STRICT
+
+    name: Planned[str] = AUTO
+    """A preset, a folder, or a hub name; its word pieces count as tokens. By default the model that plan would take."""
+
+
+class DoctorRequest(BaseModel):
+    """What ``doctor`` can be told: data to look at, or a run's; nothing at all for the installation."""
+
+    model_config = STRICT
+
+    run: str | None = None
+    """Directory of a run, whose data are looked at as they are now; in place of data.train."""
+    output: str | None = None
+    """Folder for doctor.html and doctor.json; by default nothing is written."""
+    rows: PositiveInt = 50_000
+    """Rows of each split, at most, whose texts are looked at; of more a sample. All are counted."""
+    examples: PositiveInt = 5
+    """Rows, at most, that are shown for a finding."""
+    skip: tuple[str, ...] = ()
+    """Findings that are not looked for, such as [mislabelled, near_repeats]."""
+    seed: Annotated[int, Field(ge=0, lt=2**31), NO_FLAG] = 0
+    """Seed of samples and folds."""
+    data: DataSettings = DataSettings()
+    model: VocabularySettings = VocabularySettings()
 
 
 class EvaluateRequest(BaseModel):

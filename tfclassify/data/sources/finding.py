@@ -16,6 +16,7 @@ from tfclassify.data.sources.json_lines import read_json_lines
 from tfclassify.data.sources.packed import format_of
 from tfclassify.data.sources.parquet import read_parquet
 from tfclassify.data.sources.sample import read_sample
+from tfclassify.data.sources.saved import is_saved, read_saved
 from tfclassify.data.sources.tfds import read_tfds
 from tfclassify.errors import UsageError, nearest
 from tfclassify.extending import find
@@ -34,6 +35,7 @@ SOURCES: Mapping[str, Source] = {
     "jsonl": read_json_lines,
     "parquet": read_parquet,
     "folder": read_folder,
+    "saved": read_saved,
     "tfds": read_tfds,
     "sample": read_sample,
 }
@@ -82,7 +84,7 @@ def find_source(location: str) -> Source:
     if suffix in FILES:
         return SOURCES[suffix]
     if _is_folder(location):
-        return SOURCES["folder"]
+        return SOURCES["saved" if is_saved(location) else "folder"]
     if "://" in location or not colon:
         check_local(location)
     if colon:

@@ -14,6 +14,7 @@ from tfclassify.data.sources.files import file_path, local, reading
 from tfclassify.data.sources.finding import SOURCES, find_source
 from tfclassify.data.sources.folder import label_files
 from tfclassify.data.sources.sample import sample_file
+from tfclassify.data.sources.saved import saved_files
 from tfclassify.data.sources.tfds import prepared
 from tfclassify.errors import UsageError
 
@@ -100,6 +101,8 @@ def _files(location: str) -> tuple[str, Path | None, list[Path]] | None:
             folder = Path(builder.data_dir)
             paths = [path for path in sorted(folder.rglob("*")) if path.is_file()]
             return f"{builder.info.full_name}:{split}", folder, paths
+        if kinds[0] == "saved":
+            return "", local(location), [path for path in saved_files(location) if path.is_file()]
         if kinds[0] == "folder":
             return "", local(location), [path for _, path in label_files(location) if path.is_file()]
         return "", None, [file_path(location)]
