@@ -766,6 +766,6 @@ def test_facts_are_plain(tmp_path: Path) -> None:
     stored(csv_of(3), tmp_path)
     (folder,) = (tmp_path / "cache" / "token_stores").iterdir()
     facts = json.loads((folder / store_folders.FACTS).read_text())
-    assert facts["account"] == {"read": 3, "kept": 3, "empty": 0, "bad": 0}
+    assert facts["account"] == {"read": 3, "kept": 3, "empty": 0, "bad": 0, "first_bad": []}
     assert facts["label_names"] == ["0", "1", "2"]
     assert facts["pieces_type"] == "uint16"

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tfclassify.data.checks import resolve_columns
-from tfclassify.data.describing import notes_on, statistics_of
+from tfclassify.data.describing import notes_on, notes_on_bad_rows, statistics_of
 from tfclassify.data.labelling import LabelMap, Split, chosen, in_scope, label_map, labelled
 from tfclassify.data.locations import locations, notes_on_locations
 from tfclassify.data.oddities import notes_on_oddities
@@ -80,6 +80,7 @@ def read_corpus(asked: DataSettings, pieces: Pieces, *, seed: int, cache: Path, 
         dropped=dropped,
         notes=(
             *notes_on_locations(places),
+            *notes_on_bad_rows({name: store.account for name, store in stores.items()}),
             *notes_on(statistics, dropped=dropped, cut_out=cut_out, shared=shared_texts(splits)),
             *notes_on_oddities(splits, labels, columns, statistics, pieces.vocabulary),
         ),

@@ -18,7 +18,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 from tfclassify.data import ragged
 from tfclassify.data.checks import Examples, Where, examples, taken, without_bad
 from tfclassify.data.label_names import check_label_count
-from tfclassify.data.left_out import check_left_out
+from tfclassify.data.left_out import NAMED_ROWS, check_left_out
 from tfclassify.data.ragged import Ragged, RaggedFiles
 from tfclassify.data.sources import Columns, Mark, find_source, format_of, is_unchanged, mark_of, numbered
 from tfclassify.data.splits import text_hash
@@ -79,12 +79,16 @@ class Reading:
 
 @dataclass(frozen=True)
 class Account:
-    """Where the rows of a location went: ``read`` is the sum of the rows kept and of those dropped."""
+    """Where the rows of a location went: ``read`` is the sum of the rows kept and of those dropped.
+
+    ``first_bad`` are the numbers of the first bad rows.
+    """
 
     read: int = 0
     kept: int = 0
     empty: int = 0
     bad: int = 0
+    first_bad: Sequence[int] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True)
@@ -201,7 +205,8 @@ def _write_files(location: str, reading: Reading, pieces: Pieces, folder: Path, 
     columns = reading.columns
     names: dict[str, int] = {}
     ledger: Counter[str] = Counter()
-    chunks = _chunks(location, reading, ledger)
+    first_bad: list[int] = []
+    chunks = _chunks(location, reading, ledger, first_bad)
     pieces_type = np.uint16 if _tokens(pieces.vocabulary) <= 2**16 else np.int32
     with ExitStack() as stack:
         texts = {name: ragged.create(stack, folder, name, np.uint8) for name in _text_columns(columns)}
@@ -225,19 +230,22 @@ def _write_files(location: str, reading: Reading, pieces: Pieces, folder: Path, 
             flat["hashes"].write(_hashes(chunk).tobytes())
             flat["unknown"].write(_unknown(made, pieces.unknown).tobytes())
             display.advance(len(chunk.text), "rows")
-    account = Account(read=ledger.total(), kept=ledger["kept"], empty=ledger["empty"], bad=ledger["bad"])
+    account = Account(ledger.total(), ledger["kept"], ledger["empty"], ledger["bad"], first_bad)
     return {"account": asdict(account), "label_names": list(names), "pieces_type": np.dtype(pieces_type).name}
 
 
-def _chunks(location: str, reading: Reading, ledger: Counter[str]) -> Iterator[Examples]:
+def _chunks(location: str, reading: Reading, ledger: Counter[str], first_bad: list[int]) -> Iterator[Examples]:
     """Reads, checks and drops rows, counting each, in chunks of a size that the tokenizer likes."""
+    unusable: list[int] = []
     skipped = array("q")
     batches = find_source(location)(location, reading.columns, skipped=skipped.append)
     for batch, rows in numbered(batches, skipped, max_rows=reading.max_rows):
         for start in range(0, batch.num_rows, CHUNK_ROWS):
             part = batch.slice(start, CHUNK_ROWS)
             where = Where(location, rows[start : start + CHUNK_ROWS])
-            sound, where = without_bad(examples(part, reading.columns, where=where), where)
+            checked = examples(part, reading.columns, where=where)
+            unusable += where.rows[checked.bad][: NAMED_ROWS - len(unusable)].tolist()
+            sound, where = without_bad(checked, where)
             kept = _without_empty(sound, reading.empty, where)
             ledger["kept"] += len(kept.text)
             ledger["empty"] += len(sound.text) - len(kept.text)
@@ -246,7 +254,9 @@ def _chunks(location: str, reading: Reading, ledger: Counter[str]) -> Iterator[E
     ledger["bad"] += len(skipped) if reading.max_rows is None else bisect_right(skipped, reading.max_rows)
     if not ledger.total():
         raise UsageError(f"{location} has no rows; expected at least one")
-    check_left_out(location, reading.columns, ledger)
+    unread = skipped[: min(ledger["bad"], NAMED_ROWS)].tolist()
+    first_bad += sorted([*unread, *unusable])[: min(ledger["bad"], NAMED_ROWS)]
+    check_left_out(location, reading.columns, ledger, first_bad)
 
 
 def _without_empty(chunk: Examples, rule: str, where: Where) -> Examples:
