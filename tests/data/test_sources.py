@@ -533,11 +533,11 @@ def test_locations_refused(location: str, expected: str) -> None:
 def test_other_files_are_refused(tmp_path: Path) -> None:
     code = "such files can run code when they are opened"
     for suffix, hint in {
-        "pkl": f": {code}",
-        "npy": f": {code}",
-        "json": ": write one object a line, as .jsonl",
-        "xlsx": ": save it as .csv",
-        "txt": ": put its texts into a column of a table",
+        "pkl": f"; {code}",
+        "npy": f"; {code}",
+        "json": "; write one object a line, as .jsonl",
+        "xlsx": "; save it as .csv",
+        "txt": "; put its texts into a column of a table",
         "docx": "",
     }.items():
         path = written(tmp_path, f"rows.{suffix}", "[]")

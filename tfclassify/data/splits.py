@@ -12,7 +12,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 Hashes = NDArray[np.uint64]
-PART_ROWS = 1 << 20
+PART_ROWS = 1 << 18
 
 
 def text_hash(text: pa.StringArray) -> Hashes:
