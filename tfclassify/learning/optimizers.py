@@ -132,8 +132,8 @@ class AdamW(keras.optimizers.Optimizer):
     def _compute_current_learning_rate(self) -> None:
         """Lowers the rate of the schedule by the factor, which falls when a training has to go back."""
         super()._compute_current_learning_rate()
-        # The first time is before there are any variables.
-        if getattr(self, "_built", False):
+        # The first time is before there are any variables; a rate without a schedule is not computed.
+        if getattr(self, "_built", False) and hasattr(self, "_current_learning_rate"):
             self._current_learning_rate.assign(self._current_learning_rate * self.rate_factor)
 
     def _summed(self, gradient: Any) -> Any:
