@@ -21,6 +21,9 @@ from tfclassify.errors import UsageError
 from tfclassify.learning.judging import judge_splits
 from tfclassify.learning.reporting import Training, results, write_report
 from tfclassify.learning.strategies import begin
+from tfclassify.learning.tracking import Tracking, tracked
+from tfclassify.learning.tracking.judged import judged
+from tfclassify.learning.tracking.tracker import Ending
 from tfclassify.learning.trained import write_facts
 from tfclassify.learning.training import Learned, learn
 from tfclassify.model.classifier import save_huggingface
@@ -57,16 +60,26 @@ def train(settings: Settings | Mapping[str, Any] | None = None, *, display: Disp
     run = create(asked.run, data_name(str(prepared.plan.settings.data.train)))
     marks = _marks(prepared)
     _begin(run, prepared, marks, display)
-    learned = _learned(run, prepared, display)
-    _keep(run, prepared, learned)
-    reported = learned.course.stopped != "signal" and _reported(run, prepared, learned, display)
+    with tracked(prepared.plan, run, display=display) as tracking:
+        learned = _learned(run, prepared, display, tracking)
+        _keep(run, prepared, learned)
+        tracking.ending = Ending("stopped")
+        reported = learned.course.stopped != "signal" and _reported(run, prepared, learned, display, tracking)
     _note_state(run, prepared, marks, state="finished" if reported else "stopped")
     return run
 
 
-def _learned(run: Run, prepared: Prepared, display: Display) -> Learned:
+def _learned(run: Run, prepared: Prepared, display: Display, tracking: Tracking) -> Learned:
     try:
-        return learn(prepared.plan, prepared.corpus, prepared.found, prepared.pieces, run=run, display=display)
+        return learn(
+            prepared.plan,
+            prepared.corpus,
+            prepared.found,
+            prepared.pieces,
+            run=run,
+            display=display,
+            callbacks=tracking.callbacks,
+        )
     except UsageError:
         # Nothing came of it: the name is free again for what is asked with the error mended.
         run.manifest.unlink()
@@ -102,16 +115,16 @@ def _keep(run: Run, prepared: Prepared, learned: Learned) -> None:
     )
 
 
-def _reported(run: Run, prepared: Prepared, learned: Learned, display: Display) -> bool:
+def _reported(run: Run, prepared: Prepared, learned: Learned, display: Display, tracking: Tracking) -> bool:
     """Judges and reports; whoever interrupts that still has a run that answers."""
     try:
-        _report(run, prepared, learned, display)
+        _report(run, prepared, learned, display, tracking)
     except KeyboardInterrupt:
         return False
     return True
 
 
-def _report(run: Run, prepared: Prepared, learned: Learned, display: Display) -> None:
+def _report(run: Run, prepared: Prepared, learned: Learned, display: Display, tracking: Tracking) -> None:
     corpus, trained = prepared.corpus, learned.trained
     judgement = judge_splits(trained, corpus.splits, learnt=corpus.splits, display=display)
     training = _training(prepared, learned)
@@ -119,6 +132,7 @@ def _report(run: Run, prepared: Prepared, learned: Learned, display: Display) ->
     write_report(
         run.folder, report, trained, judgement, training=training, notes=corpus.notes, facts=_facts(run, prepared)
     )
+    tracking.ending = Ending("finished", report, judged(trained, learned.model, judgement, corpus.splits))
 
 
 def _training(prepared: Prepared, learned: Learned) -> Training:

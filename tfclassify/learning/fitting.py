@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from math import isfinite
@@ -19,7 +19,6 @@ import tf_keras as keras
 from tfclassify.display import Display
 from tfclassify.errors import UsageError
 from tfclassify.hardware import peak_memory_bytes, reset_peak_memory, seconds_since_start
-from tfclassify.learning.tracking import tensorboard
 from tfclassify.model.classifier import BertClassifier, load_weights, save_weights
 
 Judge = Callable[[], Mapping[str, float | None]]
@@ -56,10 +55,17 @@ class Orders:
     patience: int
     weights: Path
     history: Path
-    tensorboard: Path | None = None
 
 
-def fit(model: BertClassifier, batches: tf.data.Dataset, *, orders: Orders, judge: Judge, display: Display) -> Course:
+def fit(
+    model: BertClassifier,
+    batches: tf.data.Dataset,
+    *,
+    orders: Orders,
+    judge: Judge,
+    display: Display,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+) -> Course:
     """Fits the model and leaves it with the best weights.
 
     Args:
@@ -68,6 +74,7 @@ def fit(model: BertClassifier, batches: tf.data.Dataset, *, orders: Orders, judg
         orders: how to fit.
         judge: measures the validation rows with the model as it stands; called after each epoch.
         display: gets the progress.
+        callbacks: Keras's, called after those of the fit itself.
 
     Raises:
         UsageError: the loss is no longer a finite number, and neither are the weights.
@@ -75,14 +82,11 @@ def fit(model: BertClassifier, batches: tf.data.Dataset, *, orders: Orders, judg
     course = Course()
     reset_peak_memory()
     with _stop_signals() as asked:
-        watchers = [_Pace(course, orders, display, asked), _Keeper(course, orders, judge, display)]
-        if orders.tensorboard is not None:
-            watchers.append(tensorboard(orders.tensorboard))
         model.fit(
             batches,
             epochs=orders.epochs,
             steps_per_epoch=orders.steps_per_epoch,
-            callbacks=watchers,
+            callbacks=[_Pace(course, orders, display, asked), _Keeper(course, orders, judge, display), *callbacks],
             verbose=0,
         )
         if asked:
@@ -159,7 +163,7 @@ class _Keeper(keras.callbacks.Callback):
         self.course.history.append(entry)
         with open(self.orders.history, "a", encoding="utf-8") as file:
             file.write(json.dumps(entry, allow_nan=False) + "\n")
-        # Callbacks after this one, such as TensorBoard's, know what was measured by these names.
+        # Callbacks after this one, such as that of the trackers, know what was measured by these names.
         told.update({f"val_{name}": value for name, value in values.items() if value is not None})
         self.display.say(_line(entry, self.orders))
         self._keep(epoch + 1, values.get(self.orders.metric))

@@ -67,9 +67,11 @@ class AdamW(keras.optimizers.Optimizer):
         self._learning_rate = self._build_learning_rate(learning_rate)
         self.decay, self.clip_norm, self.row_wise = weight_decay, clip_norm, row_wise
         self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
+        # Of the last step, before it was clipped; none where nothing is clipped, and so no norm is computed.
+        self.gradient_norm: tf.Variable | None = None
 
     def build(self, var_list: Sequence[tf.Variable]) -> None:
-        """Makes both moments of every variable, and the sum of rates since the last decay."""
+        """Makes both moments of every variable, the sum of rates since the last decay, and the gradients' last norm."""
         super().build(var_list)
         if getattr(self, "_built", False):
             return
@@ -77,6 +79,8 @@ class AdamW(keras.optimizers.Optimizer):
         self._first = [self.add_variable_from_reference(v, "m") for v in var_list]
         self._second = [self.add_variable_from_reference(v, "v") for v in var_list]
         self._rates = self.add_variable(shape=[], dtype=tf.float32, name="rates_since_decay")
+        if self.clip_norm:
+            self.gradient_norm = self.add_variable(shape=[], dtype=tf.float32, name="gradient_norm")
 
     def update_step(self, gradient: tf.Tensor | tf.IndexedSlices, variable: tf.Variable) -> None:
         """Updates one variable by its gradient."""
@@ -95,11 +99,13 @@ class AdamW(keras.optimizers.Optimizer):
         )
 
     def _clip_gradients(self, grads: Sequence[Any]) -> list[Any]:
-        """Sums repeated rows first: the norm of a gradient is that of its sums."""
+        """Sums repeated rows first: the norm of a gradient is that of its sums; it is noted where it is computed."""
         summed = [self._summed(gradient) for gradient in grads]
         if not self.clip_norm:
             return summed
         norm = tf.linalg.global_norm(summed)
+        if self.gradient_norm is not None:
+            self.gradient_norm.assign(norm)
         scale = self.clip_norm / tf.maximum(norm, self.clip_norm)
         return [_scaled(gradient, scale) for gradient in summed]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -46,7 +46,16 @@ class Learned:
     course: Course
 
 
-def learn(plan: Plan, corpus: Corpus, found: Found, pieces: Pieces, *, run: Run, display: Display) -> Learned:
+def learn(
+    plan: Plan,
+    corpus: Corpus,
+    found: Found,
+    pieces: Pieces,
+    *,
+    run: Run,
+    display: Display,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+) -> Learned:
     """Trains what the plan says on the training rows, and calibrates it on the validation rows.
 
     Args:
@@ -56,16 +65,26 @@ def learn(plan: Plan, corpus: Corpus, found: Found, pieces: Pieces, *, run: Run,
         pieces: the tokenizer.
         run: where the best weights and the history go.
         display: gets the progress.
+        callbacks: watch the fit, such as those that trackers are fed by.
 
     Raises:
         UsageError: an objective is unknown, or a class weight is for no label.
     """
     settings = plan.settings
     with _seeded(settings):
-        return _learn(settings, corpus, found, pieces, run=run, display=display)
+        return _learn(settings, corpus, found, pieces, run=run, display=display, callbacks=callbacks)
 
 
-def _learn(settings: Settings, corpus: Corpus, found: Found, pieces: Pieces, *, run: Run, display: Display) -> Learned:
+def _learn(
+    settings: Settings,
+    corpus: Corpus,
+    found: Found,
+    pieces: Pieces,
+    *,
+    run: Run,
+    display: Display,
+    callbacks: Sequence[keras.callbacks.Callback],
+) -> Learned:
     train = settings.train
     set_precision(train.precision)
     limits = limits_of(pieces, max_length=settings.text.max_length)
@@ -85,6 +104,7 @@ def _learn(settings: Settings, corpus: Corpus, found: Found, pieces: Pieces, *, 
         orders=_orders(settings, run, rows=len(rows), steps=steps, total_steps=total_steps),
         judge=lambda: _watch(trained, corpus),
         display=display,
+        callbacks=callbacks,
     )
     return Learned(_calibrated(trained, corpus), model, course)
 
@@ -152,7 +172,6 @@ def _orders(settings: Settings, run: Run, *, rows: int, steps: int, total_steps:
         patience=settings.train.early_stopping,
         weights=run.weights,
         history=run.history,
-        tensorboard=run.folder / "tensorboard" if "tensorboard" in settings.track else None,
     )
 
 
