@@ -30,7 +30,7 @@ def begin(plan: Plan, run: Run, say: Say) -> Tracker:
     from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
     folder = run.folder / FOLDER
-    first = [_forget_from] if folder.is_dir() else []
+    first = [_mark_start]
     writer = EventFileWriter(str(folder), flush_secs=FLUSH_SECONDS)
     _write(writer, 0, _text("plan", f"```yaml\n{plan_yaml(plan)}```"), _text("reasons", reasons_markdown(plan)))
 
@@ -73,8 +73,11 @@ def _curves(predictions: Predictions, split: str, say: Say) -> list[Any]:
     return [Summary.FromString(each.SerializeToString()) for each in made]
 
 
-def _forget_from(writer: Any, steps: int) -> None:
-    """Has TensorBoard forget what an earlier process wrote of these steps and later ones, which are made again."""
+def _mark_start(writer: Any, steps: int) -> None:
+    """Has TensorBoard forget what an earlier process wrote of these steps and later ones: they are made again.
+
+    It does so at the second of such marks, so that every process has to make one.
+    """
     from tensorboard.compat.proto.event_pb2 import SessionLog
 
     _event(writer, steps, session_log=SessionLog(status=SessionLog.START))

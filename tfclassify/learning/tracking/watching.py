@@ -38,7 +38,7 @@ class Watching(keras.callbacks.Callback):
             self._before = self._sums()
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
-        """Hands over what a step was like; after several steps in one, what the last of them was like."""
+        """Hands over what a step was like; of several that were one call, the mean loss and the last of the rest."""
         optimizer = _inner(self.model.optimizer)
         self.steps = int(_number(optimizer.iterations))
         figures = {"train/loss": self._loss(), "train/learning_rate": _number(optimizer.learning_rate)}

@@ -55,6 +55,8 @@ def _begun(plan: Plan, run: Run, say: Say) -> Any:
     except wandb.Error as error:
         said = " ".join(str(error).split())
         say(f"cannot reach W&B ({said}); what it would get is in {run.folder / 'wandb'}, for 'wandb sync'")
+        # What was begun in vain holds the run's name until W&B's own process has ended.
+        wandb.teardown()
         return _init(plan, run, mode="offline")
 
 
