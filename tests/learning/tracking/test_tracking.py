@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,34 @@ def test_ended_when_the_training_fails(monkeypatch: pytest.MonkeyPatch, tmp_path
 def test_nothing_to_track(tmp_path: Path) -> None:
     with tracking.tracked(made_plan(), made_run(tmp_path), display=SILENT) as made:
         assert made.callbacks == []
+
+
+@pytest.mark.parametrize(
+    ("jobs", "task", "expected"),
+    [
+        ({"worker": ["a:1", "b:1"]}, ("worker", 0), True),
+        ({"worker": ["a:1", "b:1"]}, ("worker", 1), False),
+        ({"chief": ["c:1"], "worker": ["a:1"]}, ("chief", 0), True),
+        ({"chief": ["c:1"], "worker": ["a:1"]}, ("worker", 0), False),
+    ],
+)
+def test_of_several_machines_one_tracks(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    jobs: dict[str, list[str]],
+    task: tuple[str, int],
+    expected: bool,
+) -> None:
+    given = kept(monkeypatch, "wandb")
+    config = {"cluster": jobs, "task": {"type": task[0], "index": task[1]}}
+    monkeypatch.setenv("TF_CONFIG", json.dumps(config))
+    for strategy in ("multi_worker", "one"):
+        given.clear()
+        plan = made_plan(**{"track": ["wandb"], "train.strategy": strategy})
+        with tracking.tracked(plan, made_run(tmp_path), display=SILENT) as made:
+            # What other variables say is nothing to one machine that trains alone.
+            assert bool(made.callbacks) == (expected or strategy == "one")
+        assert bool(given) == (expected or strategy == "one")
 
 
 @pytest.fixture(scope="module")

@@ -119,6 +119,21 @@ def test_how_it_ended(tracked: Path) -> None:
     assert ended == [[75], [0]]
 
 
+def test_a_run_of_ones_own_is_left_alone(tmp_path: Path) -> None:
+    import wandb
+
+    own = wandb.init(project="own", dir=str(tmp_path), settings=wandb.Settings(console="off", silent=True))
+    tracker = begin(made_plan(), made_run(tmp_path / "run"), pytest.fail)
+    tracker.step(1, {"train/loss": 1.0})
+    tracker.end(1, Ending("finished"))
+    assert wandb.run is own
+    own.log({"mine": 1})
+    own.finish()
+    (theirs,), (ours,) = files(tmp_path), files(tmp_path / "run")
+    assert ["mine" in row for row in history(records(theirs))] == [True]
+    assert [row["steps"] for row in history(records(ours))] == [1]
+
+
 def run_python(code: str, folder: Path, **environment: str) -> str:
     """Runs it in a process of its own: W&B looks at its environment only once."""
     here = Path(__file__).parent

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from functools import partial
 from importlib.util import find_spec
 
+import tensorflow as tf
+
 from tfclassify.display import Display
 from tfclassify.errors import UsageError
 from tfclassify.learning.tracking import tensorboard, weights_and_biases
@@ -49,17 +51,27 @@ def check(names: Sequence[str]) -> None:
 def tracked(plan: Plan, run: Run, *, display: Display) -> Iterator[Tracking]:
     """Tracks what is done within: begins the plan's trackers, and ends them whatever happens.
 
+    Of several machines that train together only the first tracks.
+
     Args:
         plan: says which.
         run: where what they write lies.
         display: gets what they have to say.
     """
-    begun = [Background(name, partial(TRACKERS[name], plan, run)) for name in plan.settings.track]
+    names = plan.settings.track if plan.settings.train.strategy != "multi_worker" or _is_first() else ()
+    begun = [Background(name, partial(TRACKERS[name], plan, run)) for name in names]
     tracking = Tracking(begun, display)
     try:
         yield tracking
     finally:
         tracking.end()
+
+
+def _is_first() -> bool:
+    """Says whether this is the first of the machines that ``TF_CONFIG`` names: they all have the same to tell."""
+    resolver = tf.distribute.cluster_resolver.TFConfigClusterResolver()
+    jobs = resolver.cluster_spec().jobs
+    return resolver.task_type == "chief" if "chief" in jobs else not resolver.task_id
 
 
 TRACKERS: dict[str, Begin] = {

@@ -68,6 +68,8 @@ def _init(plan: Plan, run: Run, *, mode: Any) -> Any:
         name=run.folder.name,
         id=_identity(run.folder / "wandb" / "run_id"),
         resume="allow",
+        # Whoever has a run of their own in this process keeps it.
+        reinit="create_new",
         dir=str(run.folder),
         mode=mode,
         config={
