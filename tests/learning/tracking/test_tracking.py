@@ -50,14 +50,17 @@ def test_begun_and_ended(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Non
     assert given == [(plan, run), ("end", 0, ending)]
 
 
-def test_ended_when_the_training_fails(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("error", "state"), [(KeyboardInterrupt, "stopped"), (UsageError, "failed")])
+def test_ended_however_the_training_ends(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, error: type[BaseException], state: str
+) -> None:
     given = kept(monkeypatch, "wandb")
     with (
-        pytest.raises(KeyboardInterrupt),
+        pytest.raises(error),
         tracking.tracked(made_plan(track=["wandb"]), made_run(tmp_path), display=SILENT),
     ):
-        raise KeyboardInterrupt
-    assert [(what[0], what[2].state) for what in given[1:]] == [("end", "failed")]
+        raise error
+    assert [(what[0], what[2].state) for what in given[1:]] == [("end", state)]
 
 
 def test_nothing_to_track(tmp_path: Path) -> None:

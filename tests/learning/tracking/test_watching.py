@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,8 @@ import tf_keras as keras
 from small_networks import batch_of, network, small_files
 
 from tfclassify.display import SILENT, Display
-from tfclassify.learning.fitting import Orders, fit
+from tfclassify.learning.course import Course, Orders
+from tfclassify.learning.fitting import fit
 from tfclassify.learning.objectives import choose
 from tfclassify.learning.optimizers import AdamW, WarmupLinearDecay
 from tfclassify.learning.step import training_step
@@ -23,6 +25,9 @@ from tfclassify.learning.tracking.watching import Watching
 from tfclassify.model.classifier import BertClassifier
 
 Given = list[tuple[str, int, Figures]]
+Counting = tuple[BertClassifier, tf.data.Dataset]
+# The mean loss of the rows of an epoch of the network that only counts.
+MEAN = pytest.approx((2 * 1 + 2 * 2 + 1 * 6) / 5)
 
 
 def kept(given: Given) -> Background:
@@ -36,11 +41,8 @@ def kept(given: Given) -> Background:
     return Background("kept", begin)
 
 
-def watched(model: BertClassifier, folder: Path, data: tf.data.Dataset, *, steps: int, epochs: int = 2) -> Given:
-    """Fits, and returns what a tracker was given."""
-    given: Given = []
-    tracker = kept(given)
-    orders = Orders(
+def orders(folder: Path, *, steps: int, epochs: int, **more: Any) -> Orders:
+    return Orders(
         epochs=epochs,
         steps_per_epoch=steps,
         total_steps=epochs * steps,
@@ -49,12 +51,27 @@ def watched(model: BertClassifier, folder: Path, data: tf.data.Dataset, *, steps
         patience=0,
         weights=folder / "best.safetensors",
         history=folder / "metrics.jsonl",
+        **more,
     )
-    measured = iter([{"accuracy": 0.5, "mcc": None}] * epochs)
+
+
+def watched(
+    model: BertClassifier, data: tf.data.Dataset, told: Orders, *, display: Display = SILENT
+) -> tuple[Given, Course]:
+    """Fits, and returns what a tracker was given, and how it went."""
+    given: Given = []
+    tracker = kept(given)
     watching = Watching([tracker], SILENT)
-    fit(model, data, orders=orders, judge=lambda: next(measured), display=SILENT, callbacks=[watching])
+    course = fit(
+        model,
+        lambda epoch, step: data.skip(step),
+        orders=told,
+        judge=lambda: {"accuracy": 0.5, "mcc": None},
+        display=display,
+        callbacks=[watching],
+    )
     tracker.end(watching.steps, Ending("finished"))
-    return given
+    return given, course
 
 
 def steps_of(given: Given) -> list[Figures]:
@@ -62,7 +79,7 @@ def steps_of(given: Given) -> list[Figures]:
 
 
 @pytest.fixture
-def counting(tmp_path: Path) -> tuple[BertClassifier, tf.data.Dataset]:
+def counting(tmp_path: Path) -> Counting:
     """A network whose steps have the losses and the rows of the data, and learn nothing."""
 
     def step(model: BertClassifier, batch: Mapping[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
@@ -75,41 +92,73 @@ def counting(tmp_path: Path) -> tuple[BertClassifier, tf.data.Dataset]:
     return model, tf.data.Dataset.from_tensor_slices(rows).repeat()
 
 
-def test_the_loss_is_that_of_the_step(counting: tuple[BertClassifier, tf.data.Dataset], tmp_path: Path) -> None:
-    given = watched(*counting[:1], tmp_path, counting[1], steps=3)
+def test_the_loss_is_that_of_the_step(counting: Counting, tmp_path: Path) -> None:
+    given, _ = watched(*counting, orders(tmp_path, steps=3, epochs=2))
     assert [figures["train/loss"] for figures in steps_of(given)] == pytest.approx([1, 2, 6, 1, 2, 6], abs=1e-5)
     assert [steps for kind, steps, _ in given if kind == "step"] == [1, 2, 3, 4, 5, 6]
     epochs = [(steps, figures) for kind, steps, figures in given if kind == "epoch"]
-    loss = pytest.approx((2 * 1 + 2 * 2 + 1 * 6) / 5)
     assert epochs == [
-        (3, {"epoch": 1.0, "epoch/loss": loss, "validation/accuracy": 0.5}),
-        (6, {"epoch": 2.0, "epoch/loss": loss, "validation/accuracy": 0.5}),
+        (3, {"epoch": 1.0, "epoch/loss": MEAN, "validation/accuracy": 0.5}),
+        (6, {"epoch": 2.0, "epoch/loss": MEAN, "validation/accuracy": 0.5}),
     ]
 
 
-def test_steps_are_those_of_the_whole_training(
-    counting: tuple[BertClassifier, tf.data.Dataset], tmp_path: Path
-) -> None:
+def test_steps_are_those_of_the_whole_training(counting: Counting, tmp_path: Path) -> None:
     """One that goes on in a new process begins where the optimizer is."""
     counting[0].optimizer.iterations.assign(40)
-    given = watched(*counting[:1], tmp_path, counting[1], steps=3, epochs=1)
+    given, _ = watched(*counting, orders(tmp_path, steps=3, epochs=1))
     assert [steps for kind, steps, _ in given] == [41, 42, 43, 43]
 
 
-def test_the_loss_of_the_first_step_of_one_that_goes_on(
-    counting: tuple[BertClassifier, tf.data.Dataset], tmp_path: Path
-) -> None:
+@pytest.mark.parametrize("stop", [1, 2, 3, 4])
+def test_one_that_stops_and_goes_on(counting: Counting, tmp_path: Path, stop: int) -> None:
+    """Each step and each epoch is told once: an epoch that was not judged in the first process by the second."""
+    told = orders(tmp_path, steps=3, epochs=2, checkpoints=tmp_path / "checkpoints")
+    made: list[int] = []
+
+    def advance(units: int, note: str) -> None:
+        made.append(units)
+        if len(made) == stop:
+            signal.raise_signal(signal.SIGINT)
+
+    first, course = watched(*counting, told, display=Display(advance=advance))
+    assert course.stopped == "signal"
+    # Another process, which has none of it in memory.
+    counting[0].optimizer.iterations.assign(0)
+    second, course = watched(*counting, told)
+    assert course.done
+    both = [*first, *second]
+    assert len(steps_of(first)) in (stop, stop + 1)
+    assert [steps for kind, steps, _ in both if kind == "step"] == [1, 2, 3, 4, 5, 6]
+    assert [figures["train/loss"] for figures in steps_of(both)] == pytest.approx([1, 2, 6, 1, 2, 6], abs=1e-5)
+    epochs = [(steps, figures) for kind, steps, figures in both if kind == "epoch"]
+    assert epochs == [
+        (3, {"epoch": 1.0, "epoch/loss": MEAN, "validation/accuracy": 0.5}),
+        (6, {"epoch": 2.0, "epoch/loss": MEAN, "validation/accuracy": 0.5}),
+    ]
+
+
+def test_a_step_that_came_to_nothing(counting: Counting, tmp_path: Path) -> None:
+    model, _ = counting
+    rows = {"loss": np.float32([1, np.nan, 6]), "rows": np.float32([2, 2, 1])}
+    given, _ = watched(
+        model, tf.data.Dataset.from_tensor_slices(rows).repeat(), orders(tmp_path, steps=3, epochs=1, skips=3)
+    )
+    assert [figures["train/loss"] for figures in steps_of(given)] == pytest.approx([1, np.nan, 6], nan_ok=True)
+
+
+def test_the_loss_of_the_first_step_of_one_that_goes_on(counting: Counting) -> None:
     """The mean of the epoch then holds what was there before."""
     model, _ = counting
     watching = Watching([], SILENT)
     watching.set_model(model)
-    model.metrics[0].update_state(9.0, sample_weight=5.0)
+    model.mean_loss.update_state(9.0, sample_weight=5.0)
     watching.on_train_batch_begin(7)
-    model.metrics[0].update_state(1.5, sample_weight=2.0)
+    model.mean_loss.update_state(1.5, sample_weight=2.0)
     assert watching._loss() == pytest.approx(1.5)
 
 
-@pytest.mark.parametrize("clip_norm", [0.01, 1e6, 0.0])
+@pytest.mark.parametrize("clip_norm", [0.01, 0.0])
 def test_learning_rate_and_gradient_norm(tmp_path: Path, clip_norm: float) -> None:
     model = network(small_files(tmp_path / "model"))
     rate = WarmupLinearDecay(1e-2, warmup_steps=2, total_steps=4)
@@ -123,13 +172,10 @@ def test_learning_rate_and_gradient_norm(tmp_path: Path, clip_norm: float) -> No
         losses = tf.nn.sparse_softmax_cross_entropy_with_logits(batch["labels"], logits)
         loss = tf.reduce_mean(losses)
     gradients = [tf.convert_to_tensor(each) for each in tape.gradient(loss, model.trainable_variables)]
-    given = steps_of(watched(model, tmp_path, tf.data.Dataset.from_tensors(batch).repeat(), steps=4, epochs=1))
+    data = tf.data.Dataset.from_tensors(batch).repeat()
+    given = steps_of(watched(model, data, orders(tmp_path, steps=4, epochs=1))[0])
     assert [figures["train/learning_rate"] for figures in given] == pytest.approx([5e-3, 1e-2, 1e-2, 5e-3])
     assert given[0]["train/loss"] == pytest.approx(float(loss), rel=1e-5)
-    if not clip_norm:
-        # Where nothing is clipped the norm is not computed.
-        assert all("train/gradient_norm" not in figures for figures in given)
-        return
     # Before it is clipped.
     assert given[0]["train/gradient_norm"] == pytest.approx(float(tf.linalg.global_norm(gradients)), rel=1e-4)
     assert given[3]["train/gradient_norm"] != given[0]["train/gradient_norm"]
@@ -137,17 +183,16 @@ def test_learning_rate_and_gradient_norm(tmp_path: Path, clip_norm: float) -> No
 
 def test_the_optimizer_inside_of_one_that_scales_the_loss(tmp_path: Path) -> None:
     model = network(small_files(tmp_path / "model"))
-    inner = AdamW(1e-3, clip_norm=1.0)
+    inner = AdamW(WarmupLinearDecay(1e-3, warmup_steps=1, total_steps=9), clip_norm=1.0)
     optimizer = keras.mixed_precision.LossScaleOptimizer(inner, dynamic=False, initial_scale=8.0)
     model.compile(optimizer=optimizer, step=training_step(choose(["cross_entropy"])))
     optimizer.build(model.trainable_variables)
-    given = steps_of(watched(model, tmp_path, tf.data.Dataset.from_tensors(batch_of(4, 6)).repeat(), steps=1))
+    data = tf.data.Dataset.from_tensors(batch_of(4, 6)).repeat()
+    given = steps_of(watched(model, data, orders(tmp_path, steps=1, epochs=2))[0])
     assert 0 < given[0]["train/gradient_norm"] < 100
 
 
-def test_what_trackers_say_is_shown_by_the_thread_that_trains(
-    counting: tuple[BertClassifier, tf.data.Dataset], tmp_path: Path
-) -> None:
+def test_what_trackers_say_is_shown_by_the_thread_that_trains() -> None:
     said: list[Any] = []
 
     def begin(say: Say) -> Tracker:

@@ -63,6 +63,9 @@ def tracked(plan: Plan, run: Run, *, display: Display) -> Iterator[Tracking]:
     tracking = Tracking(begun, display)
     try:
         yield tracking
+    except KeyboardInterrupt:
+        tracking.ending = Ending("stopped")
+        raise
     finally:
         tracking.end()
 

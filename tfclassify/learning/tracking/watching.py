@@ -13,6 +13,8 @@ from tfclassify.learning.tracking.background import Background
 from tfclassify.learning.tracking.tracker import Figures
 
 VALIDATION = "val_"
+# Is taken out of the figures of an epoch when it is judged.
+SKIPPED = "skipped"
 
 
 class Watching(keras.callbacks.Callback):
@@ -39,8 +41,7 @@ class Watching(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Hands over what a step was like; of several that were one call, the mean loss and the last of the rest."""
-        optimizer = _inner(self.model.optimizer)
-        self.steps = int(_number(optimizer.iterations))
+        optimizer = self._optimizer()
         figures = {"train/loss": self._loss(), "train/learning_rate": _number(optimizer.learning_rate)}
         norm = getattr(optimizer, "gradient_norm", None)
         if norm is not None:
@@ -50,7 +51,10 @@ class Watching(keras.callbacks.Callback):
         self.tell()
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
-        """Hands over what the epoch's validation measured, and its mean loss."""
+        """Hands over what the epoch's validation measured, and its mean loss, if all its steps were made."""
+        if SKIPPED in (logs or {}):
+            return
+        self._optimizer()
         figures = _epoch_figures(logs or {})
         for tracker in self.trackers:
             tracker.epoch(self.steps, {"epoch": float(epoch + 1), **figures})
@@ -62,8 +66,14 @@ class Watching(keras.callbacks.Callback):
             for line in tracker.news():
                 self.display.say(line)
 
+    def _optimizer(self) -> keras.optimizers.Optimizer:
+        """Returns the optimizer, and takes note of how many steps it has made."""
+        optimizer = _inner(self.model.optimizer)
+        self.steps = int(_number(optimizer.iterations))
+        return optimizer
+
     def _sums(self) -> tuple[float, float]:
-        mean = self.model.metrics[0]
+        mean = self.model.mean_loss
         return _number(mean.total), _number(mean.count)
 
     def _loss(self) -> float:
