@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import os
 import signal
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -190,6 +194,25 @@ def test_the_optimizer_inside_of_one_that_scales_the_loss(tmp_path: Path) -> Non
     data = tf.data.Dataset.from_tensors(batch_of(4, 6)).repeat()
     given = steps_of(watched(model, data, orders(tmp_path, steps=1, epochs=2))[0])
     assert 0 < given[0]["train/gradient_norm"] < 100
+
+
+@pytest.mark.slow
+def test_two_devices_are_watched_as_one(tmp_path: Path) -> None:
+    """How many devices there are has to be said before TensorFlow does anything, which a test cannot."""
+    here = Path(__file__).parent
+    done = subprocess.run(
+        [sys.executable, str(here / "watched_replicas.py"), str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(here.parents[1]), str(here.parents[2])])},
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert len(found["one"]) == len(found["mirrored"]) == 4
+    for alone, together in zip(found["one"], found["mirrored"], strict=True):
+        assert set(alone) == {"train/loss", "train/learning_rate", "train/gradient_norm"}
+        assert together == pytest.approx(alone, rel=1e-4)
 
 
 def test_what_trackers_say_is_shown_by_the_thread_that_trains() -> None:

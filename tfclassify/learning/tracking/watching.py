@@ -73,8 +73,12 @@ class Watching(keras.callbacks.Callback):
         return optimizer
 
     def _sums(self) -> tuple[float, float]:
-        mean = self.model.mean_loss
-        return _number(mean.total), _number(mean.count)
+        """Returns the weighted sum of losses, and of rows, over the replicas of this machine.
+
+        Those of other machines would have to be there to be asked, and only the first machine tracks.
+        """
+        mean, local = self.model.mean_loss, self.model.distribute_strategy.experimental_local_results
+        return sum(map(_number, local(mean.total))), sum(map(_number, local(mean.count)))
 
     def _loss(self) -> float:
         """Returns the mean loss of the rows since the last call: what the network logs is the mean of the epoch."""
