@@ -59,7 +59,7 @@ def test_ended_however_the_training_ends(
         pytest.raises(error),
         tracking.tracked(made_plan(track=["wandb"]), made_run(tmp_path), display=SILENT),
     ):
-        raise error
+        raise error("as asked")
     assert [(what[0], what[2].state) for what in given[1:]] == [("end", state)]
 
 

@@ -7,6 +7,7 @@ import os
 import struct
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -34,8 +35,19 @@ def blocks(data: bytes) -> Iterator[tuple[int, bytes]]:
             place += BLOCK - place % BLOCK
 
 
-def records(file: Path) -> list[Record]:
-    """Reads a file of W&B: whole records are of kind 1, others begin with 2 and end with 4."""
+def records(file: Path, *, seconds: float = 60.0) -> list[Record]:
+    """Reads a file of W&B when it is whole: its own process goes on writing after a run has been finished."""
+    end = time.monotonic() + seconds
+    while True:
+        made = records_so_far(file)
+        if any(record.WhichOneof("record_type") == "exit" for record in made):
+            return made
+        assert time.monotonic() < end, "the file has no end"
+        time.sleep(0.1)
+
+
+def records_so_far(file: Path) -> list[Record]:
+    """Whole records are of kind 1, others begin with 2 and end with 4."""
     made, whole = [], b""
     for kind, piece in blocks(file.read_bytes()):
         whole += piece
