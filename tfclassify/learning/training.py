@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 import random
@@ -14,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
-from tfclassify.data.batches import epoch_batches, steps_per_epoch, training_batches
+from tfclassify.data.batches import epoch_batches, one_batch, steps_per_epoch, training_batches
 from tfclassify.data.corpus import Corpus
 from tfclassify.data.rows import Rows, rows_of
 from tfclassify.data.token_store import Pieces, let_go
@@ -22,6 +23,7 @@ from tfclassify.display import Display
 from tfclassify.learning.averages import Average
 from tfclassify.learning.course import Course, Orders
 from tfclassify.learning.fitting import fit
+from tfclassify.learning.memory import in_more_parts, largest_bucket, note_plan, try_step
 from tfclassify.learning.objectives import choose
 from tfclassify.learning.optimizers import AdamW, WarmupLinearDecay
 from tfclassify.learning.prediction import forward
@@ -30,7 +32,7 @@ from tfclassify.learning.strategies import STRATEGIES, set_precision
 from tfclassify.learning.trained import Trained, limits_of, predict_split
 from tfclassify.learning.weighting import head_bias, label_weights, row_weights
 from tfclassify.model.classifier import BertClassifier, build
-from tfclassify.model.weights import Found
+from tfclassify.model.weights import Found, encoder_size
 from tfclassify.planning.planner import Plan
 from tfclassify.quality.calibration import fit_temperature, scope_score, scores
 from tfclassify.quality.metrics import watch
@@ -44,11 +46,15 @@ BY_VALIDATION = "validation"
 
 @dataclass(frozen=True)
 class Learned:
-    """A trained classifier, the network behind it, and what the training went through."""
+    """A trained classifier, the network behind it, what the training went through, and the plan as it was in the end.
+
+    The plan is another than before only where a batch had to be computed in more parts.
+    """
 
     trained: Trained
     model: BertClassifier
     course: Course
+    plan: Plan
 
 
 def learn(
@@ -75,13 +81,19 @@ def learn(
     Raises:
         UsageError: an objective is unknown, or a class weight is for no label.
     """
-    settings = plan.settings
-    with _seeded(settings):
-        return _learn(settings, corpus, found, pieces, run=run, display=display, callbacks=callbacks)
+    while True:
+        try:
+            # A network that has to be built again is the same one then.
+            with _seeded(plan.settings):
+                return _learn(plan, corpus, found, pieces, run=run, display=display, callbacks=callbacks)
+        except tf.errors.ResourceExhaustedError as error:
+            plan = in_more_parts(plan, error)
+        gc.collect()
+        note_plan(run, plan, display)
 
 
 def _learn(
-    settings: Settings,
+    plan: Plan,
     corpus: Corpus,
     found: Found,
     pieces: Pieces,
@@ -90,7 +102,7 @@ def _learn(
     display: Display,
     callbacks: Sequence[keras.callbacks.Callback],
 ) -> Learned:
-    train = settings.train
+    settings, train = plan.settings, plan.settings.train
     set_precision(train.precision)
     limits = limits_of(pieces, max_length=settings.text.max_length)
     rows = _weighted(rows_of(corpus.splits["train"], limits), corpus, settings)
@@ -104,15 +116,17 @@ def _learn(
     for split in corpus.splits.values():
         # What was read to count and to split has been read.
         let_go(split.store)
+    parts = strategy.num_replicas_in_sync * train.accumulation_steps
+    try_step(model, one_batch(rows, largest_bucket(train.buckets, encoder_size(found)), multiple=parts))
     course = fit(
         model,
-        partial(_batches, rows, settings, strategy.num_replicas_in_sync),
+        partial(_batches, rows, settings, parts),
         orders=_orders(settings, run, rows, steps=steps, total_steps=total_steps),
         judge=lambda: _watch(trained, corpus),
         display=display,
         callbacks=callbacks,
     )
-    return Learned(_calibrated(trained, corpus), model, course)
+    return Learned(_calibrated(trained, corpus), model, course, plan)
 
 
 @contextmanager
@@ -180,7 +194,7 @@ def _average(train: TrainSettings, total_steps: int) -> Average | None:
     return Average(train.average, start=start, every=train.average_every, decay=train.average_decay)
 
 
-def _batches(rows: Rows, settings: Settings, replicas: int, epoch: int, step: int) -> tf.data.Dataset:
+def _batches(rows: Rows, settings: Settings, multiple: int, epoch: int, step: int) -> tf.data.Dataset:
     train = settings.train
     return training_batches(
         rows,
@@ -189,7 +203,7 @@ def _batches(rows: Rows, settings: Settings, replicas: int, epoch: int, step: in
         epochs=train.epochs,
         first_epoch=epoch,
         first_step=step,
-        multiple=replicas * train.accumulation_steps,
+        multiple=multiple,
     )
 
 

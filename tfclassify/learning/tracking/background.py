@@ -9,7 +9,8 @@ from threading import Thread
 from tfclassify.learning.tracking.tracker import Ending, Figures, Say, Tracker
 
 MOST_WAITING = 10_000
-PATIENCE_SECONDS = 60.0
+# Whoever stops has a machine that may soon be gone.
+PATIENCE_SECONDS = {"finished": 60.0, "stopped": 10.0, "failed": 10.0}
 
 Call = Callable[[Tracker], None]
 
@@ -43,8 +44,9 @@ class Background:
         """Hands over the figures of an epoch."""
         self._calls.put(lambda tracker: tracker.epoch(steps, figures))
 
-    def end(self, steps: int, ending: Ending, *, patience_seconds: float = PATIENCE_SECONDS) -> None:
-        """Hands over the end and waits until all is written, or for so long."""
+    def end(self, steps: int, ending: Ending, *, patience_seconds: float | None = None) -> None:
+        """Hands over the end and waits until all is written, or for so long; by default as the ending allows."""
+        patience_seconds = PATIENCE_SECONDS[ending.state] if patience_seconds is None else patience_seconds
         self._calls.put(lambda tracker: tracker.end(steps, ending))
         self._calls.put(None)
         self._thread.join(patience_seconds)
