@@ -422,6 +422,36 @@ def test_what_the_bert_paper_has(key: str, value: float) -> None:
     assert decide(key, facts()).value == value
 
 
+@pytest.mark.parametrize(
+    ("accelerators", "key", "expected"),
+    [
+        (
+            (),
+            "train.shapes",
+            Decision("dynamic", "the processor takes any shape, and is faster without gradients of one common shape"),
+        ),
+        ((GPU,), "train.shapes", Decision("compiled", "XLA fuses what a GPU else reads and writes in between")),
+        (
+            (TPU_CORE, TPU_CORE),
+            "train.shapes",
+            Decision("static", "a TPU runs nothing else, and compiles all shapes by itself"),
+        ),
+        (
+            (),
+            "train.embedding_updates",
+            Decision("rows", "a batch looks up a few hundred rows; a pass over all of them is a third of a short step"),
+        ),
+        (
+            (GPU,),
+            "train.embedding_updates",
+            Decision("dense", "how many rows a batch looks up is not static, as an accelerator needs it"),
+        ),
+    ],
+)
+def test_what_accelerators_need(accelerators: tuple[Accelerator, ...], key: str, expected: Decision) -> None:
+    assert decide(key, facts(hardware=machine(*accelerators))) == expected
+
+
 AVERAGED = {"text__max_length": 16, "train__buckets": ((8, 16),), "train__epochs": 40}
 
 

@@ -3,16 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import tensorflow as tf
 import tf_keras as keras
 
+from tfclassify.data.batches import Bucket
 from tfclassify.learning.accumulation import Gradient, accumulated
+from tfclassify.learning.folding import by_bucket
 from tfclassify.learning.objectives import Objective
 from tfclassify.model.classifier import BertClassifier, Step, outputs
 
 
-def training_step(objectives: Sequence[tuple[float, Objective]], *, accumulation_steps: int = 1) -> Step:
+@dataclass(frozen=True)
+class Folding:
+    """The shapes [rows, length] of a replica's batches, each of which has a static graph, by XLA where ``compiled``.
+
+    ``rows`` says whether the optimizer moves only those rows of a table that were looked up.
+    """
+
+    shapes: Sequence[Bucket]
+    compiled: bool
+    rows: bool = False
+
+
+def training_step(
+    objectives: Sequence[tuple[float, Objective]], *, accumulation_steps: int = 1, folding: Folding | None = None
+) -> Step:
     """Makes the step that ``BertClassifier.compile`` takes.
 
     A row's loss counts by its weight; rows that only fill a batch have weight 0. The sum is divided by the
@@ -22,6 +39,7 @@ def training_step(objectives: Sequence[tuple[float, Objective]], *, accumulation
         objectives: terms of the loss with their weights.
         accumulation_steps: in how many parts a replica computes its batch, one after the other, before the one
             update; what the update is does not depend on it.
+        folding: of elements that have one constant shape; None takes batches of any shape in one graph.
     """
 
     def step(model: BertClassifier, batch: Mapping[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
@@ -37,7 +55,13 @@ def training_step(objectives: Sequence[tuple[float, Objective]], *, accumulation
                 loss = _scaled(model.optimizer, total / everywhere)
             return total, tape.gradient(loss, variables)
 
-        total, gradients = accumulated(differentiated, batch, variables, parts=accumulation_steps)
+        def whole(given: Mapping[str, tf.Tensor]) -> tuple[tf.Tensor, list[Gradient]]:
+            return accumulated(differentiated, given, variables, parts=accumulation_steps)
+
+        if folding is None:
+            total, gradients = whole(batch)
+        else:
+            total, gradients = by_bucket(whole, batch, variables, **vars(folding))
         gradients = _unscaled(model.optimizer, gradients)
         model.optimizer.apply_gradients(zip(gradients, variables, strict=True))
         return total / tf.maximum(rows, 1.0), rows

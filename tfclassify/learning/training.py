@@ -6,6 +6,7 @@ import random
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import tensorflow as tf
@@ -14,14 +15,16 @@ import tf_keras as keras
 from tfclassify.data.batches import steps_per_epoch, training_batches
 from tfclassify.data.corpus import Corpus
 from tfclassify.data.rows import Rows, rows_of
+from tfclassify.data.shares import share_shapes
 from tfclassify.data.token_store import Pieces, let_go
 from tfclassify.display import Display
 from tfclassify.learning.averages import Average
+from tfclassify.learning.feeding import fed
 from tfclassify.learning.fitting import Course, Orders, fit
 from tfclassify.learning.objectives import choose
 from tfclassify.learning.optimizers import AdamW, WarmupLinearDecay
 from tfclassify.learning.prediction import forward
-from tfclassify.learning.step import training_step
+from tfclassify.learning.step import Folding, training_step
 from tfclassify.learning.strategies import STRATEGIES, set_precision
 from tfclassify.learning.trained import Trained, limits_of, predict_split
 from tfclassify.learning.weighting import head_bias, label_weights, row_weights
@@ -74,8 +77,10 @@ def _learn(settings: Settings, corpus: Corpus, found: Found, pieces: Pieces, *, 
     steps = steps_per_epoch(rows.lengths, train.buckets)
     total_steps = min(steps * train.epochs, train.steps or steps * train.epochs)
     strategy = STRATEGIES[train.strategy]()
+    replicas = strategy.num_replicas_in_sync
+    folding = _folding(train, replicas)
     with strategy.scope():
-        model = _compiled(found, corpus, settings, total_steps=total_steps)
+        model = _compiled(found, corpus, settings, total_steps=total_steps, folding=folding)
     fixed = HALF if settings.answer.thresholds == BY_VALIDATION else float(settings.answer.thresholds)
     trained = Trained(settings, corpus.labels, pieces, limits, forward(model), threshold=fixed)
     for split in corpus.splits.values():
@@ -83,13 +88,7 @@ def _learn(settings: Settings, corpus: Corpus, found: Found, pieces: Pieces, *, 
         let_go(split.store)
     course = fit(
         model,
-        training_batches(
-            rows,
-            train.buckets,
-            seed=settings.seed,
-            epochs=train.epochs,
-            multiple=strategy.num_replicas_in_sync * train.accumulation_steps,
-        ),
+        fed(partial(_batches, rows, settings, replicas), strategy, shapes=None if folding is None else folding.shapes),
         orders=_orders(settings, run, rows=len(rows), steps=steps, total_steps=total_steps),
         judge=lambda: _watch(trained, corpus),
         display=display,
@@ -120,7 +119,22 @@ def _weighted(rows: Rows, corpus: Corpus, settings: Settings) -> Rows:
     return replace(rows, weights=row_weights(corpus.splits["train"].truth, rows.weights, by_label))
 
 
-def _compiled(found: Found, corpus: Corpus, settings: Settings, *, total_steps: int) -> BertClassifier:
+def _batches(rows: Rows, settings: Settings, replicas: int) -> tf.data.Dataset:
+    train = settings.train
+    multiple = replicas * train.accumulation_steps
+    return training_batches(rows, train.buckets, seed=settings.seed, epochs=train.epochs, multiple=multiple)
+
+
+def _folding(train: TrainSettings, replicas: int) -> Folding | None:
+    if train.shapes == "dynamic":
+        return None
+    shapes = share_shapes(train.buckets, shares=replicas, multiple=train.accumulation_steps)
+    return Folding(shapes, compiled=train.shapes == "compiled", rows=train.embedding_updates == "rows")
+
+
+def _compiled(
+    found: Found, corpus: Corpus, settings: Settings, *, total_steps: int, folding: Folding | None
+) -> BertClassifier:
     train = settings.train
     labels, counted = corpus.labels, corpus.statistics.splits["train"]
     model = build(
@@ -143,12 +157,12 @@ def _compiled(found: Found, corpus: Corpus, settings: Settings, *, total_steps: 
         rate,
         weight_decay=train.weight_decay,
         clip_norm=train.clip_norm,
-        row_wise=train.strategy == "one",
+        row_wise=train.embedding_updates == "rows",
         average=_average(train, total_steps),
     )
     if train.precision == "float16":
         optimizer = keras.mixed_precision.LossScaleOptimizer(optimizer)
-    step = training_step(choose(train.objectives), accumulation_steps=train.accumulation_steps)
+    step = training_step(choose(train.objectives), accumulation_steps=train.accumulation_steps, folding=folding)
     model.compile(optimizer=optimizer, step=step)
     # A step that has to make the optimizer's variables first is traced twice.
     optimizer.build(model.trainable_variables)

@@ -30,7 +30,26 @@ def decide_strategy(settings: Settings, facts: Facts) -> Decision:
     )
 
 
+def decide_shapes(settings: Settings, facts: Facts) -> Decision:
+    """Gives an accelerator static shapes, which is all that it compiles."""
+    kinds = [device.kind for device in facts.hardware.accelerators]
+    if "tpu" in kinds:
+        return Decision("static", "a TPU runs nothing else, and compiles all shapes by itself")
+    if kinds:
+        return Decision("compiled", "XLA fuses what a GPU else reads and writes in between")
+    return Decision("dynamic", "the processor takes any shape, and is faster without gradients of one common shape")
+
+
+def decide_embedding_updates(settings: Settings, facts: Facts) -> Decision:
+    """Moves only what a batch looked up, where the number of rows may differ from step to step."""
+    if facts.hardware.accelerators:
+        return Decision("dense", "how many rows a batch looks up is not static, as an accelerator needs it")
+    return Decision("rows", "a batch looks up a few hundred rows; a pass over all of them is a third of a short step")
+
+
 MACHINE = {
     "train.precision": decide_precision,
     "train.strategy": decide_strategy,
+    "train.shapes": decide_shapes,
+    "train.embedding_updates": decide_embedding_updates,
 }
