@@ -7,6 +7,7 @@ Either has to be said before TensorFlow does anything, which a test cannot. Writ
 from __future__ import annotations
 
 import json
+import os
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,14 +24,15 @@ from tfclassify.data.rows import Limits, Rows, rows_of_pieces
 from tfclassify.data.shares import share_shapes
 from tfclassify.display import SILENT
 from tfclassify.learning.averages import Average
+from tfclassify.learning.course import Orders
 from tfclassify.learning.feeding import fed
-from tfclassify.learning.fitting import Orders, fit
+from tfclassify.learning.fitting import fit
 from tfclassify.learning.objectives import OBJECTIVES, choose
 from tfclassify.learning.optimizers import AdamW, WarmupLinearDecay
 from tfclassify.learning.prediction import forward
 from tfclassify.learning.step import Folding, training_step
 from tfclassify.learning.strategies import STRATEGIES, begin
-from tfclassify.learning.workers import agreed, is_chief
+from tfclassify.learning.workers import agreed, is_chief_by
 from tfclassify.model.weights import Found
 
 # Rows of a bucket that two devices cannot share evenly, and a last batch that is not full.
@@ -91,8 +93,15 @@ def trained(found: Found, folder: Path, name: str, case: Case) -> dict[str, Any]
         history=folder / f"{name}.jsonl",
     )
 
-    def batches() -> tf.data.Dataset:
-        return training_batches(rows, BUCKETS, seed=0, epochs=EPOCHS, multiple=replicas * case.parts)
+    def batches(epoch: int, step: int) -> Any:
+        multiple = replicas * case.parts
+        return fed(
+            lambda: training_batches(
+                rows, BUCKETS, seed=0, epochs=EPOCHS, first_epoch=epoch, first_step=step, multiple=multiple
+            ),
+            strategy,
+            shapes=None if folding is None else folding.shapes,
+        )
 
     class Recorder(keras.callbacks.Callback):
         def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
@@ -100,10 +109,9 @@ def trained(found: Found, folder: Path, name: str, case: Case) -> dict[str, Any]
 
     usual = model.fit
     model.fit = lambda data, callbacks, **more: usual(data, callbacks=[Recorder(), *callbacks], **more)
-    data = fed(batches, strategy, shapes=None if folding is None else folding.shapes)
     course = fit(
         model,
-        data,
+        batches,
         orders=orders,
         judge=lambda: {"accuracy": float(tf.reduce_sum(run(tokens, tokens, tokens)))},
         display=SILENT,
@@ -177,7 +185,7 @@ def main(folder: Path, name: str) -> None:
     begin(name)
     strategy = STRATEGIES[name]()
     found = small_files(folder / "model")
-    made: dict[str, Any] = {"chief": is_chief(strategy)}
+    made: dict[str, Any] = {"chief": is_chief_by(os.environ.get("TF_CONFIG"))}
     # One says so, all do: this one only if it is not the chief.
     made["agreed"] = [agreed(strategy, not made["chief"]), agreed(strategy, False)]
     if name == "mirrored":

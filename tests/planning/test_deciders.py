@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from tfclassify.hardware import Accelerator, Hardware
 from tfclassify.planning.buckets import padding_share
 from tfclassify.planning.costs import peak_memory_bytes
-from tfclassify.planning.deciders import DECIDERS
+from tfclassify.planning.deciders import DECIDERS, learning
 from tfclassify.planning.deciders.task import choose_model
 from tfclassify.planning.facts import Decision, Facts
 from tfclassify.planning.presets import PRESETS, EncoderSize
@@ -484,6 +484,32 @@ def test_an_average_remembers_a_tenth_of_the_steps(steps: int, decay: float, eve
     assert decide("train.average_every", facts(), **asked).value == every
 
 
+@pytest.mark.parametrize(
+    ("seconds", "epochs", "steps", "expected"),
+    [
+        # Of 1000 rows in batches of 10, 20 epochs are 2000 steps: a twentieth is 100.
+        (1.0, 20, None, 100),
+        # That would be done in 2 seconds.
+        (0.02, 20, None, 500),
+        (0.001, 20, None, 2000),
+        # Nobody wants to lose more than 10 minutes.
+        (30.0, 20, None, 20),
+        (3600.0, 20, None, 1),
+        (1.0, 20, 400, 20),
+        (1.0, 1, None, 10),
+    ],
+)
+def test_checkpoints(
+    monkeypatch: pytest.MonkeyPatch, seconds: float, epochs: int, steps: int | None, expected: int
+) -> None:
+    monkeypatch.setattr(learning, "step_seconds", lambda bucket, facts, precision: seconds)
+    asked = {"train__epochs": epochs, "train__steps": steps, "train__buckets": ((10, 8),), "text__max_length": 8}
+    decision = decide("train.checkpoint_steps", facts(lengths=[0] * 8 + [1000]), **asked)
+    total = min(100 * epochs, steps or 100 * epochs)
+    of_work = f"{expected * seconds:.0f} seconds of work, by the predicted speed"
+    assert decision == Decision(expected, f"of about {total} steps in all; {of_work}")
+
+
 @pytest.mark.parametrize("key", DECIDERS)
 def test_every_reason_is_one_line_that_says_something(key: str) -> None:
     decided = {
@@ -491,8 +517,9 @@ def test_every_reason_is_one_line_that_says_something(key: str) -> None:
         "text__max_length": 32,
         "train__batch_size": 8,
         "train__batch_tokens": 512,
-        "train__buckets": ((8, 64),),
         "train__max_shapes": 3,
+        "train__buckets": ((8, 16), (8, 32)),
+        "train__precision": "float32",
         "train__epochs": 3,
         "train__average": "none",
     }

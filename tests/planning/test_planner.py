@@ -64,6 +64,7 @@ ASKED: dict[str, Any] = {
     "train.average_every": 3,
     "train.average_decay": 0.9,
     "train.early_stopping": 0,
+    "train.checkpoint_steps": 25,
 }
 # What may stand in the name of a column, a label or a folder.
 NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12)

@@ -45,7 +45,11 @@ class EpochBatches:
         return len(self.order)
 
     def __iter__(self) -> Iterator[Batch]:
-        for number in self.order:
+        return self.since(0)
+
+    def since(self, step: int) -> Iterator[Batch]:
+        """Gives the batches from a step on; those before it cost nothing."""
+        for number in self.order[step:]:
             start, bucket = self.starts[number], self.buckets[self.places[number]]
             yield Batch(self.rows[start : start + bucket[0]], bucket)
 
@@ -139,16 +143,25 @@ def shared_rows(rows: int, multiple: int) -> int:
 
 
 def training_batches(
-    rows: Rows, buckets: Sequence[Bucket], *, seed: int, epochs: int, first_epoch: int = 0, multiple: int = 1
+    rows: Rows,
+    buckets: Sequence[Bucket],
+    *,
+    seed: int,
+    epochs: int,
+    first_epoch: int = 0,
+    first_step: int = 0,
+    multiple: int = 1,
 ) -> tf.data.Dataset:
     """Returns the batches of all epochs, one after the other, made ahead of the training step.
 
-    They hold the same rows whatever ``multiple`` is, which their number of rows is filled up to be one of.
+    They hold the same rows whatever ``multiple`` is, which their number of rows is filled up to be one of. They begin
+    in the middle where a training goes on: with a step of an epoch, both counted from 0.
     """
 
     def made() -> Iterator[Arrays]:
         for epoch in range(first_epoch, epochs):
-            for batch in epoch_batches(rows.lengths, buckets, seed=seed, epoch=epoch, shuffle=True):
+            dealt = epoch_batches(rows.lengths, buckets, seed=seed, epoch=epoch, shuffle=True)
+            for batch in dealt.since(first_step if epoch == first_epoch else 0):
                 yield fill(rows, batch, multiple=multiple)
 
     return tf.data.Dataset.from_generator(made, output_signature=_signature(rows.targets)).prefetch(8)

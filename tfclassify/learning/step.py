@@ -9,10 +9,11 @@ import tensorflow as tf
 import tf_keras as keras
 
 from tfclassify.data.batches import Bucket
-from tfclassify.learning.accumulation import Gradient, accumulated
+from tfclassify.learning.accumulation import NUMBER, Gradient, accumulated
 from tfclassify.learning.folding import by_bucket
 from tfclassify.learning.objectives import Objective
 from tfclassify.model.classifier import BertClassifier, Step, outputs
+from tfclassify.model.dropout import drawn_from
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,11 @@ class Folding:
 
 
 def training_step(
-    objectives: Sequence[tuple[float, Objective]], *, accumulation_steps: int = 1, folding: Folding | None = None
+    objectives: Sequence[tuple[float, Objective]],
+    *,
+    accumulation_steps: int = 1,
+    folding: Folding | None = None,
+    seed: int = 0,
 ) -> Step:
     """Makes the step that ``BertClassifier.compile`` takes.
 
@@ -40,15 +45,16 @@ def training_step(
         accumulation_steps: in how many parts a replica computes its batch, one after the other, before the one
             update; what the update is does not depend on it.
         folding: of elements that have one constant shape; None takes batches of any shape in one graph.
+        seed: of dropout; which units are dropped is a function of it, the step, the replica and the part.
     """
 
     def step(model: BertClassifier, batch: Mapping[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
-        rows = tf.math.count_nonzero(batch["weights"], dtype=tf.float32)
-        everywhere = tf.maximum(_over_replicas(rows), 1.0)
+        rows = _over_replicas(tf.math.count_nonzero(batch["weights"], dtype=tf.float32))
+        everywhere = tf.maximum(rows, 1.0)
         variables = model.trainable_variables
 
         def differentiated(part: Mapping[str, tf.Tensor]) -> tuple[tf.Tensor, list[Gradient]]:
-            with tf.GradientTape() as tape:
+            with tf.GradientTape() as tape, drawn_from(seed, model.optimizer.iterations, part[NUMBER]):
                 result = outputs(model, part, training=True)
                 losses = tf.add_n([weight * _of_rows(term(result, part, model)) for weight, term in objectives])
                 total = tf.reduce_sum(losses * part["weights"])
@@ -62,9 +68,9 @@ def training_step(
             total, gradients = whole(batch)
         else:
             total, gradients = by_bucket(whole, batch, variables, **vars(folding))
-        gradients = _unscaled(model.optimizer, gradients)
+        gradients = _doubted(_unscaled(model.optimizer, gradients), total)
         model.optimizer.apply_gradients(zip(gradients, variables, strict=True))
-        return total / tf.maximum(rows, 1.0), rows
+        return _over_replicas(total) / everywhere, rows
 
     return step
 
@@ -72,6 +78,17 @@ def training_step(
 def _of_rows(losses: tf.Tensor) -> tf.Tensor:
     """Refuses losses that are not [B]: multiplied by the weights of the rows, [B, 1] would make [B, B]."""
     return tf.ensure_shape(losses, [None])
+
+
+def _doubted(gradients: list[Gradient], loss: tf.Tensor) -> list[Gradient]:
+    """Makes a gradient none where the loss is no finite number, so that the optimizer skips the step.
+
+    It looks at gradients only, and at the sum of all replicas', so that all of them skip it or none.
+    """
+    # The last one is that of a bias, which costs nothing; a variable may have no part in the loss.
+    place = max(number for number, gradient in enumerate(gradients) if isinstance(gradient, tf.Tensor))
+    doubt = tf.where(tf.math.is_finite(loss), 0.0, float("nan"))
+    return [*gradients[:place], gradients[place] + tf.cast(doubt, gradients[place].dtype), *gradients[place + 1 :]]
 
 
 def _over_replicas(value: tf.Tensor) -> tf.Tensor:

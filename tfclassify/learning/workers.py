@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
+import atexit
+import json
+import os
+import shutil
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
 import tensorflow as tf
 
-
-def is_chief(strategy: tf.distribute.Strategy) -> bool:
-    """Says whether this process writes the run; of several machines one does."""
-    if not _joined(strategy):
-        return True
-    resolver = strategy.cluster_resolver
-    with_chief = "chief" in resolver.cluster_spec().jobs
-    return resolver.task_type == "chief" or (not with_chief and resolver.task_id == 0)
+from tfclassify.errors import UsageError
 
 
 def agreed(strategy: tf.distribute.Strategy, asked: bool) -> bool:
@@ -25,27 +21,50 @@ def agreed(strategy: tf.distribute.Strategy, asked: bool) -> bool:
 
     A machine that ended by itself would leave the others waiting for its gradients.
     """
-    return bool(_any(strategy)(tf.constant(float(asked)))) if _joined(strategy) else asked
+    return bool(_any(strategy)(tf.constant(float(asked)))) if has_joined(strategy) else asked
 
 
-@contextmanager
-def own_folder(strategy: tf.distribute.Strategy) -> Iterator[Path | None]:
-    """Gives a folder for what a machine writes that is not the chief, as all do the same; None for the chief."""
-    if is_chief(strategy):
-        yield None
-        return
-    with tempfile.TemporaryDirectory(prefix="tfclassify-worker-") as folder:
-        yield Path(folder)
+def own_run(folder: str | None) -> str | None:
+    """Returns where this process writes a run: the folder that was asked for, or one of its own.
+
+    A machine that is not the chief does all that the chief does, beginning with the chief's checkpoints where there
+    are any, and what it writes goes when its process ends. Which one it is, ``TF_CONFIG`` says before TensorFlow is
+    at work.
+    """
+    if is_chief_by(os.environ.get("TF_CONFIG")):
+        return folder
+    own = Path(tempfile.mkdtemp(prefix="tfclassify-worker-"))
+    atexit.register(shutil.rmtree, own, ignore_errors=True)
+    if folder is not None and (Path(folder) / "manifest.json").is_file():
+        shutil.copytree(folder, own / "run")
+    return str(own / "run")
 
 
-def _joined(strategy: tf.distribute.Strategy) -> bool:
+def is_chief_by(config: str | None) -> bool:
+    """Says whether the machine that ``TF_CONFIG`` describes is the one that writes.
+
+    Raises:
+        UsageError: it is no JSON of a cluster and a task.
+    """
+    try:
+        read = json.loads(config or "{}")
+        task, cluster = read.get("task", {}), read.get("cluster", {})
+        return task.get("type") in (None, "chief") or ("chief" not in cluster and int(task["index"]) == 0)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        expected = '{"cluster": {"worker": ["HOST:PORT", …]}, "task": {"type": "worker", "index": 0}}'
+        raise UsageError(f"TF_CONFIG is {config!r}; expected {expected}") from error
+
+
+def has_joined(strategy: tf.distribute.Strategy) -> bool:
+    """Says whether other processes take part, which have to do the same in the same order."""
     return isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy)
 
 
 @cache
 def _any(strategy: tf.distribute.Strategy) -> Callable[[tf.Tensor], tf.Tensor]:
     def summed(own: tf.Tensor) -> tf.Tensor:
-        return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, own)
+        # Only what was made on a device of the strategy can be summed.
+        return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, tf.identity(own))
 
     @tf.function(input_signature=[tf.TensorSpec([], tf.float32)], autograph=False)
     def run(own: tf.Tensor) -> tf.Tensor:

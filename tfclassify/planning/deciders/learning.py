@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from math import ceil, isinf
 
-from tfclassify.planning.buckets import expected_batches
+from tfclassify.planning.buckets import Bucket, expected_batches
+from tfclassify.planning.costs import step_seconds
 from tfclassify.planning.deciders.task import validation_rows
 from tfclassify.planning.facts import Decision, Facts
 from tfclassify.planning.statistics import cut_lengths, imbalance
@@ -16,6 +17,7 @@ ROWS_SEEN = 300_000
 RATE_AT_WIDTH_384 = 1e-4
 MANY_CLASSES, HIGHEST_FACTOR = 25, 3.0
 UNEVEN = 20
+CHECKPOINTS, FEWEST_SECONDS, MOST_SECONDS = 20, 10.0, 600.0
 NOT_AVERAGED = "not used: nothing is averaged"
 AVERAGED_STEPS, REMEMBERED_SHARE = 100, 0.1
 
@@ -118,10 +120,26 @@ def decide_early_stopping(settings: Settings, facts: Facts) -> Decision:
     return Decision(patience, f"{settings.train.epochs} epochs with a falling rate; the last ones gain little each")
 
 
+def decide_checkpoint_steps(settings: Settings, facts: Facts) -> Decision:
+    """Saves twenty times, but neither while one is still being written nor so rarely that much would be lost."""
+    total, batches = _total_steps(settings, facts), _batches(settings, facts)
+    seconds = sum(
+        number * step_seconds(bucket, facts, precision=settings.train.precision) for number, bucket in batches
+    )
+    pace = seconds / sum(number for number, _ in batches)
+    wanted = min(max(total / CHECKPOINTS, FEWEST_SECONDS / pace), MOST_SECONDS / pace)
+    steps = max(1, min(ceil(wanted), total))
+    return Decision(steps, f"of about {total} steps in all; {steps * pace:.0f} seconds of work, by the predicted speed")
+
+
 def _total_steps(settings: Settings, facts: Facts) -> int:
-    lengths = cut_lengths(facts.statistics.splits["train"].lengths, settings.text.max_length)
-    steps = settings.train.epochs * sum(number for number, _ in expected_batches(lengths, settings.train.buckets))
+    steps = settings.train.epochs * sum(number for number, _ in _batches(settings, facts))
     return min(steps, settings.train.steps or steps)
+
+
+def _batches(settings: Settings, facts: Facts) -> list[tuple[int, Bucket]]:
+    lengths = cut_lengths(facts.statistics.splits["train"].lengths, settings.text.max_length)
+    return expected_batches(lengths, settings.train.buckets)
 
 
 def _ratio(ratio: float) -> str:
@@ -149,4 +167,5 @@ LEARNING = {
     "train.average_every": decide_average_every,
     "train.average_decay": decide_average_decay,
     "train.early_stopping": decide_early_stopping,
+    "train.checkpoint_steps": decide_checkpoint_steps,
 }
