@@ -157,19 +157,26 @@ def test_precision(accelerators: tuple[Accelerator, ...], cpu_bfloat16: bool, ex
     assert decide("train.precision", facts(hardware=machine(*accelerators, bfloat16=cpu_bfloat16))) == expected
 
 
+A100 = Accelerator("gpu", True, "NVIDIA A100-SXM4-40GB")
+AS = "; the least seconds are predicted as for"
+AS_T4, AS_V2 = f"{AS} a T4, 8 TFLOP/s and 320 GB/s", f"{AS} a TPU v2 core, 23 TFLOP/s and 350 GB/s"
+
+
 @pytest.mark.parametrize(
     ("accelerators", "expected"),
     [
         ((), Decision("one", "no accelerator is there, 2 cores are")),
-        ((GPU,), Decision("one", "one GPU is there")),
-        ((GPU, OLD_GPU), Decision("mirrored", "2 GPUs are there")),
-        ((GPU,) * 8, Decision("mirrored", "8 GPUs are there")),
-        ((TPU_CORE,) * 8, Decision("tpu", "8 TPU cores are there")),
-        ((TPU_CORE,), Decision("tpu", "1 TPU cores are there")),
+        ((GPU,), Decision("one", f"one GPU is there{AS_T4}")),
+        ((GPU, OLD_GPU), Decision("mirrored", f"2 GPUs are there{AS_T4}")),
+        ((GPU,) * 8, Decision("mirrored", f"8 GPUs are there{AS_T4}")),
+        ((A100,), Decision("one", f"one GPU is there{AS} a A100, 156 TFLOP/s and 1555 GB/s")),
+        ((TPU_CORE,) * 8, Decision("tpu", f"8 TPU cores are there{AS_V2}")),
+        ((TPU_CORE,), Decision("tpu", f"1 TPU cores are there{AS_V2}")),
     ],
 )
 def test_strategy(accelerators: tuple[Accelerator, ...], expected: Decision) -> None:
-    assert decide("train.strategy", facts(hardware=machine(*accelerators))) == expected
+    found = decide("train.strategy", facts(hardware=machine(*accelerators)), train__precision="float32")
+    assert found == expected
 
 
 # Batches

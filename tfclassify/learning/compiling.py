@@ -48,7 +48,7 @@ def compiled_step(
         ValueError: nor could it be traced in static shapes.
     """
     graph = tf.function(lambda batch: step(model, batch), jit_compile=True, autograph=False)
-    asked = graph.experimental_get_compiler_ir(_zeros(shape, spec))
+    asked = graph.experimental_get_compiler_ir(zeros(shape, spec))
     with warnings.catch_warnings():
         # Its new name for the device is not in every release that is supported.
         warnings.simplefilter("ignore")
@@ -57,7 +57,8 @@ def compiled_step(
     return Compiled(shape, given, optimised)
 
 
-def _zeros(shape: Bucket, spec: Mapping[str, tf.TensorSpec]) -> dict[str, tf.Tensor]:
+def zeros(shape: Bucket, spec: Mapping[str, tf.TensorSpec]) -> dict[str, tf.Tensor]:
+    """Returns an empty batch of this shape."""
     rows, length = shape
     return {
         name: tf.zeros([rows, length] if name in TOKENS else [rows, *each.shape[1:]], each.dtype)

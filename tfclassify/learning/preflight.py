@@ -13,11 +13,14 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from tfclassify.data.batches import Bucket
-from tfclassify.data.shares import share_shapes
+from tfclassify.data.shares import flattened, share_shapes
 from tfclassify.errors import UsageError
-from tfclassify.learning.compiling import Compiled, compiled_step
+from tfclassify.learning.compiling import Compiled, compiled_step, zeros
 from tfclassify.learning.hlo import all_products, dynamic_shapes, host_calls, narrow_exponentials
+from tfclassify.learning.objectives import choose
+from tfclassify.learning.step import training_step
 from tfclassify.model.classifier import BertClassifier, Step
+from tfclassify.settings import Settings
 
 NEWEST_TPU = "2.20.0"
 TPU_FILES = ("/dev/accel0", "/dev/vfio/0")
@@ -35,6 +38,45 @@ class Finding:
     cause: str
     mend: str
     fatal: bool = True
+
+
+def before_training(
+    model: BertClassifier,
+    settings: Settings,
+    targets: NDArray,
+    spec: Mapping[str, tf.TensorSpec],
+    *,
+    replicas: int,
+    optimise: bool = False,
+) -> list[Finding]:
+    """Looks at everything that a training of this plan would meet; at the steps only where devices compile them.
+
+    Args:
+        model: compiled with an optimizer that is built.
+        settings: the plan's.
+        targets: of the training rows, int32[N] or float32[N, C].
+        spec: of the batches.
+        replicas: among which they are shared out.
+        optimise: whether to compile the steps, and not only to translate them into what XLA compiles.
+    """
+    train = settings.train
+    found = check_labels(targets, model.config.num_labels)
+    found += check_shares(train.buckets, replicas=replicas, parts=train.accumulation_steps)
+    if train.strategy == "tpu":
+        found += check_tpu()
+    if train.shapes == "dynamic":
+        return found
+    shapes = share_shapes(train.buckets, shares=replicas, multiple=train.accumulation_steps)
+    folded = tf.data.Dataset.from_tensors(zeros(shapes[-1], spec))
+    found += check_elements(flattened(folded, shapes).element_spec)
+    step = training_step(
+        choose(train.objectives),
+        accumulation_steps=train.accumulation_steps,
+        seed=settings.seed,
+        # The variables of all replicas are on none of their devices.
+        updates=replicas == 1,
+    )
+    return found + check_steps(model, step, shapes, spec, precision=train.precision, optimise=optimise)
 
 
 def refuse(findings: Sequence[Finding], *, say: Callable[[str], None]) -> None:

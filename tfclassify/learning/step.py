@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import tensorflow as tf
 import tf_keras as keras
@@ -34,6 +35,7 @@ def training_step(
     accumulation_steps: int = 1,
     folding: Folding | None = None,
     seed: int = 0,
+    updates: bool = True,
 ) -> Step:
     """Makes the step that ``BertClassifier.compile`` takes.
 
@@ -45,10 +47,11 @@ def training_step(
         accumulation_steps: in how many parts a replica computes its batch, one after the other, before the one
             update; what the update is does not depend on it.
         folding: of elements that have one constant shape; None takes batches of any shape in one graph.
+        updates: False leaves the weights alone and returns the gradients as well, for programs that are only read.
         seed: of dropout; which units are dropped is a function of it, the step, the replica and the part.
     """
 
-    def step(model: BertClassifier, batch: Mapping[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
+    def step(model: BertClassifier, batch: Mapping[str, tf.Tensor]) -> tuple[tf.Tensor, Any]:
         rows = _over_replicas(tf.math.count_nonzero(batch["weights"], dtype=tf.float32))
         everywhere = tf.maximum(rows, 1.0)
         variables = model.trainable_variables
@@ -69,6 +72,8 @@ def training_step(
         else:
             total, gradients = by_bucket(whole, batch, variables, **vars(folding))
         gradients = _doubted(_unscaled(model.optimizer, gradients), total)
+        if not updates:
+            return total, [tf.convert_to_tensor(each) for each in gradients]
         model.optimizer.apply_gradients(zip(gradients, variables, strict=True))
         return _over_replicas(total) / everywhere, rows
 

@@ -28,6 +28,7 @@ from tfclassify.learning.fitting import fit
 from tfclassify.learning.objectives import choose
 from tfclassify.learning.optimizers import AdamW, WarmupLinearDecay
 from tfclassify.learning.prediction import forward
+from tfclassify.learning.preflight import before_training, refuse
 from tfclassify.learning.step import Folding, training_step
 from tfclassify.learning.strategies import STRATEGIES, set_precision
 from tfclassify.learning.trained import Trained, limits_of, predict_split
@@ -84,6 +85,14 @@ def _learn(settings: Settings, corpus: Corpus, found: Found, pieces: Pieces, *, 
     folding = _folding(train, strategy.num_replicas_in_sync)
     with strategy.scope():
         model = _compiled(found, corpus, settings, total_steps=total_steps, folding=folding)
+    findings = before_training(
+        model,
+        settings,
+        rows.targets,
+        _batches(rows, settings, strategy.num_replicas_in_sync, 0, 0).element_spec,
+        replicas=strategy.num_replicas_in_sync,
+    )
+    refuse(findings, say=display.say)
     fixed = HALF if settings.answer.thresholds == BY_VALIDATION else float(settings.answer.thresholds)
     trained = Trained(settings, corpus.labels, pieces, limits, forward(model), threshold=fixed)
     for split in corpus.splits.values():
