@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -15,7 +16,7 @@ import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
-from tfclassify.data.batches import epoch_batches, steps_per_epoch, training_batches
+from tfclassify.data.batches import epoch_batches, one_batch, steps_per_epoch, training_batches
 from tfclassify.data.corpus import Corpus
 from tfclassify.data.rows import Rows, rows_of
 from tfclassify.data.shares import share_shapes
@@ -25,6 +26,7 @@ from tfclassify.learning.averages import Average
 from tfclassify.learning.course import Course, Orders
 from tfclassify.learning.feeding import fed
 from tfclassify.learning.fitting import fit
+from tfclassify.learning.memory import in_more_parts, largest_bucket, note_plan, try_step
 from tfclassify.learning.objectives import choose
 from tfclassify.learning.optimizers import AdamW, WarmupLinearDecay
 from tfclassify.learning.prediction import forward
@@ -34,7 +36,7 @@ from tfclassify.learning.strategies import STRATEGIES, set_precision
 from tfclassify.learning.trained import Trained, limits_of, predict_split
 from tfclassify.learning.weighting import head_bias, label_weights, row_weights
 from tfclassify.model.classifier import BertClassifier, build
-from tfclassify.model.weights import Found
+from tfclassify.model.weights import Found, encoder_size
 from tfclassify.planning.planner import Plan
 from tfclassify.quality.calibration import fit_temperature, scope_score, scores
 from tfclassify.quality.metrics import watch
@@ -48,11 +50,15 @@ BY_VALIDATION = "validation"
 
 @dataclass(frozen=True)
 class Learned:
-    """A trained classifier, the network behind it, and what the training went through."""
+    """A trained classifier, the network behind it, what the training went through, and the plan as it was in the end.
+
+    The plan is another than before only where a batch had to be computed in more parts.
+    """
 
     trained: Trained
     model: BertClassifier
     course: Course
+    plan: Plan
 
 
 def learn(plan: Plan, corpus: Corpus, found: Found, pieces: Pieces, *, run: Run, display: Display) -> Learned:
@@ -69,13 +75,19 @@ def learn(plan: Plan, corpus: Corpus, found: Found, pieces: Pieces, *, run: Run,
     Raises:
         UsageError: an objective is unknown, or a class weight is for no label.
     """
-    settings = plan.settings
-    with _seeded(settings):
-        return _learn(settings, corpus, found, pieces, run=run, display=display)
+    while True:
+        try:
+            # A network that has to be built again is the same one then.
+            with _seeded(plan.settings):
+                return _learn(plan, corpus, found, pieces, run=run, display=display)
+        except tf.errors.ResourceExhaustedError as error:
+            plan = in_more_parts(plan, error)
+        gc.collect()
+        note_plan(run, plan, display)
 
 
-def _learn(settings: Settings, corpus: Corpus, found: Found, pieces: Pieces, *, run: Run, display: Display) -> Learned:
-    train = settings.train
+def _learn(plan: Plan, corpus: Corpus, found: Found, pieces: Pieces, *, run: Run, display: Display) -> Learned:
+    settings, train = plan.settings, plan.settings.train
     set_precision(train.precision)
     limits = limits_of(pieces, max_length=settings.text.max_length)
     rows = _weighted(rows_of(corpus.splits["train"], limits), corpus, settings)
@@ -89,7 +101,7 @@ def _learn(settings: Settings, corpus: Corpus, found: Found, pieces: Pieces, *, 
         model,
         settings,
         rows.targets,
-        _batches(rows, settings, strategy.num_replicas_in_sync, 0, 0).element_spec,
+        _batches(rows, settings, 1, 0, 0).element_spec,
         replicas=strategy.num_replicas_in_sync,
     )
     refuse(findings, say=display.say)
@@ -98,6 +110,9 @@ def _learn(settings: Settings, corpus: Corpus, found: Found, pieces: Pieces, *, 
     for split in corpus.splits.values():
         # What was read to count and to split has been read.
         let_go(split.store)
+    parts = strategy.num_replicas_in_sync * train.accumulation_steps
+    largest = largest_bucket(train.buckets, encoder_size(found))
+    try_step(model, _shared(partial(one_batch, rows, largest, multiple=parts), strategy, folding))
     course = fit(
         model,
         partial(_fed, rows, settings, strategy, folding),
@@ -105,7 +120,7 @@ def _learn(settings: Settings, corpus: Corpus, found: Found, pieces: Pieces, *, 
         judge=lambda: _watch(trained, corpus),
         display=display,
     )
-    return Learned(_calibrated(trained, corpus), model, course)
+    return Learned(_calibrated(trained, corpus), model, course, plan)
 
 
 @contextmanager
@@ -187,11 +202,15 @@ def _average(train: TrainSettings, total_steps: int) -> Average | None:
 def _fed(
     rows: Rows, settings: Settings, strategy: tf.distribute.Strategy, folding: Folding | None, epoch: int, step: int
 ) -> Any:
-    make = partial(_batches, rows, settings, strategy.num_replicas_in_sync, epoch, step)
+    multiple = strategy.num_replicas_in_sync * settings.train.accumulation_steps
+    return _shared(partial(_batches, rows, settings, multiple, epoch, step), strategy, folding)
+
+
+def _shared(make: Callable[[], tf.data.Dataset], strategy: tf.distribute.Strategy, folding: Folding | None) -> Any:
     return fed(make, strategy, shapes=None if folding is None else folding.shapes)
 
 
-def _batches(rows: Rows, settings: Settings, replicas: int, epoch: int, step: int) -> tf.data.Dataset:
+def _batches(rows: Rows, settings: Settings, multiple: int, epoch: int, step: int) -> tf.data.Dataset:
     train = settings.train
     return training_batches(
         rows,
@@ -200,7 +219,7 @@ def _batches(rows: Rows, settings: Settings, replicas: int, epoch: int, step: in
         epochs=train.epochs,
         first_epoch=epoch,
         first_step=step,
-        multiple=replicas * train.accumulation_steps,
+        multiple=multiple,
     )
 
 

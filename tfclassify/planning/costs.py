@@ -47,8 +47,8 @@ PACES = {
     "bfloat16": Pace(1.949, 0.01042, 2.448e-9, 3.995e-9),
 }
 # What a step reads and writes in float32, by the programs that benchmarks/roofline.py reads.
-MOVED_BYTES_PER_VALUE = 100.0
-MOVED_BYTES_PER_PARAMETER = 48.0
+MOVED_BYTES_PER_VALUE = 48.0
+MOVED_BYTES_PER_PARAMETER = 70.0
 # TensorFlow itself and the data; weights, gradients and two moments; what layers keep for the way back.
 BASE_MEMORY_BYTES = 1_200_000_000
 BYTES_PER_PARAMETER = 16
