@@ -60,7 +60,7 @@ from tfclassify.runs import (
     write_json,
     write_text,
 )
-from tfclassify.settings import Settings, changed, parse
+from tfclassify.settings import Settings, parse
 
 Marks = Mapping[str, Mapping[str, str | None]]
 
@@ -80,7 +80,9 @@ def train(settings: Settings | Mapping[str, Any] | None = None, *, display: Disp
         UsageError: what is asked cannot be done.
     """
     asked = parse(settings or {}, Settings)
-    asked = changed(asked, {"run": own_run(asked.run)})
+    if (own := own_run(asked.run)) != asked.run:
+        # Nothing else counts as asked for by this.
+        asked = asked.model_copy(update={"run": own})
     if asked.run is not None and is_begun(named_run(asked.run)):
         return _go_on(asked, named_run(asked.run), display)
     begin(asked.train.strategy)

@@ -93,7 +93,7 @@ def made_corpus(*, weights: Sequence[float] | None = None, validation: bool = Tr
     splits = {"train": made_split(40, weights=weights), "test": made_split(10)}
     if validation:
         splits["validation"] = made_split(20)
-    return Corpus(splits, LABELS, Columns("text"), {}, statistics_of(splits, LABELS), 70, {}, ())
+    return Corpus(splits, LABELS, Columns("text"), {}, statistics_of(splits, LABELS), 70, {}, (), {})
 
 
 def made_plan(found: Found, corpus: Corpus, **asked: Any) -> Plan:
