@@ -43,6 +43,7 @@ from tfclassify.learning.tracking.judged import judged
 from tfclassify.learning.tracking.tracker import Ending
 from tfclassify.learning.trained import write_facts
 from tfclassify.learning.training import Learned, learn
+from tfclassify.learning.workers import own_run
 from tfclassify.model.classifier import save_huggingface
 from tfclassify.model.weights import sha256
 from tfclassify.plan import Prepared, prepare
@@ -82,6 +83,9 @@ def train(settings: Settings | Mapping[str, Any] | None = None, *, display: Disp
         UsageError: what is asked cannot be done.
     """
     asked = parse(settings or {}, Settings)
+    if (own := own_run(asked.run)) != asked.run:
+        # Nothing else counts as asked for by this.
+        asked = asked.model_copy(update={"run": own})
     if asked.run is not None and is_begun(named_run(asked.run)):
         return _go_on(asked, named_run(asked.run), display)
     begin(asked.train.strategy)
