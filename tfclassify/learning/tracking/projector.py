@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -45,7 +45,7 @@ def spread(rows: int, *, most: int) -> NDArray[np.int64]:
     return np.unique(np.linspace(0, rows - 1, min(rows, most)).round().astype(np.int64))
 
 
-def _metadata(predictions: Predictions, texts: tuple[str, ...], places: NDArray[np.int64]) -> str:
+def _metadata(predictions: Predictions, texts: Sequence[str], places: NDArray[np.int64]) -> str:
     truth, given = true_labels(predictions), chosen(predictions)
     inside, right = in_scope(predictions), correct(predictions)
     rows = [
