@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from bad_cases import Case, table
 from bad_files import CASES as OF_FILES
+from bad_lines import CASES as OF_LINES
 from bad_texts import CASES as OF_TEXTS
 
 from tfclassify.data.corpus import REASONS, Corpus, read_corpus
@@ -23,7 +24,7 @@ from tfclassify.display import SILENT
 from tfclassify.errors import UsageError
 from tfclassify.settings import DataSettings, parse
 
-CASES = tuple(sorted((*OF_FILES, *OF_TEXTS), key=lambda case: case.id))
+CASES = tuple(sorted((*OF_LINES, *OF_FILES, *OF_TEXTS), key=lambda case: case.id))
 PAGE = Path(__file__).parents[2] / "docs" / "data.md"
 TABLE = re.compile(r"(?<=<!-- table -->\n).*?(?=<!-- end of table -->)", re.DOTALL)
 
