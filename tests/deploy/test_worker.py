@@ -52,22 +52,11 @@ def test_outside_of_a_pod() -> None:
     assert str(caught.value) == "worker.py: JOB, PORT not in the environment; expected in a pod of the job"
 
 
-@pytest.mark.parametrize(
-    ("index", "expected"),
-    [
-        (0, ["run=/runs/a/", "data.train=x=run=1"]),
-        (1, ["run=/runs/a-worker-1", "data.train=x=run=1"]),
-        (12, ["run=/runs/a-worker-12", "data.train=x=run=1"]),
-    ],
-)
-def test_every_worker_has_a_run_of_its_own(index: int, expected: list[str]) -> None:
-    assert worker.own_run(["run=/runs/a/", "data.train=x=run=1"], index) == expected
-
-
-def test_a_run_has_to_be_named() -> None:
-    """Without a name each pod would begin a new one."""
+def test_all_workers_are_told_the_same_run() -> None:
+    """The others begin with the checkpoints of the first, which they could not find elsewhere."""
+    assert worker.with_run(["run=/runs/a", "data.train=x"]) == ["run=/runs/a", "data.train=x"]
     with pytest.raises(SystemExit, match=r"no run=DIR among the settings; expected one on the shared volume"):
-        worker.own_run(["data.train=x"], 0)
+        worker.with_run(["data.train=x"])
 
 
 def test_it_waits_for_names(monkeypatch: pytest.MonkeyPatch) -> None:

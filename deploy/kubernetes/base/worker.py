@@ -10,8 +10,8 @@ Read from the environment, all set in job.yaml but the first, which Kubernetes s
     PORT                   where a worker listens
     NAMES_SECONDS          how long to wait until all of these names are known
 
-All workers learn the same, and each keeps a run of its own to go on from: the first one's is the run that was asked
-for, those of the others are named after it with -worker-N behind.
+All workers learn the same and are told the same run, on a volume that all of them see: the first one writes it, and the
+others begin with its checkpoints.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def main(words: Sequence[str], environment: Mapping[str, str]) -> None:
     wait_for_names(config["cluster"]["worker"], seconds=float(environment.get("NAMES_SECONDS", "600")))
     # Not before the names are known: one that is not may be taken for one that never will be.
     own = {**environment, "TF_CONFIG": json.dumps(config)}
-    told = [*own_run(words, config["task"]["index"]), "train.strategy=multi_worker"]
+    told = [*with_run(words), "train.strategy=multi_worker"]
     os.execve(sys.executable, [sys.executable, "-m", "tfclassify.train", *told], own)  # noqa: S606  # no shell between
 
 
@@ -49,11 +49,11 @@ def cluster(environment: Mapping[str, str]) -> dict:
     return {"cluster": {"worker": workers}, "task": task}
 
 
-def own_run(words: Sequence[str], index: int) -> list[str]:
-    """Gives every worker but the first a run of its own."""
+def with_run(words: Sequence[str]) -> list[str]:
+    """Refuses settings that name no run: each pod would begin a new one."""
     if not any(word.startswith(RUN) for word in words):
         raise SystemExit("worker.py: no run=DIR among the settings; expected one on the shared volume, to go on from")
-    return [f"{word.rstrip('/')}-worker-{index}" if index and word.startswith(RUN) else word for word in words]
+    return list(words)
 
 
 def wait_for_names(addresses: Sequence[str], *, seconds: float, pause: float = 2.0) -> None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from importlib.util import find_spec
-
-import tensorflow as tf
 
 from tfclassify.display import Display
 from tfclassify.errors import UsageError
@@ -15,6 +14,7 @@ from tfclassify.learning.tracking import tensorboard, weights_and_biases
 from tfclassify.learning.tracking.background import Background
 from tfclassify.learning.tracking.tracker import Begin, Ending
 from tfclassify.learning.tracking.watching import Watching
+from tfclassify.learning.workers import is_chief_by
 from tfclassify.planning.planner import Plan
 from tfclassify.runs import Run
 
@@ -58,7 +58,11 @@ def tracked(plan: Plan, run: Run, *, display: Display) -> Iterator[Tracking]:
         run: where what they write lies.
         display: gets what they have to say.
     """
-    names = plan.settings.track if plan.settings.train.strategy != "multi_worker" or _is_first() else ()
+    names = (
+        plan.settings.track
+        if plan.settings.train.strategy != "multi_worker" or is_chief_by(os.environ.get("TF_CONFIG"))
+        else ()
+    )
     begun = [Background(name, partial(TRACKERS[name], plan, run)) for name in names]
     tracking = Tracking(begun, display)
     try:
@@ -68,13 +72,6 @@ def tracked(plan: Plan, run: Run, *, display: Display) -> Iterator[Tracking]:
         raise
     finally:
         tracking.end()
-
-
-def _is_first() -> bool:
-    """Says whether this is the first of the machines that ``TF_CONFIG`` names: they all have the same to tell."""
-    resolver = tf.distribute.cluster_resolver.TFConfigClusterResolver()
-    jobs = resolver.cluster_spec().jobs
-    return resolver.task_type == "chief" if "chief" in jobs else not resolver.task_id
 
 
 TRACKERS: dict[str, Begin] = {
