@@ -47,6 +47,8 @@ class BertClassifier(TFBertForSequenceClassification):
         """Compiles with an optimizer and the step that uses it."""
         super().compile(optimizer=optimizer, loss=None, **options)
         self._step = step
+        # Each replica has the loss of all of them already.
+        self.distribute_reduction_method = "first"
         # Keras resets what it finds among a model's attributes at the beginning of each epoch.
         self.mean_loss = keras.metrics.Mean("loss")
 
