@@ -31,7 +31,8 @@ def moving_variables(model: BertClassifier) -> dict[str, Sequence[tf.Variable]]:
     variables = optimizer.variables() if callable(optimizer.variables) else optimizer.variables
     scale = getattr(optimizer, "_loss_scale", None)
     return {
-        "model": model.weights,
+        # Keras counts a metric's variables among the weights as well.
+        "model": [each for each in model.weights if not any(each is mean for mean in model.mean_loss.variables)],
         "optimizer": list(variables),
         # Keras keeps the scale of the loss apart from the variables of the optimizer.
         "loss_scale": [] if scale is None else [scale.current_loss_scale, scale.counter],
