@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from random import Random
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -275,6 +276,29 @@ def test_a_row_that_cannot_be_answered_is_named(run: Path, tmp_path: Path) -> No
     )
 
 
+def test_rows_that_no_text_is_in_are_left_out_too(run: Path, tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text("text,n\na,1\nb\0,2\n,3\nd\n", encoding="utf-8")
+    words = {"run": str(run), "input": str(tmp_path / "rows.csv"), "output": str(tmp_path / "a.csv")}
+    assert message(words) == (
+        f"data.text: column 'text' of {tmp_path / 'rows.csv'} holds a NUL character in row 2; expected text without "
+        "any, or set data.bad_rows=skip"
+    )
+    made = predict({**words, "data.bad_rows": "skip"})
+    assert (made.rows, made.skipped) == (2, 2)
+    # An empty text is answered, and its row is where it was.
+    assert [row["n"] for row in read_back(tmp_path / "a.csv")] == ["1", "3"]
+
+
+def test_a_file_of_which_too_much_cannot_be_read_leaves_no_answers(run: Path, tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text("text,n\na,1\n" + "b\n" * 6, encoding="utf-8")
+    words = {"run": str(run), "input": str(tmp_path / "rows.csv"), "output": str(tmp_path / "a.csv")}
+    assert message({**words, "data.bad_rows": "skip"}).startswith(
+        f"{tmp_path / 'rows.csv'}: 6 of 7 rows cannot be read or used, more than data.bad_rows_limit=0.01 of them; "
+    )
+    assert not (tmp_path / "a.csv").exists()
+    assert predict({**words, "data.bad_rows": "skip", "data.bad_rows_limit": 1}).rows == 1
+
+
 def test_only_so_many_rows(run: Path, tmp_path: Path) -> None:
     (tmp_path / "rows.csv").write_text("text,n\na,1\nb\nc,3\nd,4\ne\n", encoding="utf-8")
     words = {"run": str(run), "input": str(tmp_path / "rows.csv"), "output": str(tmp_path / "a.csv")}
@@ -389,6 +413,41 @@ def test_from_a_pipe_to_a_pipe(run: Path, pipes: Callable[..., Pipe], answers: A
     assert [list(row) for row in found] == [["n", "text", *ADDED]] * 3
     assert [row["text"] for row in found] == ["a b", "é x", ""]
     assert [row["label"] for row in found] == [answer["label"] for answer in answers(["a b", "é x", ""])]
+
+
+def test_answers_go_out_before_more_rows_come(
+    run: Path, pipes: Callable[..., Pipe], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stdout = pipes(b"")
+    sent = [b"n,text\n", b"1,a b\n2,", b"e x\n", b'3,"c\n', b'd"\n']
+    answered: list[int] = []
+
+    def read1(size: int) -> bytes:
+        answered.append(len(csv_rows(stdout.written())))
+        return sent.pop(0) if sent else b""
+
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=SimpleNamespace(read1=read1)))
+    assert predict({"run": str(run), "input": "-"}).rows == 3
+    # Whatever is whole is answered when the next is waited for; the columns are known with the first row.
+    assert answered[-1] == 3
+    assert answered[2:4] == [1, 2]
+
+
+def test_input_that_changes_while_it_is_read(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "in.csv"
+    path.write_text("text\n" + "a b\n" * 10)
+
+    def meddling(*given: Any) -> Any:
+        path.write_text("text\n" + "c d\n" * 9)
+        return answered(*given)
+
+    module = sys.modules["tfclassify.predict"]
+    answered = module._answered
+    monkeypatch.setattr(module, "_answered", meddling)
+    with pytest.raises(UsageError) as caught:
+        predict({"run": str(run), "input": str(path), "output": str(tmp_path / "out.csv")})
+    assert str(caught.value) == f"{path} changed while it was read; start again once nothing writes to it"
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["in.csv"]
 
 
 def test_a_mistake_in_a_pipe(run: Path, pipes: Callable[..., Pipe], capsys: pytest.CaptureFixture[str]) -> None:

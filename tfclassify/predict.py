@@ -8,28 +8,28 @@ if __name__ == "__main__":
 
     raise SystemExit(main("predict"))
 
-import shutil
 import sys
-import tempfile
+from array import array
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Set
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from io import BufferedIOBase
+from itertools import chain
+from typing import Any, cast
 
 import pyarrow as pa
 
 from tfclassify.data.checks import Examples, Where, examples, resolve_columns, taken
 from tfclassify.data.left_out import check_left_out
 from tfclassify.data.sinks import PIPE, open_sink
-from tfclassify.data.sources import Columns, column_names, find_source, numbered
+from tfclassify.data.sources import Columns, column_names, files_of, find_source, numbered, read_piped
 from tfclassify.display import SILENT, Display
 from tfclassify.errors import UsageError
 from tfclassify.servable.answerer import Answerer, open_answerer
 from tfclassify.settings import DataSettings, PredictRequest, parse
 
 CHUNK_ROWS = 2048
+PIPED = "standard input"
 # Labels, weights and ids are columns like any other here; how a file is written, and how much of it counts, is not
 # taken over from the training's.
 NOT_AS_TRAINED = {
@@ -67,12 +67,15 @@ def predict(settings: PredictRequest | Mapping[str, Any], *, display: Display = 
     """
     request = parse(settings, PredictRequest)
     place = _place(request)
-    with _readable(request.input) as location:
-        answerer = open_answerer(place)
-        asked = _asked(answerer, request.data)
-        columns, _ = resolve_columns(column_names(location, asked), asked, location=location, labelled=False)
-        _check_pairs(answerer, columns, location)
-        prediction = _stream(answerer, location, columns, asked.max_rows, request, display)
+    if request.input != PIPE:
+        # Said at once, and not after the seconds that a model takes to load.
+        find_source(request.input)
+    answerer = open_answerer(place)
+    asked = _asked(answerer, request.data)
+    given = _piped(asked) if request.input == PIPE else _file(request.input, asked)
+    columns, _ = resolve_columns(given.names, asked, location=given.location, labelled=False)
+    _check_pairs(answerer, columns, given.location)
+    prediction = _stream(answerer, given, columns, asked.max_rows, request, display)
     for note in _notes(prediction):
         display.say(note)
     return prediction
@@ -100,50 +103,63 @@ def _check_pairs(answerer: Answerer, columns: Columns, location: str) -> None:
         raise UsageError(f"data.text_b is '{columns.text_b}', but the {kind} answers single texts; leave it out")
 
 
-@contextmanager
-def _readable(location: str) -> Iterator[str]:
-    """Gives the location itself, or a file that holds what comes through the pipe: sources read more than once."""
-    if location != PIPE:
-        yield location
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "standard-input.csv"
-        with open(path, "wb") as file:
-            shutil.copyfileobj(sys.stdin.buffer, file)
-        try:
-            yield str(path)
-        except UsageError as error:
-            raise UsageError(str(error).replace(str(path), "standard input")) from error
+@dataclass(frozen=True)
+class _Input:
+    """Rows to answer: where they are, their columns, and what gives them; the numbers of those left out grow in it."""
+
+    location: str
+    names: Sequence[str]
+    batches: Callable[[Columns], Iterator[pa.RecordBatch]]
+    skipped: array[int]
+
+
+def _file(location: str, asked: DataSettings) -> _Input:
+    skipped = array("q")
+
+    def batches(columns: Columns) -> Iterator[pa.RecordBatch]:
+        before = files_of(location)
+        yield from find_source(location)(location, columns, skipped=skipped.append)
+        if files_of(location) != before:
+            raise UsageError(f"{location} changed while it was read; start again once nothing writes to it")
+
+    return _Input(location, column_names(location, asked), batches, skipped)
+
+
+def _piped(asked: DataSettings) -> _Input:
+    """Takes what comes through the pipe as it comes; the columns are known once the first rows are there."""
+    skipped = array("q")
+    columns = Columns("", encoding=asked.encoding, delimiter=asked.delimiter, bad_rows=asked.bad_rows)
+    batches = read_piped(cast(BufferedIOBase, sys.stdin.buffer), columns, name=PIPED, skipped=skipped.append)
+    first = next(batches)
+    return _Input(PIPED, first.schema.names, lambda _: chain([first], batches), skipped)
 
 
 def _stream(
     answerer: Answerer,
-    location: str,
+    given: _Input,
     columns: Columns,
     max_rows: int | None,
     request: PredictRequest,
     display: Display,
 ) -> Prediction:
-    skipped: list[int] = []
     rows = bad = 0
     renamed: dict[str, str] = {}
-    batches = find_source(location)(location, columns, skipped=skipped.append)
     # A bar would run through rows that go to the same terminal.
     shown = SILENT if request.output == PIPE and sys.stdout.isatty() else display
     shown.start(f"answering {request.input}", 0)
     with open_sink(request.output, separator=answerer.data.label_separator) as write:
-        for batch, numbers in numbered(batches, skipped, max_rows=max_rows):
+        for batch, numbers in numbered(given.batches(columns), given.skipped, max_rows=max_rows):
             for start in range(0, max(batch.num_rows, 1), CHUNK_ROWS):
                 part = batch.slice(start, CHUNK_ROWS)
-                where = Where(location, numbers[start : start + CHUNK_ROWS])
-                given = examples(part, columns, where=where)
-                kept = part.filter(pa.array(~given.bad))
-                write(_answered(answerer, kept, taken(given, ~given.bad), renamed))
+                where = Where(given.location, numbers[start : start + CHUNK_ROWS])
+                checked = examples(part, columns, where=where)
+                kept = part.filter(pa.array(~checked.bad))
+                write(_answered(answerer, kept, taken(checked, ~checked.bad), renamed))
                 rows += kept.num_rows
                 bad += part.num_rows - kept.num_rows
                 shown.advance(part.num_rows, "rows")
-        left_out = bad + (len(skipped) if max_rows is None else bisect_right(skipped, max_rows))
-        check_left_out(location, columns, {"kept": rows, "bad": left_out})
+        left_out = bad + (len(given.skipped) if max_rows is None else bisect_right(given.skipped, max_rows))
+        check_left_out(given.location, columns, {"kept": rows, "bad": left_out})
     return Prediction(request.output, rows, left_out, renamed)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Mapping
+from unittest.mock import patch
 
 import numpy as np
 import pyarrow as pa
@@ -13,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from tfclassify.data.splits import assign, duplicates, overlap, text_hash
+from tfclassify.data import splits
+from tfclassify.data.splits import assign, duplicates, in_parts, overlap, text_hash
 
 SHARES = {"validation": 0.1, "test": 0.2}
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
@@ -216,3 +218,25 @@ def test_sides_are_independent_of_labels_and_hash_order(share: float) -> None:
     found = dealt(hashes, hashes.astype(np.int32) % 2, shares={"test": share})
     assert abs(found[:5000].mean() - share) < 0.03
     assert abs(np.corrcoef(found[:-1], found[1:])[0, 1]) < 0.04
+
+
+# In parts
+
+HASHES = st.lists(st.integers(0, 2**64 - 1) | st.integers(0, 9), max_size=40)
+
+
+@given(
+    hashes=HASHES, others=HASHES, labels=st.lists(st.integers(-2, 3), min_size=40, max_size=40), seed=st.integers(0, 9)
+)
+def test_in_parts_it_is_the_same_as_in_one_go(
+    hashes: list[int], others: list[int], labels: list[int], seed: int
+) -> None:
+    first, second = np.array(hashes, np.uint64), np.array(others, np.uint64)
+    whole = (dealt(hashes, labels[: len(hashes)], seed).tolist(), duplicates(first), overlap(first, second))
+    with patch.object(splits, "PART_ROWS", 3):
+        parts = (dealt(hashes, labels[: len(hashes)], seed).tolist(), duplicates(first), overlap(first, second))
+        places = [rows for (rows,) in in_parts(first, seed=seed)]
+    assert parts == whole
+    assert sorted(np.concatenate(places).tolist()) == list(range(len(hashes)))
+    assert len(places) == max(1, -(-len(hashes) // 3))
+    assert whole[1:] == (len(hashes) - len(set(hashes)), len(set(hashes) & set(others)))

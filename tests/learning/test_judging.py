@@ -144,7 +144,7 @@ def test_the_baseline_gives_labels_from_the_threshold_on_that_is_best_on_validat
 
 def test_a_split_without_rows() -> None:
     made = judged(test=made_split(0, 0))
-    assert made.texts == ()
+    assert len(made.texts) == 0
     assert made.predictions["test"].logits.shape == (0, 2)
     assert made.baseline_predictions is not None
     assert made.baseline_predictions.scores.shape == (0, 2)

@@ -300,17 +300,13 @@ def test_orders(
     monkeypatch.setattr(
         training, "_compiled", lambda found, corpus, settings, total_steps: given.update(steps=total_steps)
     )
-    told = {"train__metric": "mcc", "train__early_stopping": 4, "track": ["tensorboard"], **asked}
+    told = {"train__metric": "mcc", "train__early_stopping": 4, **asked}
     with pytest.raises(UsageError, match="far enough"):
         learned(found, tmp_path / "run", **told)
     orders, run = given["orders"], Run(tmp_path / "run")
     assert (orders.epochs, orders.steps_per_epoch, orders.total_steps, given["steps"]) == (epochs, 5, total, total)
     assert (orders.rows_per_epoch, orders.metric, orders.patience) == (40, "mcc", 4)
-    assert (orders.weights, orders.history, orders.tensorboard) == (
-        run.weights,
-        run.history,
-        run.folder / "tensorboard",
-    )
+    assert (orders.weights, orders.history) == (run.weights, run.history)
     # As many batches as are dealt, however many are made.
     rows = rows_of(made_corpus().splits["train"], Limits(12, 2, 3))
     buckets = made_plan(found, made_corpus()).settings.train.buckets

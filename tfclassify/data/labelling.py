@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tfclassify.data import ragged
+from tfclassify.data.splits import PART_ROWS
 from tfclassify.data.token_store import CHUNK_ROWS, TokenStore, let_go
 from tfclassify.errors import UsageError, excerpt, nearest
 
@@ -96,18 +97,32 @@ def labelled(store: TokenStore, labels: LabelMap, *, name: str, unknown: Literal
     """
     number_of = labels.numbers
     known = np.array([number_of.get(label, UNKNOWN) for label in store.label_names], np.int32)
-    numbers = known[store.label_ids.values]
-    owners = np.repeat(np.arange(len(store)), ragged.lengths(store.label_ids))
-    strangers = np.unique(owners[numbers == UNKNOWN])
-    if len(strangers) and unknown == "fail":
+    truth = np.zeros((len(store), len(labels.names)) if labels.multilabel else len(store), _truth_type(labels))
+    strange = np.zeros(len(store), bool)
+    for start in range(0, len(store), PART_ROWS):
+        owners, numbers = _numbers(store, known, slice(start, start + PART_ROWS))
+        strange[owners[numbers == UNKNOWN]] = True
+        if labels.multilabel:
+            truth[owners[numbers >= 0], numbers[numbers >= 0]] = True
+        else:
+            truth[owners] = numbers
+    strangers = int(strange.sum())
+    if strangers and unknown == "fail":
         missing = [label for label in store.label_names if label not in number_of]
-        raise UsageError(_unknown_labels(name, missing, len(strangers), labels.names))
-    kept = np.setdiff1d(np.arange(len(store)), strangers).astype(np.int32)
-    if not labels.multilabel:
-        return Split(store, kept, numbers[kept]), len(strangers)
-    truth = np.zeros((len(store), len(labels.names)), bool)
-    truth[owners[numbers >= 0], numbers[numbers >= 0]] = True
-    return Split(store, kept, truth[kept]), len(strangers)
+        raise UsageError(_unknown_labels(name, missing, strangers, labels.names))
+    kept = np.flatnonzero(~strange).astype(np.int32)
+    return Split(store, kept, truth[kept] if strangers else truth), strangers
+
+
+def _truth_type(labels: LabelMap) -> type[np.generic]:
+    return np.bool_ if labels.multilabel else np.int32
+
+
+def _numbers(store: TokenStore, known: NDArray[np.int32], part: slice) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+    """Returns the labels of some rows as numbers, and the row that each belongs to."""
+    offsets = np.asarray(store.label_ids.offsets[part.start : part.stop + 1])
+    owners = part.start + np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+    return owners, known[store.label_ids.values[offsets[0] : offsets[-1]]]
 
 
 def chosen(split: Split, mask: NDArray[np.bool_]) -> Split:

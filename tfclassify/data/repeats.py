@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from tfclassify.data.labelling import Split, texts_of
+from tfclassify.data.splits import in_parts
 from tfclassify.data.texts import folded, looked_at, some_texts
 from tfclassify.errors import excerpt
 
@@ -37,8 +38,20 @@ def notes_on_repeats(splits: Mapping[str, Split]) -> Iterator[str]:
 
 
 def _shared(left: Split, right: Split) -> tuple[str, ...]:
-    _, places, _ = np.intersect1d(_hashes(left), _hashes(right), return_indices=True)
-    return texts_of(left, np.sort(places)[:NAMED_TEXTS])
+    hashes, hashes_b = _hashes(left), _hashes(right)
+    first = np.zeros(0, np.intp)
+    for rows, rows_b in in_parts(hashes, hashes_b):
+        _, places, _ = np.intersect1d(hashes[rows], hashes_b[rows_b], return_indices=True)
+        first = np.sort(np.concatenate([first, rows[places]]))[:NAMED_TEXTS]
+    return texts_of(left, first)
+
+
+def _known(hashes: NDArray[np.uint64], others: NDArray[np.uint64]) -> NDArray[np.bool_]:
+    """Says of each hash whether it is among others."""
+    found = np.zeros(len(hashes), bool)
+    for rows, rows_b in in_parts(hashes, others):
+        found[rows] = np.isin(hashes[rows], others[rows_b])
+    return found
 
 
 def _hashes(split: Split) -> NDArray[np.uint64]:
@@ -47,12 +60,15 @@ def _hashes(split: Split) -> NDArray[np.uint64]:
 
 def _notes_on_labels(name: str, split: Split) -> Iterator[str]:
     """Compares every row with the first one of its text."""
-    _, first, text_of_row = np.unique(_hashes(split), return_index=True, return_inverse=True)
-    differs = split.truth != split.truth[first[text_of_row]]
-    rows = np.flatnonzero(differs.any(axis=1) if differs.ndim == 2 else differs)
-    texts = len(np.unique(text_of_row[rows]))
+    hashes, texts, rows = _hashes(split), 0, []
+    for (places,) in in_parts(hashes):
+        _, first, text_of_row = np.unique(hashes[places], return_index=True, return_inverse=True)
+        differs = split.truth[places] != split.truth[places[first[text_of_row]]]
+        found = np.flatnonzero(differs.any(axis=1) if differs.ndim == 2 else differs)
+        texts += len(np.unique(text_of_row[found]))
+        rows += places[found[:1]].tolist()
     if texts:
-        (example,) = texts_of(split, rows[:1])
+        (example,) = texts_of(split, np.array([min(rows)]))
         have = "1 text has" if texts == 1 else f"{texts} texts have"
         yield f"{name}: {have} different labels in different rows, such as '{excerpt(example)}'"
 
@@ -62,7 +78,7 @@ def _notes_on_near(name: str, split: Split, train: Split, known: pa.LargeStringA
     places = looked_at(split)
     texts = some_texts(split, places)
     alike = pc.is_in(folded(texts), value_set=known).to_numpy(zero_copy_only=False)
-    same = np.isin(_hashes(split)[places], _hashes(train))
+    same = _known(_hashes(split)[places], _hashes(train))
     near = np.flatnonzero(alike & ~same)
     if len(near):
         rows = "1 row differs" if len(near) == 1 else f"{len(near)} rows differ"

@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from math import isfinite
 from pathlib import Path, PurePath
 from types import SimpleNamespace
@@ -40,10 +41,16 @@ def open_sink(location: str, *, separator: str = "|") -> Iterator[Write]:
     """
     if location == PIPE:
         with _delimited(sys.stdout.buffer, ",", separator) as write:
-            yield write
+            yield partial(_at_once, write)
         return
     with _file(location, _kind(location), separator) as write:
         yield write
+
+
+def _at_once(write: Write, batch: pa.RecordBatch) -> None:
+    """Writes rows that somebody may wait for."""
+    write(batch)
+    sys.stdout.buffer.flush()
 
 
 @contextmanager

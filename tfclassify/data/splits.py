@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from math import ceil
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 Hashes = NDArray[np.uint64]
+PART_ROWS = 1 << 18
 
 
 def text_hash(text: pa.StringArray) -> Hashes:
@@ -30,14 +33,32 @@ def text_hash(text: pa.StringArray) -> Hashes:
     return np.frombuffer(b"".join(digests), "<u8").astype(np.uint64)
 
 
+def in_parts(*columns: Hashes, seed: int = 0) -> Iterator[tuple[NDArray[np.intp], ...]]:
+    """Cuts rows into parts by their hashes, mixed with a seed: what is done with one needs no memory for the others.
+
+    Args:
+        columns: uint64[N] each.
+        seed: see :func:`assign`.
+
+    Yields:
+        Of each column the places of some rows, rising. Rows of equal hash are in one part, of all columns; those of a
+        part have lower mixed hashes than those of the next.
+    """
+    count = min(max(1, ceil(sum(map(len, columns)) / PART_ROWS)), 1 << 16)
+    numbers = [_part_numbers(column, seed, count) for column in columns]
+    for part in range(count):
+        yield tuple(np.flatnonzero(each == part) for each in numbers)
+
+
 def duplicates(hashes: Hashes) -> int:
     """Returns the number of rows whose text an earlier row has."""
-    return len(hashes) - len(np.unique(hashes))
+    return len(hashes) - sum(len(np.unique(hashes[rows])) for (rows,) in in_parts(hashes))
 
 
 def overlap(first: Hashes, second: Hashes) -> int:
     """Returns the number of different texts that both have."""
-    return len(np.intersect1d(first, second))
+    parts = in_parts(first, second)
+    return sum(len(np.intersect1d(first[rows], second[rows_b])) for rows, rows_b in parts)
 
 
 def assign(hashes: Hashes, labels: NDArray[np.int32], *, seed: int, shares: Mapping[str, float]) -> NDArray[np.int8]:
@@ -57,20 +78,18 @@ def assign(hashes: Hashes, labels: NDArray[np.int32], *, seed: int, shares: Mapp
     Returns:
         int8[N]: 0 for training, else the place of the split in ``shares``, counted from 1.
     """
-    texts, text_of_row = np.unique(hashes, return_inverse=True)
-    sizes = np.bincount(text_of_row, minlength=len(texts))
-    ranks = _text_ranks(text_of_row, labels, len(texts))
-    order = np.lexsort((_mix(texts, seed), ranks))
-    rows = np.bincount(ranks, weights=sizes).astype(np.int64)
-    first_row = np.cumsum(rows) - rows
-    # Twice the place of a text's middle within its label, so that it stays an integer.
-    middles = 2 * (np.cumsum(sizes[order]) - first_row[ranks[order]]) - sizes[order]
-    sides = np.zeros(len(texts), np.int8)
-    for side, end in reversed(list(enumerate(_ends(rows, list(shares.values())), 1))):
-        sides[order[middles <= 2 * end[ranks[order]]]] = side
-    last = np.append(ranks[order][1:] != ranks[order][:-1], True)[: len(texts)]
-    sides[order[last]] = 0
-    return sides[text_of_row]
+    names, ranks = _ranked(labels)
+    rows = np.zeros(len(names), np.int64)
+    for (places,) in in_parts(hashes, seed=seed):
+        rows += _rows_of(_texts(hashes[places], ranks[places], seed), len(names))
+    ends = _ends(rows, list(shares.values()))
+    sides = np.zeros(len(hashes), np.int8)
+    before = np.zeros(len(names), np.int64)
+    for (places,) in in_parts(hashes, seed=seed):
+        texts = _texts(hashes[places], ranks[places], seed)
+        sides[places] = _sides(texts, before, rows, ends)[texts.of_row]
+        before += _rows_of(texts, len(names))
+    return sides
 
 
 def deal(hashes: Hashes, *, seed: int, splits: int) -> NDArray[np.int8]:
@@ -82,13 +101,55 @@ def deal(hashes: Hashes, *, seed: int, splits: int) -> NDArray[np.int8]:
     return (_mix(hashes, seed) % np.uint64(splits) + np.uint64(1)).astype(np.int8)
 
 
-def _text_ranks(text_of_row: NDArray[np.intp], labels: NDArray[np.int32], texts: int) -> NDArray[np.int64]:
-    """Returns the rank of every text's rarest label, labels ranked by rows and then by number."""
-    names, label_of_row, counts = np.unique(labels, return_inverse=True, return_counts=True)
-    rank_of_label = np.argsort(np.lexsort((names, counts)))
-    ranks = np.full(texts, len(names), np.int64)
-    np.minimum.at(ranks, text_of_row, rank_of_label[label_of_row])
-    return ranks
+@dataclass(frozen=True)
+class _Texts:
+    """The different texts of some rows by rising mixed hash: which one a row has, the rows and the rank of each."""
+
+    of_row: NDArray[np.intp]
+    sizes: NDArray[np.int64]
+    ranks: NDArray[np.int64]
+
+
+def _ranked(labels: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Returns the different labels, and the rank of every row's: by rows, the rarest first, and then by number."""
+    names, counts = np.unique(labels, return_counts=True)
+    rank_of_name = np.argsort(np.lexsort((names, counts))).astype(np.int32)
+    ranks = np.empty(len(labels), np.int32)
+    for start in range(0, len(labels), PART_ROWS):
+        part = slice(start, start + PART_ROWS)
+        ranks[part] = rank_of_name[np.searchsorted(names, labels[part])]
+    return names, ranks
+
+
+def _texts(hashes: Hashes, ranks: NDArray[np.int32], seed: int) -> _Texts:
+    different, of_row, sizes = np.unique(_mix(hashes, seed), return_inverse=True, return_counts=True)
+    rarest = np.full(len(different), np.iinfo(np.int32).max, np.int64)
+    np.minimum.at(rarest, of_row, ranks)
+    return _Texts(of_row, sizes, rarest)
+
+
+def _rows_of(texts: _Texts, ranks: int) -> NDArray[np.int64]:
+    """Returns how many rows count for each rank."""
+    return np.bincount(texts.ranks, weights=texts.sizes, minlength=ranks).astype(np.int64)
+
+
+def _sides(
+    texts: _Texts, before: NDArray[np.int64], rows: NDArray[np.int64], ends: NDArray[np.int64]
+) -> NDArray[np.int8]:
+    """Returns the split of every text, where each rank has had some rows before these, of all its rows."""
+    order = np.argsort(texts.ranks, kind="stable")
+    ranks, sizes = texts.ranks[order], texts.sizes[order]
+    here = _rows_of(texts, len(rows))
+    last = np.cumsum(sizes) - (np.cumsum(here) - here)[ranks] + before[ranks]
+    # Twice the place of a text's middle within its label, so that it stays an integer.
+    middles = 2 * last - sizes
+    sides = np.zeros(len(ranks), np.int8)
+    for side, end in reversed(list(enumerate(ends, 1))):
+        sides[middles <= 2 * end[ranks]] = side
+    sides[last == rows[ranks]] = 0
+    found = np.empty_like(sides)
+    found[order] = sides
+    return found
 
 
 def _ends(rows: NDArray[np.int64], shares: list[float]) -> NDArray[np.int64]:
@@ -96,6 +157,15 @@ def _ends(rows: NDArray[np.int64], shares: list[float]) -> NDArray[np.int64]:
     so_far = np.cumsum(rows)
     sums = np.floor(np.outer(shares, so_far) + 0.5).astype(np.int64)
     return np.cumsum(np.diff(sums, axis=1, prepend=0), axis=0)
+
+
+def _part_numbers(hashes: Hashes, seed: int, count: int) -> NDArray[np.uint16]:
+    numbers = np.empty(len(hashes), np.uint16)
+    half = np.uint64(32)
+    for start in range(0, len(hashes), PART_ROWS):
+        part = slice(start, start + PART_ROWS)
+        numbers[part] = (_mix(np.asarray(hashes[part]), seed) >> half) * np.uint64(count) >> half
+    return numbers
 
 
 def _mix(hashes: Hashes, seed: int) -> Hashes:

@@ -15,16 +15,17 @@ from tfclassify.data.token_store import let_go
 
 # What is looked at of a split before it is thinned out.
 LOOKED_AT_BYTES = 32 << 20
+LOOKED_AT_ROWS = 1 << 18
 NOT_LETTERS = r"[^\p{L}\p{M}\p{N}]+"
 
 
 def looked_at(split: Split) -> NDArray[np.int32]:
-    """Returns places in a split, evenly spread: all of them, or every so many where the texts are long."""
+    """Returns places in a split, evenly spread: all of them, or every so many where there is more of them."""
     store = split.store
     row_bytes = (len(store.text.values) + (0 if store.text_b is None else len(store.text_b.values))) / max(
         len(store), 1
     )
-    step = max(1, ceil(row_bytes * len(split) / LOOKED_AT_BYTES))
+    step = max(1, ceil(row_bytes * len(split) / LOOKED_AT_BYTES), ceil(len(split) / LOOKED_AT_ROWS))
     return np.arange(0, len(split), step, dtype=np.int32)
 
 

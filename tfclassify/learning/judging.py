@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tfclassify.data.labelling import LabelMap, Split, in_scope, names_of, texts_of
+from tfclassify.data.labelling import LabelMap, Split, in_scope
+from tfclassify.data.mapped_texts import mapped_names, mapped_texts
 from tfclassify.display import Display
 from tfclassify.learning.trained import Trained, kind_of, predict_split
 from tfclassify.quality.baseline import Baseline, baseline_scores, fit_baseline
@@ -29,8 +30,8 @@ class Judgement:
 
     predictions: Mapping[str, Predictions]
     reported: str
-    texts: tuple[str, ...]
-    names: tuple[str, ...] = ()
+    texts: Sequence[str]
+    names: Sequence[str] = ()
     baseline: Baseline | None = None
     baseline_predictions: Predictions | None = None
 
@@ -54,8 +55,8 @@ def judge_splits(
     for name, split in judged.items():
         display.start(f"judging {name}", len(split))
         predictions[name] = predict_split(trained, split, advance=display.advance)
-    texts = texts_of(judged[reported])
-    names = names_of(judged[reported])
+    texts = mapped_texts(judged[reported])
+    names = mapped_names(judged[reported])
     if "train" not in learnt:
         return Judgement(predictions, reported, texts, names)
     baseline = _fitted(learnt["train"], trained.labels, display)
@@ -70,15 +71,15 @@ def _fitted(train: Split, labels: LabelMap, display: Display) -> Baseline:
     if len(rows) > BASELINE_ROWS:
         rows = np.sort(np.random.default_rng(0).choice(rows, BASELINE_ROWS, replace=False))
     display.start("fitting the baseline", 0)
-    return fit_baseline(texts_of(train, rows), train.truth[rows], labels=labels.names, multilabel=labels.multilabel)
+    return fit_baseline(mapped_texts(train, rows), train.truth[rows], labels=labels.names, multilabel=labels.multilabel)
 
 
 def _threshold(baseline: Baseline, validation: Split) -> float:
     """Gives the baseline the threshold that it is best with, as the classifier has its own."""
-    return best_threshold(baseline_scores(baseline, texts_of(validation)), validation.truth)
+    return best_threshold(baseline_scores(baseline, mapped_texts(validation)), validation.truth)
 
 
-def _answers(baseline: Baseline, texts: tuple[str, ...], split: Split, labels: LabelMap) -> Predictions:
+def _answers(baseline: Baseline, texts: Sequence[str], split: Split, labels: LabelMap) -> Predictions:
     scores = baseline_scores(baseline, texts)
     return Predictions(
         kind=kind_of(labels),

@@ -61,7 +61,16 @@ class Learned:
     plan: Plan
 
 
-def learn(plan: Plan, corpus: Corpus, found: Found, pieces: Pieces, *, run: Run, display: Display) -> Learned:
+def learn(
+    plan: Plan,
+    corpus: Corpus,
+    found: Found,
+    pieces: Pieces,
+    *,
+    run: Run,
+    display: Display,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+) -> Learned:
     """Trains what the plan says on the training rows, and calibrates it on the validation rows.
 
     Args:
@@ -71,6 +80,7 @@ def learn(plan: Plan, corpus: Corpus, found: Found, pieces: Pieces, *, run: Run,
         pieces: the tokenizer.
         run: where the best weights and the history go.
         display: gets the progress.
+        callbacks: watch the fit, such as those that trackers are fed by.
 
     Raises:
         UsageError: an objective is unknown, or a class weight is for no label.
@@ -79,14 +89,23 @@ def learn(plan: Plan, corpus: Corpus, found: Found, pieces: Pieces, *, run: Run,
         try:
             # A network that has to be built again is the same one then.
             with _seeded(plan.settings):
-                return _learn(plan, corpus, found, pieces, run=run, display=display)
+                return _learn(plan, corpus, found, pieces, run=run, display=display, callbacks=callbacks)
         except tf.errors.ResourceExhaustedError as error:
             plan = in_more_parts(plan, error)
         gc.collect()
         note_plan(run, plan, display)
 
 
-def _learn(plan: Plan, corpus: Corpus, found: Found, pieces: Pieces, *, run: Run, display: Display) -> Learned:
+def _learn(
+    plan: Plan,
+    corpus: Corpus,
+    found: Found,
+    pieces: Pieces,
+    *,
+    run: Run,
+    display: Display,
+    callbacks: Sequence[keras.callbacks.Callback],
+) -> Learned:
     settings, train = plan.settings, plan.settings.train
     set_precision(train.precision)
     limits = limits_of(pieces, max_length=settings.text.max_length)
@@ -119,6 +138,7 @@ def _learn(plan: Plan, corpus: Corpus, found: Found, pieces: Pieces, *, run: Run
         orders=_orders(settings, run, rows, steps=steps, total_steps=total_steps),
         judge=lambda: _watch(trained, corpus),
         display=display,
+        callbacks=callbacks,
     )
     return Learned(_calibrated(trained, corpus), model, course, plan)
 
@@ -239,7 +259,6 @@ def _orders(settings: Settings, run: Run, rows: Rows, *, steps: int, total_steps
         patience=train.early_stopping,
         weights=run.weights,
         history=run.history,
-        tensorboard=run.folder / "tensorboard" if "tensorboard" in settings.track else None,
         checkpoints=run.checkpoints,
         checkpoint_steps=train.checkpoint_steps,
         fingerprint=_fingerprint(settings, rows),

@@ -210,7 +210,7 @@ def _judge(session: Session, told: dict[str, Any]) -> None:
     course.history.append(entry)
     with open(orders.history, "a", encoding="utf-8") as file:
         file.write(json.dumps(entry, allow_nan=False) + "\n")
-    # Callbacks after this one, such as TensorBoard's, know what was measured by these names.
+    # Callbacks after this one, such as that of the trackers, know by this what was measured, and that it was.
     told.pop("skipped", None)
     told.update({f"val_{name}": value for name, value in values.items() if value is not None})
     session.display.say(_line(entry, orders))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -129,11 +130,18 @@ def load_weights(model: BertClassifier, file: Path, *, complete: bool = False) -
 
 
 def save_weights(model: BertClassifier, file: Path) -> None:
-    """Saves weights in PyTorch's names and layout to a safetensors file, whole or not at all."""
+    """Saves weights in PyTorch's names and layout to a safetensors file, whole or not at all.
+
+    Raises:
+        OSError: it cannot be written; there is too little space, for one.
+    """
     aside = file.with_name(f".{file.name}.{os.getpid()}")
     try:
         save_file(_pytorch_state(model), aside, metadata={"format": "pt"})
         aside.replace(file)
+    except SafetensorError as error:
+        # The library says what the system said, but not as the system says it.
+        raise OSError(errno.EIO, str(error), str(file)) from error
     finally:
         aside.unlink(missing_ok=True)
 

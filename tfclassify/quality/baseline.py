@@ -87,14 +87,15 @@ def fit_baseline(
 def baseline_scores(baseline: Baseline, texts: Sequence[str]) -> NDArray[np.float32]:
     """Returns float32[B, C]: a probability per label; rows sum to one unless multi-label."""
     model = baseline.model
-    logits = np.tile(model.bias.astype(np.float64), (len(texts), 1))
-    for start in range(0, len(texts) if model.vectorizers else 0, CHUNK_ROWS):
-        part = slice(start, start + CHUNK_ROWS)
-        logits[part] += _features(model.vectorizers, texts[part]) @ model.weights
-    odds = expit(logits)
-    if not model.multilabel:
-        odds /= odds.sum(axis=1, keepdims=True)
-    return odds.astype(np.float32)
+    scores = np.empty((len(texts), len(model.bias)), np.float32)
+    for start in range(0, len(texts), CHUNK_ROWS):
+        part = texts[start : start + CHUNK_ROWS]
+        logits = np.tile(model.bias.astype(np.float64), (len(part), 1))
+        if model.vectorizers:
+            logits += _features(model.vectorizers, part) @ model.weights
+        odds = expit(logits)
+        scores[start : start + CHUNK_ROWS] = odds if model.multilabel else odds / odds.sum(axis=1, keepdims=True)
+    return scores
 
 
 def _sample(texts: Sequence[str], usable: NDArray[np.intp], *, max_rows: int) -> NDArray[np.intp]:

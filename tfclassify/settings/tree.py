@@ -218,8 +218,8 @@ class Settings(BaseModel):
     """Whether only deterministic operations are used, where TensorFlow has slower ones to offer."""
     goal: Literal["fast", "balanced", "best"] = "balanced"
     """What planning favours: little time, accuracy at a fair price, or accuracy."""
-    track: tuple[Literal["tensorboard"], ...] = ()
-    """Trackers that get the metrics of the run."""
+    track: tuple[Literal["tensorboard", "wandb"], ...] = ()
+    """Trackers that get the figures of the run while it is trained, and its report: tensorboard, wandb."""
     data: DataSettings = DataSettings()
     text: TextSettings = TextSettings()
     model: ModelSettings = ModelSettings()

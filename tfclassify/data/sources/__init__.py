@@ -2,10 +2,11 @@
 
 from tfclassify.data.sources.columns import Columns, Source
 from tfclassify.data.sources.finding import SOURCES, column_names, find_source
-from tfclassify.data.sources.fingerprints import Mark, fingerprint, is_unchanged, mark_of
+from tfclassify.data.sources.fingerprints import Mark, files_of, fingerprint, is_unchanged, mark_of
 from tfclassify.data.sources.folder import passed_over
 from tfclassify.data.sources.numbering import numbered
 from tfclassify.data.sources.packed import format_of
+from tfclassify.data.sources.piped import read_piped
 from tfclassify.data.sources.sample import sample_splits
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "Mark",
     "Source",
     "column_names",
+    "files_of",
     "find_source",
     "fingerprint",
     "format_of",
@@ -21,5 +23,6 @@ __all__ = [
     "mark_of",
     "numbered",
     "passed_over",
+    "read_piped",
     "sample_splits",
 ]

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 from tfclassify.data.sources.files import file_path, local, reading
 from tfclassify.data.sources.finding import SOURCES, find_source
@@ -22,6 +22,16 @@ from tfclassify.errors import UsageError
 COARSEST_SECONDS = 2.5
 
 
+class FileState(NamedTuple):
+    """A file as its folder knows it, with the moments when it, and when what is known of it, was last changed."""
+
+    path: str
+    inode: int
+    size: int
+    modified_ns: int
+    changed_ns: int
+
+
 @dataclass(frozen=True)
 class Mark:
     """The bytes of a location at one moment.
@@ -29,13 +39,13 @@ class Mark:
     Attributes:
         location: as it was given.
         sha256: their SHA-256 in hexadecimal.
-        files: of each file the path, the inode, the size, and when it and its inode were last changed.
+        files: as they were then.
         settled: whether that was so long before that a later change must show in ``files``.
     """
 
     location: str
     sha256: str
-    files: tuple[tuple[Any, ...], ...]
+    files: tuple[FileState, ...]
     settled: bool
 
 
@@ -46,18 +56,18 @@ def mark_of(location: str) -> Mark | None:
         UsageError: nothing reads this location, or nothing is there.
     """
     begun = time.time()
-    files = _state(location)
+    files = files_of(location)
     digest = fingerprint(location)
     if digest is None:
         return None
-    newest = max((times for _, _, _, *changes in files for times in changes), default=0) / 1e9
+    newest = max((max(file.modified_ns, file.changed_ns) for file in files), default=0) / 1e9
     return Mark(location, digest, files, settled=newest + COARSEST_SECONDS < begun)
 
 
 def is_unchanged(mark: Mark) -> bool:
     """Says whether a location has the bytes that it had; reads them again only where its files do not tell."""
     try:
-        if mark.settled and _state(mark.location) == mark.files:
+        if mark.settled and files_of(mark.location) == mark.files:
             return True
         return fingerprint(mark.location) == mark.sha256
     except UsageError:
@@ -78,13 +88,14 @@ def fingerprint(location: str) -> str | None:
         return _digest(paths[0]) if folder is None else _combined(paths, folder, name=name)
 
 
-def _state(location: str) -> tuple[tuple[Any, ...], ...]:
+def files_of(location: str) -> tuple[FileState, ...]:
+    """Returns the files of a location as they are now; none for a source of one's own."""
     found = _files(location)
     if found is None:
         return ()
     with reading(location, None):
         stats = [(str(path), path.stat()) for path in found[2]]
-    return tuple((path, each.st_ino, each.st_size, each.st_mtime_ns, each.st_ctime_ns) for path, each in stats)
+    return tuple(FileState(path, each.st_ino, each.st_size, each.st_mtime_ns, each.st_ctime_ns) for path, each in stats)
 
 
 def _files(location: str) -> tuple[str, Path | None, list[Path]] | None:
@@ -102,7 +113,7 @@ def _files(location: str) -> tuple[str, Path | None, list[Path]] | None:
             paths = [path for path in sorted(folder.rglob("*")) if path.is_file()]
             return f"{builder.info.full_name}:{split}", folder, paths
         if kinds[0] == "saved":
-            return "", local(location), saved_files(location)
+            return "", local(location), [path for path in saved_files(location) if path.is_file()]
         if kinds[0] == "folder":
             return "", local(location), [path for _, path in label_files(location) if path.is_file()]
         return "", None, [file_path(location)]
