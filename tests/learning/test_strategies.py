@@ -73,6 +73,15 @@ def test_nothing_has_to_be_joined_on_one_machine(monkeypatch: pytest.MonkeyPatch
     begin(name)
 
 
+def test_a_tpu_that_will_be_planned_is_joined_before_anything_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    joined: list[str] = []
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["core"] if kind == "TPU" else [])
+    monkeypatch.setitem(STRATEGIES, "tpu", lambda: joined.append("tpu"))
+    begin(AUTO)
+    begin("one")
+    assert joined == ["tpu"]
+
+
 def test_machines_are_joined_first_or_not_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
     def too_late() -> None:
         raise RuntimeError("Collective ops must be configured at program startup")

@@ -11,6 +11,7 @@ import tf_keras as keras
 
 from tfclassify.errors import UsageError
 from tfclassify.hardware import Accelerator, multiplies_bfloat16
+from tfclassify.settings import AUTO
 
 # The first GPUs with products of bfloat16 are of compute capability 8.0 (Ampere).
 BFLOAT16_CAPABILITY = (8, 0)
@@ -68,6 +69,9 @@ def begin(name: str) -> None:
     Raises:
         UsageError: it is too late for that, or they cannot be reached.
     """
+    # A plan that is still to be made will take a TPU that is there, and joining it clears what was made before.
+    if name == AUTO and tf.config.list_physical_devices("TPU"):
+        name = "tpu"
     if name in JOINED:
         STRATEGIES[name]()
 
