@@ -69,7 +69,7 @@ def test_ctrl_c_in_the_middle_of_a_training(toy_data: Path, tmp_path: Path) -> N
                 break
         out, rest = process.communicate(timeout=120)
     assert process.returncode == 75, (said, rest)
-    assert out == "stopped on request; the best weights so far answer from run\n"
+    assert out == "stopped on request; go on with: python -m tfclassify.train run=run\n"
     assert "Traceback" not in rest
     assert not any("oneDNN" in line or "cudart" in line for line in said)
     assert state_of(Run(tmp_path / "run")) == "stopped"

@@ -276,6 +276,29 @@ def test_a_row_that_cannot_be_answered_is_named(run: Path, tmp_path: Path) -> No
     )
 
 
+def test_rows_that_no_text_is_in_are_left_out_too(run: Path, tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text("text,n\na,1\nb\0,2\n,3\nd\n", encoding="utf-8")
+    words = {"run": str(run), "input": str(tmp_path / "rows.csv"), "output": str(tmp_path / "a.csv")}
+    assert message(words) == (
+        f"data.text: column 'text' of {tmp_path / 'rows.csv'} holds a NUL character in row 2; expected text without "
+        "any, or set data.bad_rows=skip"
+    )
+    made = predict({**words, "data.bad_rows": "skip"})
+    assert (made.rows, made.skipped) == (2, 2)
+    # An empty text is answered, and its row is where it was.
+    assert [row["n"] for row in read_back(tmp_path / "a.csv")] == ["1", "3"]
+
+
+def test_a_file_of_which_too_much_cannot_be_read_leaves_no_answers(run: Path, tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text("text,n\na,1\n" + "b\n" * 6, encoding="utf-8")
+    words = {"run": str(run), "input": str(tmp_path / "rows.csv"), "output": str(tmp_path / "a.csv")}
+    assert message({**words, "data.bad_rows": "skip"}).startswith(
+        f"{tmp_path / 'rows.csv'}: 6 of 7 rows cannot be read or used, more than data.bad_rows_limit=0.01 of them; "
+    )
+    assert not (tmp_path / "a.csv").exists()
+    assert predict({**words, "data.bad_rows": "skip", "data.bad_rows_limit": 1}).rows == 1
+
+
 def test_only_so_many_rows(run: Path, tmp_path: Path) -> None:
     (tmp_path / "rows.csv").write_text("text,n\na,1\nb\nc,3\nd,4\ne\n", encoding="utf-8")
     words = {"run": str(run), "input": str(tmp_path / "rows.csv"), "output": str(tmp_path / "a.csv")}

@@ -84,8 +84,11 @@ def test_the_plan_repeats_the_run(toy_run: Path, tmp_path: Path) -> None:
 
 def test_a_run_is_not_overwritten(toy_run: Path, toy_data: Path) -> None:
     with pytest.raises(UsageError) as caught:
-        train({**TOY_SETTINGS, **toy_words(toy_data), "run": str(toy_run)})
-    assert str(caught.value) == f"run={toy_run} already holds a finished run; give the name of a new directory"
+        train({**TOY_SETTINGS, **toy_words(toy_data), "run": str(toy_run), "seed": 3})
+    assert str(caught.value) == (
+        f"run={toy_run} holds a finished run with seed=0, and seed=3 is asked for; "
+        "leave seed out, or train anew in another run=DIR"
+    )
 
 
 def test_what_was_refused_leaves_the_name_free(toy_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

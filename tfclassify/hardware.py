@@ -26,10 +26,11 @@ BFLOAT16_FLAGS = ("avx512_bf16", "amx_bf16")
 
 @dataclass(frozen=True)
 class Accelerator:
-    """A device beside the CPU: a GPU, or a core of a TPU."""
+    """A device beside the CPU: a GPU, or a core of a TPU; ``name`` is what its driver calls it."""
 
     kind: Literal["gpu", "tpu"]
     bfloat16: bool
+    name: str = ""
 
 
 @dataclass(frozen=True)

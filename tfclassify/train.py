@@ -38,8 +38,12 @@ from tfclassify.learning.resuming import (
 )
 from tfclassify.learning.stopping import termination_interrupts
 from tfclassify.learning.strategies import begin
+from tfclassify.learning.tracking import Tracking, tracked
+from tfclassify.learning.tracking.judged import judged
+from tfclassify.learning.tracking.tracker import Ending
 from tfclassify.learning.trained import write_facts
 from tfclassify.learning.training import Learned, learn
+from tfclassify.learning.workers import own_run
 from tfclassify.model.classifier import save_huggingface
 from tfclassify.model.weights import sha256
 from tfclassify.plan import Prepared, prepare
@@ -79,6 +83,9 @@ def train(settings: Settings | Mapping[str, Any] | None = None, *, display: Disp
         UsageError: what is asked cannot be done.
     """
     asked = parse(settings or {}, Settings)
+    if (own := own_run(asked.run)) != asked.run:
+        # Nothing else counts as asked for by this.
+        asked = asked.model_copy(update={"run": own})
     if asked.run is not None and is_begun(named_run(asked.run)):
         return _go_on(asked, named_run(asked.run), display)
     begin(asked.train.strategy)
@@ -127,8 +134,8 @@ def _trained(run: Run, prepared: Prepared, marks: Marks, display: Display) -> Ru
     note(state="training")
     counts: dict[str, Any] = {}
     try:
-        with termination_interrupts():
-            finished = _finished(run, prepared, counts, display)
+        with tracked(prepared.plan, run, display=display) as tracking, termination_interrupts():
+            finished = _finished(run, prepared, counts, display, tracking)
     except KeyboardInterrupt:
         # Whatever it was that was interrupted is made when the run is gone on with.
         finished = False
@@ -141,15 +148,24 @@ def _trained(run: Run, prepared: Prepared, marks: Marks, display: Display) -> Ru
     return run
 
 
-def _finished(run: Run, prepared: Prepared, counts: dict[str, Any], display: Display) -> bool:
-    learned = learn(prepared.plan, prepared.corpus, prepared.found, prepared.pieces, run=run, display=display)
+def _finished(run: Run, prepared: Prepared, counts: dict[str, Any], display: Display, tracking: Tracking) -> bool:
+    learned = learn(
+        prepared.plan,
+        prepared.corpus,
+        prepared.found,
+        prepared.pieces,
+        run=run,
+        display=display,
+        callbacks=tracking.callbacks,
+    )
     course = learned.course
     counts |= {name: getattr(course, name) for name in ("skipped", "returns", "saved", "lost", "saving_seconds")}
     prepared = replace(prepared, plan=learned.plan)
     _keep(run, prepared, learned)
     if course.stopped in ON_REQUEST:
+        tracking.ending = Ending("stopped")
         return False
-    _report(run, prepared, learned, display)
+    tracking.ending = _report(run, prepared, learned, display)
     return True
 
 
@@ -204,7 +220,7 @@ def _keep(run: Run, prepared: Prepared, learned: Learned) -> None:
     )
 
 
-def _report(run: Run, prepared: Prepared, learned: Learned, display: Display) -> None:
+def _report(run: Run, prepared: Prepared, learned: Learned, display: Display) -> Ending:
     corpus, trained = prepared.corpus, learned.trained
     judgement = judge_splits(trained, corpus.splits, learnt=corpus.splits, display=display)
     training = _training(prepared, learned)
@@ -212,6 +228,7 @@ def _report(run: Run, prepared: Prepared, learned: Learned, display: Display) ->
     write_report(
         run.folder, report, trained, judgement, training=training, notes=corpus.notes, facts=_facts(run, prepared)
     )
+    return Ending("finished", report, judged(trained, learned.model, judgement, corpus.splits))
 
 
 def _training(prepared: Prepared, learned: Learned) -> Training:

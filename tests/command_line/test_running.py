@@ -22,7 +22,7 @@ from tfclassify.display import Display
 from tfclassify.errors import UsageError
 
 ROOT = Path(__file__).parents[2]
-ALL = "plan, train, evaluate, predict, export, inspect, serve"
+ALL = "plan, train, evaluate, predict, export, inspect, doctor, serve"
 
 
 class Request(BaseModel):

@@ -53,7 +53,7 @@ def test_a_finished_run(tmp_path: Path) -> None:
 
 
 def test_a_stopped_run(tmp_path: Path) -> None:
-    text = f"stopped on request; the best weights so far answer from {tmp_path}"
+    text = f"stopped on request; go on with: python -m tfclassify.train run={tmp_path}"
     assert show_run(run_at(tmp_path, "stopped")) == Shown(text, {"run": str(tmp_path), "state": "stopped"}, 75)
 
 

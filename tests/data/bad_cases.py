@@ -107,8 +107,12 @@ def write(path: Path, content: str | bytes | Iterable[Row]) -> None:
 def table(cases: Sequence[Case]) -> str:
     """Returns the table of the documentation."""
     lines = ["| # | input | behaviour | message |", "|---|---|---|---|"]
-    lines += [f"| {case.id} | {case.given} | {case.behaviour} | {_said(case)} |" for case in cases]
+    lines += [f"| {' | '.join(map(_cell, (case.id, case.given, case.behaviour, _said(case))))} |" for case in cases]
     return "\n".join(lines) + "\n"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
 
 
 def _said(case: Case) -> str:
@@ -116,4 +120,4 @@ def _said(case: Case) -> str:
     if not message:
         return ""
     shown = message if len(message) < 400 else f"{message[:397]}..."
-    return f"{'error' if case.error else 'note'}: `{shown.replace('|', chr(92) + '|')}`"
+    return f"{'error' if case.error else 'note'}: `{shown}`"

@@ -369,7 +369,7 @@ JSON = (
         "an array in a `.json` file",
         "refused by its name",
         file("[]", name="rows.json"),
-        error=f"rows.json is a '.json' file; {FORMS}: write one object a line, as .jsonl",
+        error=f"rows.json is a '.json' file; {FORMS}; write one object a line, as .jsonl",
     ),
     Case(
         "L33",
@@ -575,14 +575,14 @@ TYPED = (
         "a pickle",
         "refused by its name: it could run what it likes",
         file(b"\x80\x04.", name="rows.pkl"),
-        error=f"rows.pkl is a '.pkl' file; {FORMS}: such files can run code when they are opened",
+        error=f"rows.pkl is a '.pkl' file; {FORMS}; such files can run code when they are opened",
     ),
     Case(
         "L58",
         "NumPy's `.npy`",
         "refused by its name",
         file(np.array([1]).tobytes(), name="rows.npy"),
-        error=f"rows.npy is a '.npy' file; {FORMS}: such files can run code when they are opened",
+        error=f"rows.npy is a '.npy' file; {FORMS}; such files can run code when they are opened",
     ),
 )
 

@@ -18,7 +18,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as arrow_parquet
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 from packing import PACKINGS
 
@@ -210,6 +210,32 @@ def test_one_bad_row_is_left_out_and_counted(made: Written, place: int, chosen: 
     assert read_or_refused(made, packed, **asked) is None
 
 
+# Files that are read as something else
+
+OTHERS = [
+    "utf-8",
+    "auto",
+    "ascii",
+    "utf-7",
+    "utf-16",
+    "utf-16-le",
+    "utf-32",
+    "cp1252",
+    "shift_jis",
+    "iso2022_jp",
+    "idna",
+]
+
+
+@FUZZED
+@given(
+    made=written(("csv", "tsv", "jsonl")), encoding=st.sampled_from(OTHERS), bad_rows=st.sampled_from(["fail", "skip"])
+)
+@example(Written([("é", "a", "1")], "csv", "", "text,label,id\né,a,1\n".encode()), "utf-16", "fail")
+def test_a_wrong_encoding_is_survived(made: Written, encoding: str, bad_rows: str) -> None:
+    read_or_refused(made, made.packed, encoding=encoding, bad_rows=bad_rows)
+
+
 # Damage anywhere
 
 
@@ -265,9 +291,10 @@ def test_a_packed_file_that_is_cut_short_is_never_fewer_rows(made: Written, plac
     data=st.binary(max_size=200),
     suffix=st.sampled_from(["csv", "tsv", "jsonl", "parquet"]),
     packing=st.sampled_from(sorted(PACKINGS)),
+    encoding=st.sampled_from(OTHERS),
 )
-def test_any_bytes_are_survived(data: bytes, suffix: str, packing: str) -> None:
-    made = Written([], suffix, packing, data)
+def test_any_bytes_are_survived(data: bytes, suffix: str, packing: str, encoding: str) -> None:
+    made = Written([], suffix, packing, data, {"encoding": encoding})
     for each in (data, made.packed):
         for bad_rows in ("fail", "skip"):
             read_or_refused(made, each, bad_rows=bad_rows)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tfclassify.data import locations as module
-from tfclassify.data.locations import locations
+from tfclassify.data.locations import locations, notes_on_locations
 from tfclassify.data.sources import sample_splits
 from tfclassify.errors import UsageError
 from tfclassify.settings import DataSettings, parse
@@ -67,3 +67,19 @@ def test_no_such_sample(samples: Path) -> None:
     with pytest.raises(UsageError) as caught:
         found(train="sample:dask")
     assert str(caught.value) == "no sample 'dask'; expected one of: desk, small; did you mean 'desk'?"
+
+
+def test_what_is_passed_over_in_folders_is_said(tmp_path: Path) -> None:
+    for name in ("train/pos/1.txt", "train/unsup/1.txt", "train/unsup/2.txt", "train/urls.txt", "test/pos/1.txt"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("a")
+    (tmp_path / "rows.csv").write_text("text,label\na,x\n")
+    places = {
+        "train": str(tmp_path / "train"),
+        "validation": str(tmp_path / "rows.csv"),
+        "test": str(tmp_path / "test"),
+    }
+    assert list(notes_on_locations(places)) == [
+        "train: 2 files in 'unsup', which has no label, passed over",
+        "train: 1 file beside the folders of the labels passed over",
+    ]

@@ -533,11 +533,11 @@ def test_locations_refused(location: str, expected: str) -> None:
 def test_other_files_are_refused(tmp_path: Path) -> None:
     code = "such files can run code when they are opened"
     for suffix, hint in {
-        "pkl": f": {code}",
-        "npy": f": {code}",
-        "json": ": write one object a line, as .jsonl",
-        "xlsx": ": save it as .csv",
-        "txt": ": put its texts into a column of a table",
+        "pkl": f"; {code}",
+        "npy": f"; {code}",
+        "json": "; write one object a line, as .jsonl",
+        "xlsx": "; save it as .csv",
+        "txt": "; put its texts into a column of a table",
         "docx": "",
     }.items():
         path = written(tmp_path, f"rows.{suffix}", "[]")
@@ -721,6 +721,21 @@ def test_parquet_batches_are_small_in_bytes_too(tmp_path: Path) -> None:
     batches = list(find_source(str(path))(str(path), Columns("text")))
     assert [batch.num_rows for batch in batches] == [8, 8, 8]
     assert [row["text"] for batch in batches for row in batch.to_pylist()] == text
+
+
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.dictionary(pa.int32(), pa.string())])
+def test_parquet_of_one_long_text_many_times_is_written_out_bit_by_bit(tmp_path: Path, kind: pa.DataType) -> None:
+    long = "a" * (1 << 16)
+    column = pa.DictionaryArray.from_arrays(pa.array([0, None, 1] * 700, pa.int32()), pa.array([long, "b"]))
+    table = pa.table({"text": column.cast(kind), "n": range(2100)})
+    path = written(tmp_path, "rows.parquet", parquet_bytes(table))
+    assert path.stat().st_size < 1 << 18
+    lengths: list[int | None] = []
+    for batch in find_source(str(path))(str(path), Columns("text")):
+        assert batch.schema.types == [kind, pa.int64()]
+        assert batch.num_rows <= 3 * 129
+        lengths += [None if text is None else len(text) for text in batch.column("text").to_pylist()]
+    assert lengths == [1 << 16, None, 1] * 700
 
 
 def test_parquet_without_rows_keeps_types(tmp_path: Path) -> None:

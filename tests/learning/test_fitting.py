@@ -22,7 +22,6 @@ from small_networks import network, small_files
 from tfclassify.display import SILENT, Display
 from tfclassify.errors import UsageError
 from tfclassify.hardware import seconds_since_start
-from tfclassify.learning import fitting
 from tfclassify.learning.course import Course, Orders
 from tfclassify.learning.fitting import fit
 from tfclassify.learning.watchers import Judge
@@ -291,24 +290,24 @@ def test_time_and_memory(model: BertClassifier, tmp_path: Path) -> None:
     assert float(notes[-1].split()[2]) == pytest.approx(2 * course.steps / course.seconds, rel=0.5)
 
 
-def test_a_tracker_gets_what_was_measured(
-    model: BertClassifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_callbacks_get_what_was_measured(model: BertClassifier, tmp_path: Path) -> None:
     given: list[Any] = []
 
-    class Tracker(keras.callbacks.Callback):
+    class Watching(keras.callbacks.Callback):
         def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
             given.append((epoch, dict(logs or {})))
 
-    def tracker(folder: Path) -> Tracker:
-        given.append(folder)
-        return Tracker()
-
-    monkeypatch.setattr(fitting, "tensorboard", tracker)
-    run(model, tmp_path, scripted([0.25, None]), epochs=2, tensorboard=tmp_path / "board")
+    fit(
+        model,
+        lambda epoch, step: batches().skip(step),
+        orders=orders(tmp_path, epochs=2),
+        judge=scripted([0.25, None]),
+        display=SILENT,
+        callbacks=[Watching()],
+    )
     loss = pytest.approx(2.4)
     # As Keras calls what it validates itself.
-    assert given == [tmp_path / "board", (0, {"loss": loss, "val_accuracy": 0.25}), (1, {"loss": loss})]
+    assert given == [(0, {"loss": loss, "val_accuracy": 0.25}), (1, {"loss": loss})]
 
 
 # Signals

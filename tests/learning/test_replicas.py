@@ -61,9 +61,13 @@ def workers(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
 
 
 def check(found: dict[str, float]) -> None:
+    """Fifty steps and more, each with the loss that one device alone has."""
+    assert found["steps"] >= 50
     assert found["moved"] > 1e-2
+    assert found["losses"] < 1e-5
     assert found["weights"] < 1e-5
     assert found["history"] < 1e-4
+    assert found["traces"] == 1
 
 
 @pytest.mark.parametrize("name", OBJECTIVES)
@@ -71,12 +75,32 @@ def test_objectives(mirrored: dict[str, Any], name: str) -> None:
     assert mirrored[f"objective {name}"] < 1e-6
 
 
-@pytest.mark.parametrize("shape", ["even", "odd", "longer"])
-def test_two_devices(mirrored: dict[str, Any], shape: str) -> None:
-    """Batches of an odd number of rows, and of one row, are shared too; several trainings in one process as well."""
-    check(mirrored[shape])
+@pytest.mark.parametrize("case", ["dynamic", "parts", "static", "compiled"])
+def test_two_devices(mirrored: dict[str, Any], case: str) -> None:
+    """Batches of an odd number of rows are shared too; several trainings in one process as well."""
+    check(mirrored[case])
 
 
-def test_two_machines(workers: list[dict[str, Any]]) -> None:
+@pytest.mark.parametrize("case", ["dynamic", "static"])
+def test_two_machines(workers: list[dict[str, Any]], case: str) -> None:
     for each in workers:
-        check(each["odd"])
+        check(each[case])
+
+
+@pytest.mark.parametrize("shapes", ["dynamic", "static"])
+def test_every_row_is_seen_once_an_epoch_by_one_of_them(
+    mirrored: dict[str, Any], workers: list[dict[str, Any]], shapes: str
+) -> None:
+    both = [[first + second for first, second in zip(*(each["seen"][shapes] for each in workers), strict=True)]]
+    for seen in [mirrored["seen"][shapes], *both]:
+        assert [sorted(epoch) for epoch in seen] == [list(range(101))] * 2
+    # On one machine also in the order in which one device alone sees them.
+    assert mirrored["seen"][shapes] == mirrored["alone"]
+
+
+def test_one_of_two_machines_writes_and_both_stop_when_one_is_asked(
+    mirrored: dict[str, Any], workers: list[dict[str, Any]]
+) -> None:
+    assert [each["chief"] for each in workers] == [True, False]
+    assert [each["agreed"] for each in workers] == [[True, False]] * 2
+    assert (mirrored["chief"], mirrored["agreed"]) == (True, [False, False])

@@ -93,7 +93,7 @@ def made_corpus(*, weights: Sequence[float] | None = None, validation: bool = Tr
     splits = {"train": made_split(40, weights=weights), "test": made_split(10)}
     if validation:
         splits["validation"] = made_split(20)
-    return Corpus(splits, LABELS, Columns("text"), {}, statistics_of(splits, LABELS), 70, {}, ())
+    return Corpus(splits, LABELS, Columns("text"), {}, statistics_of(splits, LABELS), 70, {}, (), {})
 
 
 def made_plan(found: Found, corpus: Corpus, **asked: Any) -> Plan:
@@ -300,17 +300,13 @@ def test_orders(
     monkeypatch.setattr(
         training, "_compiled", lambda found, corpus, settings, total_steps: given.update(steps=total_steps)
     )
-    told = {"train__metric": "mcc", "train__early_stopping": 4, "track": ["tensorboard"], **asked}
+    told = {"train__metric": "mcc", "train__early_stopping": 4, **asked}
     with pytest.raises(UsageError, match="far enough"):
         learned(found, tmp_path / "run", **told)
     orders, run = given["orders"], Run(tmp_path / "run")
     assert (orders.epochs, orders.steps_per_epoch, orders.total_steps, given["steps"]) == (epochs, 5, total, total)
     assert (orders.rows_per_epoch, orders.metric, orders.patience) == (40, "mcc", 4)
-    assert (orders.weights, orders.history, orders.tensorboard) == (
-        run.weights,
-        run.history,
-        run.folder / "tensorboard",
-    )
+    assert (orders.weights, orders.history) == (run.weights, run.history)
     # As many batches as are dealt, however many are made.
     rows = rows_of(made_corpus().splits["train"], Limits(12, 2, 3))
     buckets = made_plan(found, made_corpus()).settings.train.buckets

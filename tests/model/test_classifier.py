@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tf_keras as keras
+from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 from small_networks import LABELS, PIECES, batch_of, network, small_files, values
 from transformers import AutoConfig, AutoTokenizer, TFBertForSequenceClassification
@@ -110,6 +111,22 @@ def test_what_is_saved_is_loaded_exactly(first: BertClassifier, other: BertClass
     save_weights(other, tmp_path / "two.safetensors")
     assert same(first, other)
     assert (tmp_path / "one.safetensors").read_bytes() == (tmp_path / "two.safetensors").read_bytes()
+
+
+def test_weights_that_cannot_be_saved_leave_those_before(
+    first: BertClassifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_weights(first, tmp_path / "w.safetensors")
+    before = (tmp_path / "w.safetensors").read_bytes()
+
+    def full(*_: Any, **__: Any) -> None:
+        raise SafetensorError("I/O error: No space left on device (os error 28)")
+
+    monkeypatch.setattr(classifier, "save_file", full)
+    with pytest.raises(OSError, match="No space left on device"):
+        save_weights(first, tmp_path / "w.safetensors")
+    assert [path.name for path in tmp_path.iterdir()] == ["w.safetensors"]
+    assert (tmp_path / "w.safetensors").read_bytes() == before
 
 
 def test_nothing_but_the_network_is_saved(small: Found, tmp_path: Path) -> None:

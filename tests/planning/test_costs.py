@@ -10,8 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made_facts import facts, machine
 
+from tfclassify.hardware import Accelerator
 from tfclassify.planning.buckets import Bucket, expected_batches, padding_share
-from tfclassify.planning.costs import PACES, predict_costs, step_flops, step_seconds
+from tfclassify.planning.chips import CHIPS, peak
+from tfclassify.planning.costs import PACES, accelerator_seconds, predict_costs, step_flops, step_seconds
 from tfclassify.planning.facts import Facts
 from tfclassify.planning.planner import make_plan
 from tfclassify.planning.presets import PRESETS, EncoderSize
@@ -49,6 +51,33 @@ def test_a_faster_machine_takes_less_in_proportion(rows: int, length: int) -> No
         for flops in (50e9, 200e9)
     )
     assert slow == pytest.approx(4 * fast)
+
+
+def test_an_accelerator_is_not_the_processor() -> None:
+    named = {"A100": Accelerator("gpu", True, "NVIDIA A100-SXM4-40GB"), "T4": Accelerator("gpu", False, "Tesla T4")}
+    seconds = {
+        name: step_seconds((32, 128), facts(hardware=machine(device)), precision="float32")
+        for name, device in named.items()
+    }
+    assert seconds["A100"] < seconds["T4"] < step_seconds((32, 128), facts(), precision="float32") / 10
+    # However fast the processor is.
+    fast = facts(hardware=machine(named["T4"], flops=1e15))
+    assert step_seconds((32, 128), fast, precision="float32") == seconds["T4"]
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_no_accelerator_is_faster_than_its_peak_or_its_memory(precision: str) -> None:
+    flops = step_flops(MINILM, 32, 128)
+    for name, chip in CHIPS.items():
+        seconds = accelerator_seconds(chip, MINILM, (32, 128), precision=precision)
+        assert seconds > flops / peak(chip, precision), name
+        assert seconds > MINILM.parameters * 4 / chip.bytes_per_second, name
+
+
+def test_two_accelerators_share_a_batch() -> None:
+    device = Accelerator("gpu", True, "NVIDIA H100 80GB HBM3")
+    one, two = (facts(hardware=machine(*[device] * number)) for number in (1, 2))
+    assert step_seconds((33, 64), two, precision="bfloat16") == step_seconds((17, 64), one, precision="bfloat16")
 
 
 def test_a_machine_that_was_not_measured_is_taken_for_one() -> None:

@@ -157,19 +157,26 @@ def test_precision(accelerators: tuple[Accelerator, ...], cpu_bfloat16: bool, ex
     assert decide("train.precision", facts(hardware=machine(*accelerators, bfloat16=cpu_bfloat16))) == expected
 
 
+A100 = Accelerator("gpu", True, "NVIDIA A100-SXM4-40GB")
+AS = "; the least seconds are predicted as for"
+AS_T4, AS_V2 = f"{AS} a T4, 8 TFLOP/s and 320 GB/s", f"{AS} a TPU v2 core, 23 TFLOP/s and 350 GB/s"
+
+
 @pytest.mark.parametrize(
     ("accelerators", "expected"),
     [
         ((), Decision("one", "no accelerator is there, 2 cores are")),
-        ((GPU,), Decision("one", "one GPU is there")),
-        ((GPU, OLD_GPU), Decision("mirrored", "2 GPUs are there")),
-        ((GPU,) * 8, Decision("mirrored", "8 GPUs are there")),
-        ((TPU_CORE,) * 8, Decision("tpu", "8 TPU cores are there")),
-        ((TPU_CORE,), Decision("tpu", "1 TPU cores are there")),
+        ((GPU,), Decision("one", f"one GPU is there{AS_T4}")),
+        ((GPU, OLD_GPU), Decision("mirrored", f"2 GPUs are there{AS_T4}")),
+        ((GPU,) * 8, Decision("mirrored", f"8 GPUs are there{AS_T4}")),
+        ((A100,), Decision("one", f"one GPU is there{AS} a A100, 156 TFLOP/s and 1555 GB/s")),
+        ((TPU_CORE,) * 8, Decision("tpu", f"8 TPU cores are there{AS_V2}")),
+        ((TPU_CORE,), Decision("tpu", f"1 TPU cores are there{AS_V2}")),
     ],
 )
 def test_strategy(accelerators: tuple[Accelerator, ...], expected: Decision) -> None:
-    assert decide("train.strategy", facts(hardware=machine(*accelerators))) == expected
+    found = decide("train.strategy", facts(hardware=machine(*accelerators)), train__precision="float32")
+    assert found == expected
 
 
 # Batches
@@ -420,6 +427,36 @@ def test_where_the_head_begins(task: str, expected: str, reason: str) -> None:
 )
 def test_what_the_bert_paper_has(key: str, value: float) -> None:
     assert decide(key, facts()).value == value
+
+
+@pytest.mark.parametrize(
+    ("accelerators", "key", "expected"),
+    [
+        (
+            (),
+            "train.shapes",
+            Decision("dynamic", "the processor takes any shape, and is faster without gradients of one common shape"),
+        ),
+        ((GPU,), "train.shapes", Decision("compiled", "XLA fuses what a GPU else reads and writes in between")),
+        (
+            (TPU_CORE, TPU_CORE),
+            "train.shapes",
+            Decision("static", "a TPU runs nothing else, and compiles all shapes by itself"),
+        ),
+        (
+            (),
+            "train.embedding_updates",
+            Decision("rows", "a batch looks up a few hundred rows; a pass over all of them is a third of a short step"),
+        ),
+        (
+            (GPU,),
+            "train.embedding_updates",
+            Decision("dense", "how many rows a batch looks up is not static, as an accelerator needs it"),
+        ),
+    ],
+)
+def test_what_accelerators_need(accelerators: tuple[Accelerator, ...], key: str, expected: Decision) -> None:
+    assert decide(key, facts(hardware=machine(*accelerators))) == expected
 
 
 AVERAGED = {"text__max_length": 16, "train__buckets": ((8, 16),), "train__epochs": 40}

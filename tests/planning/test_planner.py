@@ -43,6 +43,8 @@ ASKED: dict[str, Any] = {
     "answer.scope": 0.5,
     "train.precision": "float16",
     "train.strategy": "multi_worker",
+    "train.shapes": "compiled",
+    "train.embedding_updates": "dense",
     "text.max_length": 24,
     "train.batch_size": 3,
     "train.batch_tokens": 77,

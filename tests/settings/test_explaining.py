@@ -121,7 +121,7 @@ def test_a_missing_key() -> None:
         ("data.delimiter", "ab", "data.delimiter is 'ab'; expected no more characters than 1"),
         ("data.train", {"a": "b"}, "data.train is {'a': 'b'}; expected a string"),
         ("track", "tensorboard", "track is 'tensorboard'; expected a list, such as [a, b]"),
-        ("track", ["tensorbored"], "track.0 is 'tensorbored'; expected 'tensorboard'"),
+        ("track", ["tensorbored"], "track.0 is 'tensorbored'; expected 'tensorboard' or 'wandb'"),
         ("train.objectives", "focal", "train.objectives is 'focal'; expected 'auto' or a list, such as [a, b]"),
         ("train.objectives", [3], f"{OBJECTIVES} 3; expected a string (put it in quotes) or keys and values"),
         ("train.objectives", [{"a": 1}], "train.objectives.0.a is 1; expected keys and values"),

@@ -37,7 +37,7 @@ SETTINGS = st.builds(
     name=st.none() | st.text() | st.sampled_from(["no", "1e5", "007", "2024-01-05", "null", "~", "'", "#", "- a"]),
     seed=st.integers(0, 2**31 - 1),
     deterministic=st.booleans(),
-    track=st.just(()) | st.just(("tensorboard",)),
+    track=st.lists(st.sampled_from(["tensorboard", "wandb"]), unique=True).map(tuple),
     data=st.builds(
         DataSettings,
         train=st.none() | st.text(),
@@ -120,6 +120,7 @@ def test_nothing_at_all_is_the_defaults() -> None:
         ("train.class_weights={spam: 2, 1: 3}", {"train": {"class_weights": {"spam": 2.0, "1": 3.0}}}),
         ("train.class_weights.spam=2", {"train": {"class_weights": {"spam": 2.0}}}),
         ("track=[tensorboard]", {"track": ("tensorboard",)}),
+        ("track=[tensorboard, wandb]", {"track": ("tensorboard", "wandb")}),
         ("track=[]", {}),
         ("data.text_b=null", {"data": {"text_b": None}}),
         ("data.text_b=", {"data": {"text_b": None}}),

@@ -54,7 +54,6 @@ class Orders:
         patience: epochs without a better one after which it ends; 0 for never.
         weights: file of the best weights.
         history: file of a line per epoch.
-        tensorboard: folder for TensorBoard, if it is wanted.
         checkpoints: folder of the checkpoints.
         checkpoint_steps: steps from one checkpoint to the next; 0 for none but where it is asked to stop.
         fingerprint: of settings and data: only checkpoints of the same are gone on from.
@@ -72,7 +71,6 @@ class Orders:
     patience: int
     weights: Path
     history: Path
-    tensorboard: Path | None = None
     checkpoints: Path | None = None
     checkpoint_steps: int = 0
     fingerprint: str = ""

@@ -20,7 +20,6 @@ from tfclassify.learning.checkpoint_folders import Checkpoint, newest_checkpoint
 from tfclassify.learning.checkpoints import Saver, forget_later, put_values
 from tfclassify.learning.course import ON_REQUEST, Course, Orders, course_of, steps_made
 from tfclassify.learning.stopping import asked_to_stop
-from tfclassify.learning.tracking import tensorboard
 from tfclassify.learning.watchers import Judge, Keeper, Pace, Session, end_epoch, save, say_failures
 from tfclassify.model.classifier import BertClassifier, load_weights, save_weights
 from tfclassify.runs import write_text
@@ -32,7 +31,15 @@ SLOWER = 0.5
 ROWS_NAMED = 20
 
 
-def fit(model: BertClassifier, batches: Batches, *, orders: Orders, judge: Judge, display: Display) -> Course:
+def fit(
+    model: BertClassifier,
+    batches: Batches,
+    *,
+    orders: Orders,
+    judge: Judge,
+    display: Display,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+) -> Course:
     """Fits the model from the newest checkpoint on, or from the start, and leaves it with the best weights.
 
     Args:
@@ -41,6 +48,7 @@ def fit(model: BertClassifier, batches: Batches, *, orders: Orders, judge: Judge
         orders: how to fit.
         judge: measures the validation rows with the model as it stands; called after each epoch.
         display: gets the progress.
+        callbacks: Keras's, called after those of the fit itself; an epoch that was judged ends without ``skipped``.
 
     Raises:
         UsageError: loss or gradient is no finite number again and again, or the checkpoints are of another network.
@@ -51,9 +59,8 @@ def fit(model: BertClassifier, batches: Batches, *, orders: Orders, judge: Judge
         session = Session(model, orders, judge, display, asked, saver)
         _go_on(session)
         ended = session.course.done
-        trackers = [] if orders.tensorboard is None else [tensorboard(orders.tensorboard)]
         while not session.course.done and session.course.stopped is None:
-            _stretch(session, batches, trackers)
+            _stretch(session, batches, callbacks)
         if not ended and (orders.checkpoint_steps or session.course.stopped in ON_REQUEST):
             save(session)
     course = session.course
@@ -75,19 +82,23 @@ def _saver(orders: Orders) -> Iterator[Saver | None]:
         saver.close()
 
 
-def _stretch(session: Session, batches: Batches, trackers: Sequence[keras.callbacks.Callback]) -> None:
+def _stretch(session: Session, batches: Batches, callbacks: Sequence[keras.callbacks.Callback]) -> None:
     """Fits to the end of an epoch that is gone on with in its middle, or else to the last one."""
     course, orders = session.course, session.orders
     if course.step == orders.steps_per_epoch:
         # Stopped right before it was judged.
-        end_epoch(session, {"loss": float(session.model.mean_loss.result())})
+        told = {"loss": float(session.model.mean_loss.result())}
+        end_epoch(session, told)
+        for each in callbacks:
+            each.set_model(session.model)
+            each.on_epoch_end(course.epoch - 1, told)
         return
     session.model.fit(
         batches(course.epoch, course.step),
         initial_epoch=course.epoch,
         epochs=course.epoch + 1 if course.step else orders.epochs,
         steps_per_epoch=orders.steps_per_epoch - course.step,
-        callbacks=[Pace(session), Keeper(session), *trackers],
+        callbacks=[Pace(session), Keeper(session), *callbacks],
         verbose=0,
     )
     if session.goes_back:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import tensorflow as tf
 
@@ -20,12 +21,12 @@ from tfclassify.settings import changed
 KEY = "train.accumulation_steps"
 
 
-def try_step(model: BertClassifier, batch: tf.data.Dataset) -> None:
+def try_step(model: BertClassifier, batch: Any) -> None:
     """Makes a training step, and undoes it: everything that moves is as it was before.
 
     Args:
         model: compiled with the training step, which is traced here rather than in the training.
-        batch: of the specification of the training's batches; what is in it does not matter.
+        batch: a data set of one, as the training's are and as its strategy takes it; what is in it does not matter.
 
     Raises:
         tf.errors.ResourceExhaustedError: it takes more memory than there is.

@@ -77,7 +77,7 @@ class AdamW(keras.optimizers.Optimizer):
         self.average = Average(**average) if isinstance(average, Mapping) else average
 
     def build(self, var_list: Sequence[tf.Variable]) -> None:
-        """Makes both moments of every variable, its average, and the sum of rates since the last decay."""
+        """Makes both moments of every variable, its average, the sum of rates since the last decay, the last norm."""
         super().build(var_list)
         if getattr(self, "_built", False):
             return
@@ -85,6 +85,8 @@ class AdamW(keras.optimizers.Optimizer):
         self._first = [self.add_variable_from_reference(v, "m") for v in var_list]
         self._second = [self.add_variable_from_reference(v, "v") for v in var_list]
         self._rates = self.add_variable(shape=[], dtype=tf.float32, name="rates_since_decay")
+        # Of all gradients together, before they are clipped; no finite number where the step came to nothing.
+        self.gradient_norm = self.add_variable(shape=[], dtype=tf.float32, name="gradient_norm")
         self._applied = self.add_variable(shape=[], dtype=tf.float32, name="applied", initializer="ones")
         self.skipped_in_row = self.add_variable(shape=[], dtype=tf.int64, name="skipped_in_row")
         self.rate_factor = self.add_variable(shape=[], dtype=tf.float32, name="rate_factor", initializer="ones")
@@ -123,6 +125,7 @@ class AdamW(keras.optimizers.Optimizer):
         """
         summed = [self._summed(gradient) for gradient in grads]
         norm = tf.linalg.global_norm(summed)
+        self.gradient_norm.assign(norm)
         finite = tf.math.is_finite(norm)
         self._applied.assign(tf.cast(finite, tf.float32))
         self.skipped_in_row.assign(tf.where(finite, tf.constant(0, tf.int64), self.skipped_in_row + 1))
@@ -132,8 +135,8 @@ class AdamW(keras.optimizers.Optimizer):
     def _compute_current_learning_rate(self) -> None:
         """Lowers the rate of the schedule by the factor, which falls when a training has to go back."""
         super()._compute_current_learning_rate()
-        # The first time is before there are any variables.
-        if getattr(self, "_built", False):
+        # The first time is before there are any variables; a rate without a schedule is not computed.
+        if getattr(self, "_built", False) and hasattr(self, "_current_learning_rate"):
             self._current_learning_rate.assign(self._current_learning_rate * self.rate_factor)
 
     def _summed(self, gradient: Any) -> Any:

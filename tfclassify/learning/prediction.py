@@ -27,6 +27,18 @@ def forward(model: BertClassifier) -> Forward:
     return run
 
 
+def pooled(model: BertClassifier) -> Forward:
+    """Returns the encoder without dropout: ids, mask, types int32[B, L] to what the head gets, float32[B, H]."""
+    tokens = tf.TensorSpec([None, None], tf.int32)
+
+    @tf.function(input_signature=[tokens, tokens, tokens])
+    def run(input_ids: tf.Tensor, attention_mask: tf.Tensor, token_type_ids: tf.Tensor) -> tf.Tensor:
+        batch = dict(zip(INPUTS, (input_ids, attention_mask, token_type_ids), strict=True))
+        return tf.cast(model.bert(batch, training=False).pooler_output, tf.float32)
+
+    return run
+
+
 def logits_of(
     run: Forward,
     rows: Rows,
@@ -38,7 +50,7 @@ def logits_of(
     """Returns float32[N, C] in the order of the rows.
 
     Args:
-        run: the network.
+        run: the network, or what else gives a row of C numbers for a row of tokens.
         rows: N of them.
         buckets: shapes, of which the last is as long as a row may be.
         classes: C.

@@ -3,17 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import tensorflow as tf
 import tf_keras as keras
 
+from tfclassify.data.batches import Bucket
 from tfclassify.learning.accumulation import NUMBER, Gradient, accumulated
+from tfclassify.learning.folding import by_bucket
 from tfclassify.learning.objectives import Objective
 from tfclassify.model.classifier import BertClassifier, Step, outputs
 from tfclassify.model.dropout import drawn_from
 
 
-def training_step(objectives: Sequence[tuple[float, Objective]], *, accumulation_steps: int = 1, seed: int = 0) -> Step:
+@dataclass(frozen=True)
+class Folding:
+    """The shapes [rows, length] of a replica's batches, each of which has a static graph, by XLA where ``compiled``.
+
+    ``rows`` says whether the optimizer moves only those rows of a table that were looked up.
+    """
+
+    shapes: Sequence[Bucket]
+    compiled: bool
+    rows: bool = False
+
+
+def training_step(
+    objectives: Sequence[tuple[float, Objective]],
+    *,
+    accumulation_steps: int = 1,
+    folding: Folding | None = None,
+    seed: int = 0,
+    updates: bool = True,
+) -> Step:
     """Makes the step that ``BertClassifier.compile`` takes.
 
     A row's loss counts by its weight; rows that only fill a batch have weight 0. The sum is divided by the
@@ -23,12 +46,14 @@ def training_step(objectives: Sequence[tuple[float, Objective]], *, accumulation
         objectives: terms of the loss with their weights.
         accumulation_steps: in how many parts a replica computes its batch, one after the other, before the one
             update; what the update is does not depend on it.
+        folding: of elements that have one constant shape; None takes batches of any shape in one graph.
+        updates: False leaves the weights alone and returns the gradients as well, for programs that are only read.
         seed: of dropout; which units are dropped is a function of it, the step, the replica and the part.
     """
 
-    def step(model: BertClassifier, batch: Mapping[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
-        rows = tf.math.count_nonzero(batch["weights"], dtype=tf.float32)
-        everywhere = tf.maximum(_over_replicas(rows), 1.0)
+    def step(model: BertClassifier, batch: Mapping[str, tf.Tensor]) -> tuple[tf.Tensor, Any]:
+        rows = _over_replicas(tf.math.count_nonzero(batch["weights"], dtype=tf.float32))
+        everywhere = tf.maximum(rows, 1.0)
         variables = model.trainable_variables
 
         def differentiated(part: Mapping[str, tf.Tensor]) -> tuple[tf.Tensor, list[Gradient]]:
@@ -39,10 +64,18 @@ def training_step(objectives: Sequence[tuple[float, Objective]], *, accumulation
                 loss = _scaled(model.optimizer, total / everywhere)
             return total, tape.gradient(loss, variables)
 
-        total, gradients = accumulated(differentiated, batch, variables, parts=accumulation_steps)
+        def whole(given: Mapping[str, tf.Tensor]) -> tuple[tf.Tensor, list[Gradient]]:
+            return accumulated(differentiated, given, variables, parts=accumulation_steps)
+
+        if folding is None:
+            total, gradients = whole(batch)
+        else:
+            total, gradients = by_bucket(whole, batch, variables, **vars(folding))
         gradients = _doubted(_unscaled(model.optimizer, gradients), total)
+        if not updates:
+            return total, [tf.convert_to_tensor(each) for each in gradients]
         model.optimizer.apply_gradients(zip(gradients, variables, strict=True))
-        return total / tf.maximum(rows, 1.0), rows
+        return _over_replicas(total) / everywhere, rows
 
     return step
 

@@ -75,7 +75,9 @@ def begin(name: str) -> None:
 def accelerators() -> tuple[Accelerator, ...]:
     """Returns the GPUs and TPU cores that TensorFlow sees on this machine."""
     gpus = [_gpu(device) for device in tf.config.list_physical_devices("GPU")]
-    tpus = [Accelerator("tpu", True) for _ in tf.config.list_physical_devices("TPU")]
+    # On machines with a TPU its kind is among the variables of the environment.
+    kind = os.environ.get("TPU_ACCELERATOR_TYPE") or os.environ.get("ACCELERATOR_TYPE") or ""
+    tpus = [Accelerator("tpu", True, kind) for _ in tf.config.list_physical_devices("TPU")]
     return (*gpus, *tpus)
 
 
@@ -104,8 +106,9 @@ def usable_precision(precision: str) -> str:
 
 
 def _gpu(device: tf.config.PhysicalDevice) -> Accelerator:
-    capability = tf.config.experimental.get_device_details(device).get("compute_capability", (0, 0))
-    return Accelerator("gpu", capability >= BFLOAT16_CAPABILITY)
+    details = tf.config.experimental.get_device_details(device)
+    capability = details.get("compute_capability", (0, 0))
+    return Accelerator("gpu", capability >= BFLOAT16_CAPABILITY, details.get("device_name", ""))
 
 
 def _devices() -> list[str]:

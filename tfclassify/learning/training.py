@@ -6,10 +6,11 @@ import gc
 import hashlib
 import json
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -18,16 +19,19 @@ import tf_keras as keras
 from tfclassify.data.batches import epoch_batches, one_batch, steps_per_epoch, training_batches
 from tfclassify.data.corpus import Corpus
 from tfclassify.data.rows import Rows, rows_of
+from tfclassify.data.shares import share_shapes
 from tfclassify.data.token_store import Pieces, let_go
 from tfclassify.display import Display
 from tfclassify.learning.averages import Average
 from tfclassify.learning.course import Course, Orders
+from tfclassify.learning.feeding import fed
 from tfclassify.learning.fitting import fit
 from tfclassify.learning.memory import in_more_parts, largest_bucket, note_plan, try_step
 from tfclassify.learning.objectives import choose
 from tfclassify.learning.optimizers import AdamW, WarmupLinearDecay
 from tfclassify.learning.prediction import forward
-from tfclassify.learning.step import training_step
+from tfclassify.learning.preflight import before_training, refuse
+from tfclassify.learning.step import Folding, training_step
 from tfclassify.learning.strategies import STRATEGIES, set_precision
 from tfclassify.learning.trained import Trained, limits_of, predict_split
 from tfclassify.learning.weighting import head_bias, label_weights, row_weights
@@ -57,7 +61,16 @@ class Learned:
     plan: Plan
 
 
-def learn(plan: Plan, corpus: Corpus, found: Found, pieces: Pieces, *, run: Run, display: Display) -> Learned:
+def learn(
+    plan: Plan,
+    corpus: Corpus,
+    found: Found,
+    pieces: Pieces,
+    *,
+    run: Run,
+    display: Display,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+) -> Learned:
     """Trains what the plan says on the training rows, and calibrates it on the validation rows.
 
     Args:
@@ -67,6 +80,7 @@ def learn(plan: Plan, corpus: Corpus, found: Found, pieces: Pieces, *, run: Run,
         pieces: the tokenizer.
         run: where the best weights and the history go.
         display: gets the progress.
+        callbacks: watch the fit, such as those that trackers are fed by.
 
     Raises:
         UsageError: an objective is unknown, or a class weight is for no label.
@@ -75,14 +89,23 @@ def learn(plan: Plan, corpus: Corpus, found: Found, pieces: Pieces, *, run: Run,
         try:
             # A network that has to be built again is the same one then.
             with _seeded(plan.settings):
-                return _learn(plan, corpus, found, pieces, run=run, display=display)
+                return _learn(plan, corpus, found, pieces, run=run, display=display, callbacks=callbacks)
         except tf.errors.ResourceExhaustedError as error:
             plan = in_more_parts(plan, error)
         gc.collect()
         note_plan(run, plan, display)
 
 
-def _learn(plan: Plan, corpus: Corpus, found: Found, pieces: Pieces, *, run: Run, display: Display) -> Learned:
+def _learn(
+    plan: Plan,
+    corpus: Corpus,
+    found: Found,
+    pieces: Pieces,
+    *,
+    run: Run,
+    display: Display,
+    callbacks: Sequence[keras.callbacks.Callback],
+) -> Learned:
     settings, train = plan.settings, plan.settings.train
     set_precision(train.precision)
     limits = limits_of(pieces, max_length=settings.text.max_length)
@@ -90,21 +113,32 @@ def _learn(plan: Plan, corpus: Corpus, found: Found, pieces: Pieces, *, run: Run
     steps = steps_per_epoch(rows.lengths, train.buckets)
     total_steps = min(steps * train.epochs, train.steps or steps * train.epochs)
     strategy = STRATEGIES[train.strategy]()
+    folding = _folding(train, strategy.num_replicas_in_sync)
     with strategy.scope():
-        model = _compiled(found, corpus, settings, total_steps=total_steps)
+        model = _compiled(found, corpus, settings, total_steps=total_steps, folding=folding)
+    findings = before_training(
+        model,
+        settings,
+        rows.targets,
+        _batches(rows, settings, 1, 0, 0).element_spec,
+        replicas=strategy.num_replicas_in_sync,
+    )
+    refuse(findings, say=display.say)
     fixed = HALF if settings.answer.thresholds == BY_VALIDATION else float(settings.answer.thresholds)
     trained = Trained(settings, corpus.labels, pieces, limits, forward(model), threshold=fixed)
     for split in corpus.splits.values():
         # What was read to count and to split has been read.
         let_go(split.store)
     parts = strategy.num_replicas_in_sync * train.accumulation_steps
-    try_step(model, one_batch(rows, largest_bucket(train.buckets, encoder_size(found)), multiple=parts))
+    largest = largest_bucket(train.buckets, encoder_size(found))
+    try_step(model, _shared(partial(one_batch, rows, largest, multiple=parts), strategy, folding))
     course = fit(
         model,
-        partial(_batches, rows, settings, parts),
+        partial(_fed, rows, settings, strategy, folding),
         orders=_orders(settings, run, rows, steps=steps, total_steps=total_steps),
         judge=lambda: _watch(trained, corpus),
         display=display,
+        callbacks=callbacks,
     )
     return Learned(_calibrated(trained, corpus), model, course, plan)
 
@@ -132,7 +166,16 @@ def _weighted(rows: Rows, corpus: Corpus, settings: Settings) -> Rows:
     return replace(rows, weights=row_weights(corpus.splits["train"].truth, rows.weights, by_label))
 
 
-def _compiled(found: Found, corpus: Corpus, settings: Settings, *, total_steps: int) -> BertClassifier:
+def _folding(train: TrainSettings, replicas: int) -> Folding | None:
+    if train.shapes == "dynamic":
+        return None
+    shapes = share_shapes(train.buckets, shares=replicas, multiple=train.accumulation_steps)
+    return Folding(shapes, compiled=train.shapes == "compiled", rows=train.embedding_updates == "rows")
+
+
+def _compiled(
+    found: Found, corpus: Corpus, settings: Settings, *, total_steps: int, folding: Folding | None
+) -> BertClassifier:
     train = settings.train
     labels, counted = corpus.labels, corpus.statistics.splits["train"]
     model = build(
@@ -155,12 +198,14 @@ def _compiled(found: Found, corpus: Corpus, settings: Settings, *, total_steps: 
         rate,
         weight_decay=train.weight_decay,
         clip_norm=train.clip_norm,
-        row_wise=train.strategy == "one",
+        row_wise=train.embedding_updates == "rows",
         average=_average(train, total_steps),
     )
     if train.precision == "float16":
         optimizer = keras.mixed_precision.LossScaleOptimizer(optimizer)
-    step = training_step(choose(train.objectives), accumulation_steps=train.accumulation_steps, seed=settings.seed)
+    step = training_step(
+        choose(train.objectives), accumulation_steps=train.accumulation_steps, folding=folding, seed=settings.seed
+    )
     model.compile(optimizer=optimizer, step=step)
     # A step that has to make the optimizer's variables first is traced twice.
     optimizer.build(model.trainable_variables)
@@ -172,6 +217,17 @@ def _average(train: TrainSettings, total_steps: int) -> Average | None:
         return None
     start = 1 + round(train.average_start * total_steps)
     return Average(train.average, start=start, every=train.average_every, decay=train.average_decay)
+
+
+def _fed(
+    rows: Rows, settings: Settings, strategy: tf.distribute.Strategy, folding: Folding | None, epoch: int, step: int
+) -> Any:
+    multiple = strategy.num_replicas_in_sync * settings.train.accumulation_steps
+    return _shared(partial(_batches, rows, settings, multiple, epoch, step), strategy, folding)
+
+
+def _shared(make: Callable[[], tf.data.Dataset], strategy: tf.distribute.Strategy, folding: Folding | None) -> Any:
+    return fed(make, strategy, shapes=None if folding is None else folding.shapes)
 
 
 def _batches(rows: Rows, settings: Settings, multiple: int, epoch: int, step: int) -> tf.data.Dataset:
@@ -203,7 +259,6 @@ def _orders(settings: Settings, run: Run, rows: Rows, *, steps: int, total_steps
         patience=train.early_stopping,
         weights=run.weights,
         history=run.history,
-        tensorboard=run.folder / "tensorboard" if "tensorboard" in settings.track else None,
         checkpoints=run.checkpoints,
         checkpoint_steps=train.checkpoint_steps,
         fingerprint=_fingerprint(settings, rows),

@@ -17,7 +17,8 @@ from tfclassify.hardware import seconds_since_start
 from tfclassify.learning.averages import averages_in_place
 from tfclassify.learning.checkpoints import Saver
 from tfclassify.learning.course import ON_REQUEST, Course, Orders, course_state, steps_made
-from tfclassify.learning.stopping import Asked
+from tfclassify.learning.stopping import Asked, Why
+from tfclassify.learning.workers import agreed, has_joined
 from tfclassify.model.classifier import BertClassifier, save_weights
 
 Judge = Callable[[], Mapping[str, float | None]]
@@ -108,7 +109,7 @@ class Pace(keras.callbacks.Callback):
         if session.skipped_in_row:
             course.skipped += 1
             session.display.say(f"step {self._made()} is left out: its loss or gradient is no finite number")
-        why = session.asked.why()
+        why = why_to_stop(session)
         if why is not None:
             course.stopped = why
             session.display.say(STOPPING[why])
@@ -162,9 +163,20 @@ def is_due(session: Session) -> bool:
     every = session.orders.checkpoint_steps
     if session.saver is None or not every or made - session.saved_at < every:
         return False
+    if has_joined(session.model.distribute_strategy):
+        # Values are read together, so that it is nobody's own affair when.
+        session.saver.wait()
     ready = session.saver.ready()
     say_failures(session)
     return ready
+
+
+def why_to_stop(session: Session) -> Why | None:
+    """Returns what asks for the end, on this machine or on one that trains together with it."""
+    own = session.asked.why()
+    if agreed(session.model.distribute_strategy, own is not None):
+        return own or "signal"
+    return None
 
 
 def end_epoch(session: Session, told: dict[str, Any]) -> None:
@@ -177,7 +189,7 @@ def end_epoch(session: Session, told: dict[str, Any]) -> None:
     course.epoch, course.step = course.epoch + 1, 0
     course.done = last or course.stopped == "early"
     # It may have been asked for while it was judged; time that is over is no reason to stop where all is done.
-    why = session.asked.why()
+    why = why_to_stop(session)
     if why == "signal" or not course.done:
         course.stopped = why or course.stopped
     if not course.stopped and is_due(session):
@@ -198,7 +210,7 @@ def _judge(session: Session, told: dict[str, Any]) -> None:
     course.history.append(entry)
     with open(orders.history, "a", encoding="utf-8") as file:
         file.write(json.dumps(entry, allow_nan=False) + "\n")
-    # Callbacks after this one, such as TensorBoard's, know what was measured by these names.
+    # Callbacks after this one, such as that of the trackers, know by this what was measured, and that it was.
     told.pop("skipped", None)
     told.update({f"val_{name}": value for name, value in values.items() if value is not None})
     session.display.say(_line(entry, orders))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -46,6 +47,8 @@ class BertClassifier(TFBertForSequenceClassification):
         """Compiles with an optimizer and the step that uses it."""
         super().compile(optimizer=optimizer, loss=None, **options)
         self._step = step
+        # Each replica has the loss of all of them already.
+        self.distribute_reduction_method = "first"
         # Keras resets what it finds among a model's attributes at the beginning of each epoch.
         self.mean_loss = keras.metrics.Mean("loss")
 
@@ -127,11 +130,18 @@ def load_weights(model: BertClassifier, file: Path, *, complete: bool = False) -
 
 
 def save_weights(model: BertClassifier, file: Path) -> None:
-    """Saves weights in PyTorch's names and layout to a safetensors file, whole or not at all."""
+    """Saves weights in PyTorch's names and layout to a safetensors file, whole or not at all.
+
+    Raises:
+        OSError: it cannot be written; there is too little space, for one.
+    """
     aside = file.with_name(f".{file.name}.{os.getpid()}")
     try:
         save_file(_pytorch_state(model), aside, metadata={"format": "pt"})
         aside.replace(file)
+    except SafetensorError as error:
+        # The library says what the system said, but not as the system says it.
+        raise OSError(errno.EIO, str(error), str(file)) from error
     finally:
         aside.unlink(missing_ok=True)
 

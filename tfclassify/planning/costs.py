@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from math import ceil
 
 from tfclassify.planning.buckets import Bucket, expected_batches, padding_share
+from tfclassify.planning.chips import CHIPS, Chip, chip_name, least_seconds
 from tfclassify.planning.facts import Facts
 from tfclassify.planning.presets import EncoderSize
 from tfclassify.planning.statistics import cut_lengths
@@ -45,6 +46,9 @@ PACES = {
     "float32": Pace(1.095, 0.01101, 2.592e-9, 4.218e-9),
     "bfloat16": Pace(1.949, 0.01042, 2.448e-9, 3.995e-9),
 }
+# What a step reads and writes in float32, by the programs that benchmarks/roofline.py reads.
+MOVED_BYTES_PER_VALUE = 48.0
+MOVED_BYTES_PER_PARAMETER = 70.0
 # TensorFlow itself and the data; weights, gradients and two moments; what layers keep for the way back.
 BASE_MEMORY_BYTES = 1_200_000_000
 BYTES_PER_PARAMETER = 16
@@ -64,8 +68,11 @@ def predict_costs(settings: Settings, facts: Facts) -> Costs:
 
 
 def step_seconds(bucket: Bucket, facts: Facts, *, precision: str) -> float:
-    """Predicts the time of one training step of this shape."""
+    """Predicts the time of one training step of this shape; where there are accelerators, the least it can be there."""
     rows, length = bucket
+    if devices := facts.hardware.accelerators:
+        share = ceil(rows / len(devices)), length
+        return accelerator_seconds(CHIPS[chip_name(devices[0])], facts.encoder, share, precision=precision)
     pace = PACES.get(precision, PACES["float32"])
     speed = facts.hardware.matmul_flops_per_second or FLOPS_PER_SECOND_UNKNOWN
     slower = REFERENCE_FLOPS_PER_SECOND / speed
@@ -73,6 +80,14 @@ def step_seconds(bucket: Bucket, facts: Facts, *, precision: str) -> float:
     values = activations(facts.encoder, rows, length) * pace.seconds_per_value
     update = facts.encoder.layer_parameters * pace.seconds_per_parameter
     return products + slower * (pace.seconds_per_step + values + update)
+
+
+def accelerator_seconds(chip: Chip, size: EncoderSize, shape: Bucket, *, precision: str) -> float:
+    """Returns the least time of one training step of this shape on an accelerator, its wires and its host left out."""
+    width = 1.0 if precision == "float32" else 0.5
+    values = activations(size, *shape) * MOVED_BYTES_PER_VALUE * width
+    moved = values + MOVED_BYTES_PER_PARAMETER * size.parameters
+    return least_seconds(chip, flops=step_flops(size, *shape), bytes_moved=moved, precision=precision)
 
 
 def step_flops(size: EncoderSize, rows: int, length: int) -> float:

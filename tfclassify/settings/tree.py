@@ -154,6 +154,10 @@ class TrainSettings(BaseModel):
     """Number format of the matrix products."""
     strategy: Planned[Literal["one", "mirrored", "multi_worker", "tpu"]] = AUTO
     """Distribution strategy."""
+    shapes: Planned[Literal["dynamic", "static", "compiled"]] = AUTO
+    """How steps take batch shapes: any in one graph, each in a static graph of its own, or each compiled by XLA."""
+    embedding_updates: Planned[Literal["rows", "dense"]] = AUTO
+    """Which vectors of the embeddings a step moves: the rows that its batch looked up, or all of them."""
     objectives: Planned[tuple[str | dict[str, dict[str, Any]], ...]] = AUTO
     """Terms of the loss: a name, or {name: {weight: 1.0, option: value}}."""
     class_weights: Planned[Literal["none", "balanced"] | dict[str, PositiveFloat]] = AUTO
@@ -214,8 +218,8 @@ class Settings(BaseModel):
     """Whether only deterministic operations are used, where TensorFlow has slower ones to offer."""
     goal: Literal["fast", "balanced", "best"] = "balanced"
     """What planning favours: little time, accuracy at a fair price, or accuracy."""
-    track: tuple[Literal["tensorboard"], ...] = ()
-    """Trackers that get the metrics of the run."""
+    track: tuple[Literal["tensorboard", "wandb"], ...] = ()
+    """Trackers that get the figures of the run while it is trained, and its report: tensorboard, wandb."""
     data: DataSettings = DataSettings()
     text: TextSettings = TextSettings()
     model: ModelSettings = ModelSettings()

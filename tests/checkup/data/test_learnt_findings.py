@@ -66,6 +66,7 @@ def test_a_word_that_gives_labels_away(tmp_path: Path) -> None:
         (lambda row, label: label.upper(), True),
         (lambda row, label: str(1000 * LABELS.index(label) + row), True),
         (lambda row, label: f"{label[0]}_{row}", True),
+        (lambda row, label: f"{label}/{row}.txt", False),
         (lambda row, label: str(row), False),
         (lambda row, label: str((row * 7919) % 800), False),
         (lambda row, label: f"user{row % 50}", False),

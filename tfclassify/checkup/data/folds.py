@@ -16,7 +16,7 @@ FOLDS = 5
 MOST_ROWS, MOST_CHARACTERS = 20_000, 12_000_000
 # One linear model a label and fold: what is left of the rows where there are many labels.
 MOST_MODELS_ROWS = 1_000_000
-FEWEST_ROWS, FEWEST_PER_LABEL = 50, 5
+FEWEST_TEXTS, FEWEST_PER_LABEL = 50, 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +42,7 @@ def out_of_fold(material: Material) -> OutOfFold | None:
     out, and so are rows out of scope. Where there are many rows or labels, rows are chosen by chance.
 
     Returns:
-        None where too few rows or labels are left to learn from.
+        None where too few different texts, or labels, are left to learn from.
     """
     split, multilabel = material.splits["train"], material.statistics.multilabel
     counts = material.statistics.splits["train"].label_counts
@@ -52,12 +52,13 @@ def out_of_fold(material: Material) -> OutOfFold | None:
     keys = sampled_keys(split)[places]
     marks = np.array([[label in each for label in labels] for each in material.label_sets], bool)[keys]
     usable = np.ones(len(places), bool) if multilabel else marks.any(axis=1) if len(labels) else np.zeros(0, bool)
-    if len(labels) < 2 or usable.sum() < FEWEST_ROWS:
-        return None
     places, marks = places[usable], marks[usable]
+    hashes = split.hashes[split.sample[places]]
+    if len(labels) < 2 or len(np.unique(hashes)) < FEWEST_TEXTS:
+        return None
     truth = marks if multilabel else marks.argmax(axis=1).astype(np.int32)
     sides = assign(
-        split.hashes[split.sample[places]],
+        hashes,
         keys[usable].astype(np.int32),
         seed=material.seed,
         shares={f"fold {number}": 1 / FOLDS for number in range(1, FOLDS)},

@@ -33,8 +33,9 @@ def long_texts(material: Material) -> list[Finding]:
         Finding(
             name="long_texts",
             severity=graded(cut / measured, warning=MANY_CUT, serious=TOO_MANY_CUT),
-            sentence=f"{plural(cut, 'text')} of {measured:,}{of_how_many(measured, rows)} have more than the "
-            f"{positions} tokens that {material.vocabulary.model} reads; the longest has {len(lengths) - 1:,}.",
+            sentence=f"{plural(cut, 'text')} of {measured:,}{of_how_many(measured, rows)} "
+            f"{'has' if cut == 1 else 'have'} more than the {positions} tokens that {material.vocabulary.model} reads; "
+            f"the longest has {len(lengths) - 1:,}.",
             cost="What stands behind them is not seen, in training as in every answer.",
             remedy="shorten the texts to what decides, or let each part be a row of its own; text.max_length says "
             "where they are cut",

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tfclassify.checkup.data.folds import OutOfFold, out_of_fold
-from tfclassify.checkup.data.material import MOST_NUMBERS, Material, example, of_how_many
+from tfclassify.checkup.data.material import MOST_NUMBERS, Material, example
 from tfclassify.checkup.finding import Finding, graded
 from tfclassify.quality.report.wording import label_text, plural
 
@@ -35,8 +35,8 @@ def mislabelled(material: Material) -> list[Finding]:
         Finding(
             name="mislabelled",
             severity=graded(share, warning=MANY_DOUBTED, serious=TOO_MANY_DOUBTED),
-            sentence=f"train: {plural(len(doubted), 'row')} of {looked_at:,}{of_how_many(looked_at, len(split))} "
-            f"({share:.1%}) look mislabelled to a baseline that has not seen them.",
+            sentence=f"train: {plural(len(doubted), 'row')} of the {looked_at:,} that were judged ({share:.1%}) look "
+            "mislabelled to a baseline that has not seen them.",
             cost="A wrong label is learnt as well as it can be; in rows to judge by it counts as an error. Rows that "
             "are only hard are among these.",
             remedy="read them, the likeliest first (doctor.json lists them in this order), and correct the labels",

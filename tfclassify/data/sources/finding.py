@@ -31,10 +31,10 @@ FORMS = (
 
 # What to do with files of other kinds.
 HINTS = {
-    "json": ": write one object a line, as .jsonl",
-    "xlsx": ": save it as .csv",
-    "txt": ": put its texts into a column of a table",
-    **dict.fromkeys(("pkl", "pickle", "npy", "npz", "pt"), ": such files can run code when they are opened"),
+    "json": "; write one object a line, as .jsonl",
+    "xlsx": "; save it as .csv",
+    "txt": "; put its texts into a column of a table",
+    **dict.fromkeys(("pkl", "pickle", "npy", "npz", "pt"), "; such files can run code when they are opened"),
 }
 
 SOURCES: Mapping[str, Source] = {

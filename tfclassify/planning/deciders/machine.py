@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tfclassify.planning.chips import CHIPS, chip_name, peak
 from tfclassify.planning.facts import Decision, Facts
 from tfclassify.settings import Settings
 
@@ -21,16 +22,44 @@ def decide_precision(settings: Settings, facts: Facts) -> Decision:
 def decide_strategy(settings: Settings, facts: Facts) -> Decision:
     """Uses every accelerator of this machine."""
     kinds = [device.kind for device in facts.hardware.accelerators]
+    if not kinds:
+        return Decision("one", f"no accelerator is there, {facts.hardware.cores} cores are")
+    known = _speed(settings, facts)
     if "tpu" in kinds:
-        return Decision("tpu", f"{kinds.count('tpu')} TPU cores are there")
+        return Decision("tpu", f"{kinds.count('tpu')} TPU cores are there{known}")
     if len(kinds) > 1:
-        return Decision("mirrored", f"{len(kinds)} GPUs are there")
-    return Decision(
-        "one", "one GPU is there" if kinds else f"no accelerator is there, {facts.hardware.cores} cores are"
-    )
+        return Decision("mirrored", f"{len(kinds)} GPUs are there{known}")
+    return Decision("one", f"one GPU is there{known}")
+
+
+def _speed(settings: Settings, facts: Facts) -> str:
+    """Says by which numbers seconds are predicted."""
+    name = chip_name(facts.hardware.accelerators[0])
+    chip = CHIPS[name]
+    products, memory = peak(chip, settings.train.precision) / 1e12, chip.bytes_per_second / 1e9
+    return f"; the least seconds are predicted as for a {name}, {products:.0f} TFLOP/s and {memory:.0f} GB/s"
+
+
+def decide_shapes(settings: Settings, facts: Facts) -> Decision:
+    """Gives an accelerator static shapes, which is all that it compiles."""
+    kinds = [device.kind for device in facts.hardware.accelerators]
+    if "tpu" in kinds:
+        return Decision("static", "a TPU runs nothing else, and compiles all shapes by itself")
+    if kinds:
+        return Decision("compiled", "XLA fuses what a GPU else reads and writes in between")
+    return Decision("dynamic", "the processor takes any shape, and is faster without gradients of one common shape")
+
+
+def decide_embedding_updates(settings: Settings, facts: Facts) -> Decision:
+    """Moves only what a batch looked up, where the number of rows may differ from step to step."""
+    if facts.hardware.accelerators:
+        return Decision("dense", "how many rows a batch looks up is not static, as an accelerator needs it")
+    return Decision("rows", "a batch looks up a few hundred rows; a pass over all of them is a third of a short step")
 
 
 MACHINE = {
     "train.precision": decide_precision,
     "train.strategy": decide_strategy,
+    "train.shapes": decide_shapes,
+    "train.embedding_updates": decide_embedding_updates,
 }

@@ -1,0 +1,89 @@
+"""Static shapes in one trace: the same weights as without them, and as many graphs as there are buckets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from small_networks import batch_of, network, small_files, values
+
+from tfclassify.data.shares import flattened
+from tfclassify.learning.objectives import OBJECTIVES, Objective
+from tfclassify.learning.optimizers import AdamW
+from tfclassify.learning.step import Folding, training_step
+from tfclassify.model.weights import Found
+
+SHAPES = ((8, 3), (8, 6), (4, 9))
+STEPS = 12
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Found:
+    # More words than a batch has tokens, so that their gradients leave the branches as rows.
+    return small_files(tmp_path_factory.mktemp("model"), vocab_size=60)
+
+
+def batches(objective: str) -> list[dict[str, tf.Tensor]]:
+    several = objective == "binary_cross_entropy"
+    return [batch_of(*SHAPES[step % len(SHAPES)], seed=step, multilabel=several) for step in range(STEPS)]
+
+
+def as_data(made: Sequence[Mapping[str, tf.Tensor]]) -> tf.data.Dataset:
+    spec = {name: tf.TensorSpec([None] * tensor.shape.rank, tensor.dtype) for name, tensor in made[0].items()}
+    if made[0]["labels"].shape.rank == 2:
+        spec["labels"] = tf.TensorSpec([None, 3], tf.float32)
+    return tf.data.Dataset.from_generator(lambda: iter(made), output_signature=spec)
+
+
+def trained(
+    found: Found,
+    name: str,
+    data: tf.data.Dataset,
+    *,
+    folding: Folding | None = None,
+    parts: int = 1,
+    rows: bool = False,
+) -> tuple[dict[str, np.ndarray], list[tuple[int | None, ...]], Any]:
+    """Fits through Keras; returns the weights, and the shape of the logits in each trace."""
+    traces: list[tuple[int | None, ...]] = []
+
+    def objective(outputs: Any, batch: Any, model: Any) -> tf.Tensor:
+        traces.append(tuple(outputs["logits"].shape))
+        return OBJECTIVES[name](outputs, batch, model)
+
+    model = network(found, multilabel=name == "binary_cross_entropy")
+    optimizer = AdamW(0.01, epsilon=1e-4, weight_decay=0.5, clip_norm=0.3, row_wise=rows)
+    terms: list[tuple[float, Objective]] = [(1.0, objective)]
+    model.compile(optimizer=optimizer, step=training_step(terms, accumulation_steps=parts, folding=folding))
+    optimizer.build(model.trainable_variables)
+    model.fit(data, steps_per_epoch=STEPS // 2, epochs=2, verbose=0)
+    return values(model), traces, model
+
+
+def check_same(left: dict[str, np.ndarray], right: dict[str, np.ndarray]) -> None:
+    for name, value in left.items():
+        np.testing.assert_allclose(value, right[name], atol=5e-6, err_msg=name)
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_every_objective_is_traced_once_a_bucket_in_static_shape(small: Found, name: str, compiled: bool) -> None:
+    data = as_data(batches(name))
+    alone, _, _ = trained(small, name, data)
+    folded, traces, model = trained(small, name, flattened(data, SHAPES), folding=Folding(SHAPES, compiled))
+    check_same(folded, alone)
+    assert sorted(traces) == sorted((rows, 3) for rows, _ in SHAPES)
+    assert model.train_tf_function.experimental_get_tracing_count() == 1
+    assert np.abs(alone["classifier/kernel:0"] - values(network(small))["classifier/kernel:0"]).max() > 0.01
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_parts_and_rows_of_tables_go_through_branches(small: Found, compiled: bool) -> None:
+    data = as_data(batches("cross_entropy"))
+    alone, _, _ = trained(small, "cross_entropy", data, rows=True)
+    folding = Folding(SHAPES, compiled, rows=True)
+    folded, _, _ = trained(small, "cross_entropy", flattened(data, SHAPES), folding=folding, parts=2, rows=True)
+    check_same(folded, alone)
