@@ -18,6 +18,7 @@ __all__ = ["Examples", "Where", "examples", "resolve_columns", "taken", "without
 
 # White space as str.isspace has it, and characters without any width.
 SEEN = r"[^\s\x{0b}\x{1c}-\x{1f}\x{85}\p{Z}\x{200b}-\x{200d}\x{2060}\x{feff}]"
+VISIBLE = pa.array([bytes([byte]) for byte in range(ord("!"), ord("~") + 1)])
 # As Python, pandas and NumPy write a value that is missing.
 NOT_A_NUMBER = pa.array(["nan", "NaN"])
 
@@ -290,7 +291,12 @@ def _holds_nul(text: pa.StringArray) -> NDArray[np.bool_]:
 
 
 def _empty(text: pa.StringArray) -> NDArray[np.bool_]:
-    return ~pc.match_substring_regex(text, SEEN).to_numpy(zero_copy_only=False)
+    # Nearly all texts begin with a letter of ASCII; a pattern is for the others.
+    first = pc.binary_slice(text.cast(pa.binary()), 0, 1)
+    seen = pc.is_in(first, value_set=VISIBLE).to_numpy(zero_copy_only=False)
+    rest = np.flatnonzero(~seen)
+    seen[rest] = pc.match_substring_regex(text.take(pa.array(rest)), SEEN).to_numpy(zero_copy_only=False)
+    return ~seen
 
 
 def _rows(bad: NDArray[np.bool_], where: Where) -> str:

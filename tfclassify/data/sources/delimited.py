@@ -19,7 +19,7 @@ from tfclassify.data.sources.packed import format_of, open_raw
 from tfclassify.errors import UsageError
 from tfclassify.hardware import usable_cores
 
-BLOCKS_AT_ONCE = min(4, usable_cores())
+MOST_BLOCKS_AT_ONCE = 4
 OR_SKIP = ", or set data.bad_rows=skip"
 UNDECODABLE = "is not"
 MISQUOTED = f"has text behind a closing quote; double quotes within quotes where they are text{OR_SKIP}"
@@ -99,7 +99,7 @@ def read_ahead(
     table = Table(location, _header(records, location, columns, feed), delimiter, columns, skipped)
     if not fill(ahead):
         yield from _batches(iter(()), table)
-    with ThreadPoolExecutor(BLOCKS_AT_ONCE) as pool:
+    with ThreadPoolExecutor(min(MOST_BLOCKS_AT_ONCE, usable_cores())) as pool:
         yield from _blocks(ahead, records, table, feed, pool)
 
 
@@ -109,7 +109,7 @@ def _blocks(
     """Gives rows block by block; those that are not what they are likely to be, record by record."""
     waiting: deque[tuple[bytes, Future[pa.RecordBatch | None]]] = deque()
     while True:
-        while len(waiting) <= (0 if ahead.waits else BLOCKS_AT_ONCE) and (rows := _next_rows(ahead)).data:
+        while len(waiting) <= (0 if ahead.waits else MOST_BLOCKS_AT_ONCE) and (rows := _next_rows(ahead)).data:
             waiting.append((rows.data, pool.submit(whole_rows, rows, table.names, table.delimiter)))
         if not waiting and not fill(ahead):
             return

@@ -23,8 +23,9 @@ def numbered(
     last = 0
     for batch in batches:
         left_out = skipped[bisect_right(skipped, last) :]
-        numbers = np.setdiff1d(np.arange(last + 1, last + 1 + batch.num_rows + len(left_out)), left_out)
-        numbers = numbers[: batch.num_rows]
+        numbers = np.arange(last + 1, last + 1 + batch.num_rows + len(left_out))
+        if len(left_out):
+            numbers = np.setdiff1d(numbers, left_out)[: batch.num_rows]
         last = int(numbers[-1]) if len(numbers) else last
         kept = len(numbers) if max_rows is None else int(np.searchsorted(numbers, max_rows, side="right"))
         yield batch.slice(0, kept), numbers[:kept]
