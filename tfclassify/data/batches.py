@@ -113,7 +113,7 @@ def fill(rows: Rows, batch: Batch) -> Arrays:
 
     Returns:
         ``input_ids``, ``attention_mask``, ``token_type_ids`` int32[B, L]; ``labels`` int32[B] or float32[B, C];
-        ``weights`` float32[B], 0 for rows that only fill the batch.
+        ``weights`` float32[B], 0 for rows that only fill the batch; and what the rows' features are, [B, ...].
     """
     size, used = batch.bucket[0], len(batch.rows)
     packed = rows.pack(batch.rows, batch.bucket)
@@ -125,7 +125,12 @@ def fill(rows: Rows, batch: Batch) -> Arrays:
         "token_type_ids": packed.types,
         "labels": _filled(rows.targets[batch.rows], size),
         "weights": _filled(rows.weights[batch.rows], size),
+        **{name: _filled(values, size) for name, values in _features(rows, batch.rows).items()},
     }
+
+
+def _features(rows: Rows, chosen: NDArray[np.int32]) -> Mapping[str, NDArray]:
+    return {} if rows.features is None else rows.features(chosen)
 
 
 def training_batches(
@@ -138,10 +143,12 @@ def training_batches(
             for batch in epoch_batches(rows.lengths, buckets, seed=seed, epoch=epoch, shuffle=True):
                 yield fill(rows, batch)
 
-    return tf.data.Dataset.from_generator(made, output_signature=_signature(rows.targets)).prefetch(8)
+    return tf.data.Dataset.from_generator(made, output_signature=_signature(rows)).prefetch(8)
 
 
-def _signature(targets: NDArray) -> Mapping[str, tf.TensorSpec]:
+def _signature(rows: Rows) -> Mapping[str, tf.TensorSpec]:
+    targets = rows.targets
+    features = _features(rows, np.zeros(0, np.int32))
     tokens = tf.TensorSpec([None, None], tf.int32)
     return {
         "input_ids": tokens,
@@ -149,6 +156,7 @@ def _signature(targets: NDArray) -> Mapping[str, tf.TensorSpec]:
         "token_type_ids": tokens,
         "labels": tf.TensorSpec([None, *targets.shape[1:]], targets.dtype),
         "weights": tf.TensorSpec([None], tf.float32),
+        **{name: tf.TensorSpec([None, *values.shape[1:]], values.dtype) for name, values in features.items()},
     }
 
 

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from tfclassify.data.features import Features, features_of
 from tfclassify.data.roles import present, resolve_columns
 from tfclassify.data.sources import Columns
 from tfclassify.errors import UsageError
@@ -36,7 +37,7 @@ class Examples:
     ``labels``: list<string>[N], one label each in a single-label task, none where not asked for;
     ``weights``: float32[N], finite and at least 0;
     ``empty``: bool[N], whether the text (of a pair: either text) has nothing but white space and
-    zero-width characters.
+    zero-width characters; ``features`` None where not asked for.
     """
 
     text: pa.StringArray
@@ -45,6 +46,7 @@ class Examples:
     weights: NDArray[np.float32]
     id: pa.StringArray | None
     empty: NDArray[np.bool_]
+    features: Features | None = None
 
 
 def examples(batch: pa.RecordBatch, columns: Columns, *, where: Where) -> Examples:
@@ -67,7 +69,14 @@ def examples(batch: pa.RecordBatch, columns: Columns, *, where: Where) -> Exampl
         weights=_weights(batch, columns.weight, where),
         id=None if columns.id is None else _ids(batch, columns.id, where),
         empty=_empty(text) if text_b is None else _empty(text) | _empty(text_b),
+        features=_features(batch, columns, where),
     )
+
+
+def _features(batch: pa.RecordBatch, columns: Columns, where: Where) -> Features | None:
+    if not columns.features:
+        return None
+    return features_of(batch, columns.features, location=where.location, rows=where.rows)
 
 
 def _texts(batch: pa.RecordBatch, key: str, name: str, where: Where) -> pa.StringArray:

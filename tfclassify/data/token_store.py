@@ -24,8 +24,9 @@ import pyarrow as pa
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from tfclassify.data import ragged
+from tfclassify.data import feature_files, ragged
 from tfclassify.data.checks import Examples, Where, examples
+from tfclassify.data.feature_files import StoredFeatures
 from tfclassify.data.ragged import Ragged, RaggedFiles
 from tfclassify.data.sources import Columns, find_source, fingerprint, numbered
 from tfclassify.data.splits import text_hash
@@ -96,6 +97,7 @@ class TokenStore:
     weights: NDArray[np.float32]
     hashes: NDArray[np.uint64]
     unknown: NDArray[np.int32]
+    features: StoredFeatures | None = None
 
     def __len__(self) -> int:
         return len(self.pieces)
@@ -147,6 +149,7 @@ def let_go(store: TokenStore) -> None:
             ragged.let_go(each.values, each.offsets)
         elif isinstance(each, np.ndarray):
             ragged.let_go(each)
+    feature_files.let_go(store.features)
 
 
 def _open(folder: Path, facts: Facts) -> TokenStore:
@@ -167,6 +170,7 @@ def _open(folder: Path, facts: Facts) -> TokenStore:
         weights=ragged.open_values(folder / "weights.values", np.float32),
         hashes=ragged.open_values(folder / "hashes.values", np.uint64),
         unknown=ragged.open_values(folder / "unknown.values", np.int32),
+        features=feature_files.open_features(folder, facts),
     )
 
 
@@ -187,6 +191,7 @@ def _write_files(location: str, reading: Reading, pieces: Pieces, folder: Path, 
             name: stack.enter_context(open(folder / f"{name}.values", "wb"))
             for name in ("weights", "hashes", "unknown")
         }
+        features = feature_files.create(stack, folder, columns.features, location)
         display.start(f"reading {location}", 0)
         for chunk, mapped, made in _tokenized(chunks, pieces):
             _append_texts(texts, mapped)
@@ -195,10 +200,16 @@ def _write_files(location: str, reading: Reading, pieces: Pieces, folder: Path, 
                 ragged.append(file, values, lengths)
             flat["weights"].write(chunk.weights.tobytes())
             flat["hashes"].write(_hashes(chunk).tobytes())
+            feature_files.append(features, chunk.features)
             flat["unknown"].write(_unknown(made, pieces.unknown).tobytes())
             display.advance(len(chunk.text), "rows")
     account = Account(read=ledger.total(), kept=ledger["kept"], empty=ledger["empty"], bad=ledger["bad"])
-    return {"account": asdict(account), "label_names": list(names), "pieces_type": np.dtype(pieces_type).name}
+    return {
+        "account": asdict(account),
+        "label_names": list(names),
+        "pieces_type": np.dtype(pieces_type).name,
+        **feature_files.facts(features),
+    }
 
 
 def _chunks(location: str, reading: Reading, ledger: Counter[str]) -> Iterator[Examples]:
@@ -241,6 +252,7 @@ def _taken(chunk: Examples, mask: NDArray[np.bool_]) -> Examples:
         labels=chunk.labels.filter(chosen),
         weights=chunk.weights[mask],
         empty=chunk.empty[mask],
+        features=None if chunk.features is None else chunk.features.filtered(mask),
         **optional,
     )
 

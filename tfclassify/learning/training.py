@@ -16,6 +16,7 @@ from tfclassify.data.corpus import Corpus
 from tfclassify.data.rows import Rows, rows_of
 from tfclassify.data.token_store import Pieces, let_go
 from tfclassify.display import Display
+from tfclassify.learning.features import encoded_rows, encoder_of
 from tfclassify.learning.fitting import Course, Orders, fit
 from tfclassify.learning.objectives import choose
 from tfclassify.learning.optimizers import AdamW, WarmupLinearDecay
@@ -25,6 +26,7 @@ from tfclassify.learning.strategies import STRATEGIES, set_precision
 from tfclassify.learning.trained import Trained, limits_of, predict_split
 from tfclassify.learning.weighting import head_bias, label_weights, row_weights
 from tfclassify.model.classifier import BertClassifier, build
+from tfclassify.model.features import Encoder
 from tfclassify.model.weights import Found
 from tfclassify.planning.planner import Plan
 from tfclassify.quality.calibration import fit_temperature, scope_score, scores
@@ -69,13 +71,15 @@ def _learn(settings: Settings, corpus: Corpus, found: Found, pieces: Pieces, *, 
     train = settings.train
     set_precision(train.precision)
     limits = limits_of(pieces, max_length=settings.text.max_length)
+    features = encoder_of(corpus.splits["train"], settings)
     rows = _weighted(rows_of(corpus.splits["train"], limits), corpus, settings)
+    rows = replace(rows, features=encoded_rows(features, corpus.splits["train"]))
     steps = steps_per_epoch(rows.lengths, train.buckets)
     total_steps = min(steps * train.epochs, train.steps or steps * train.epochs)
     with STRATEGIES[train.strategy]().scope():
-        model = _compiled(found, corpus, settings, total_steps=total_steps)
+        model = _compiled(found, corpus, settings, features, total_steps=total_steps)
     fixed = HALF if settings.answer.thresholds == BY_VALIDATION else float(settings.answer.thresholds)
-    trained = Trained(settings, corpus.labels, pieces, limits, forward(model), threshold=fixed)
+    trained = Trained(settings, corpus.labels, pieces, limits, forward(model), threshold=fixed, features=features)
     for split in corpus.splits.values():
         # What was read to count and to split has been read.
         let_go(split.store)
@@ -112,7 +116,9 @@ def _weighted(rows: Rows, corpus: Corpus, settings: Settings) -> Rows:
     return replace(rows, weights=row_weights(corpus.splits["train"].truth, rows.weights, by_label))
 
 
-def _compiled(found: Found, corpus: Corpus, settings: Settings, *, total_steps: int) -> BertClassifier:
+def _compiled(
+    found: Found, corpus: Corpus, settings: Settings, features: Encoder | None, *, total_steps: int
+) -> BertClassifier:
     train = settings.train
     labels, counted = corpus.labels, corpus.statistics.splits["train"]
     model = build(
@@ -120,6 +126,7 @@ def _compiled(found: Found, corpus: Corpus, settings: Settings, *, total_steps: 
         labels=labels.names,
         multilabel=labels.multilabel,
         dropout=settings.model.dropout,
+        features=None if features is None else features.measures,
         bias=head_bias(
             settings.model.head_bias,
             labels.names,

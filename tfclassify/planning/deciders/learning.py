@@ -15,6 +15,7 @@ ROWS_SEEN = 300_000
 RATE_AT_WIDTH_384 = 1e-4
 MANY_CLASSES, HIGHEST_FACTOR = 25, 3.0
 UNEVEN = 20
+FEATURE_RATE = 2e-3
 
 
 def decide_objectives(settings: Settings, facts: Facts) -> Decision:
@@ -60,6 +61,16 @@ def decide_learning_rate(settings: Settings, facts: Facts) -> Decision:
     )
 
 
+def decide_feature_learning_rate(settings: Settings, facts: Facts) -> Decision:
+    """Takes the rate of a new and small network, which is above that of a pre-trained one."""
+    rate = settings.train.learning_rate
+    if not settings.data.features:
+        return Decision(rate, "not used: there are no features beside the text")
+    if rate >= FEATURE_RATE:
+        return Decision(rate, "as train.learning_rate, which is not below that of a new network")
+    return Decision(FEATURE_RATE, f"their layers are new and small; at {rate:g} they would hardly move")
+
+
 def decide_warmup(settings: Settings, facts: Facts) -> Decision:
     """Rises over the first tenth."""
     return Decision(0.1, "Adam's moments are noise in the first steps")
@@ -100,6 +111,7 @@ LEARNING = {
     "train.metric": decide_metric,
     "train.epochs": decide_epochs,
     "train.learning_rate": decide_learning_rate,
+    "train.feature_learning_rate": decide_feature_learning_rate,
     "train.warmup_share": decide_warmup,
     "train.weight_decay": decide_weight_decay,
     "train.clip_norm": decide_clip_norm,
