@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import isnan
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -35,6 +37,15 @@ class Features:
     numbers: Mapping[str, NDArray[np.float32]]
     categories: Mapping[str, pa.StringArray]
 
+    @property
+    def by_name(self) -> dict[str, list[Any]]:
+        """The values by the names of their columns, as callers give them: None for a number that is missing."""
+        numbers = {
+            name: [None if isnan(value) else value for value in values.tolist()]
+            for name, values in self.numbers.items()
+        }
+        return numbers | {name: values.to_pylist() for name, values in self.categories.items()}
+
     def filtered(self, mask: NDArray[np.bool_]) -> Features:
         """Returns the rows that a mask, bool[N], marks."""
         chosen = pa.array(mask)
@@ -42,6 +53,21 @@ class Features:
             {name: values[mask] for name, values in self.numbers.items()},
             {name: values.filter(chosen) for name, values in self.categories.items()},
         )
+
+
+def check_the_same(given: Kinds, known: Kinds, *, kind: str) -> None:
+    """Refuses other features than a classifier was trained with.
+
+    Raises:
+        UsageError: it has others.
+    """
+    if given and any(known.get(name) != each != AUTO or name not in known for name, each in given.items()):
+        trained = f"with the features {_listed(known)}" if known else "without features"
+        raise UsageError(f"data.features is {_listed(given)}, but the {kind} was trained {trained}; leave it out")
+
+
+def _listed(kinds: Kinds) -> str:
+    return ", ".join(f"{name} ({kind})" if kind != AUTO else name for name, kind in kinds.items())
 
 
 def of_kind(columns: Given | Kinds, kind: str) -> tuple[str, ...]:

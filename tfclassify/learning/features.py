@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, hstack
 
 from tfclassify.data.feature_files import StoredFeatures, let_go
+from tfclassify.data.features import CATEGORY, NUMBER, Kinds
 from tfclassify.data.labelling import Split
 from tfclassify.errors import UsageError, nearest
 from tfclassify.model.features import (
@@ -106,17 +107,29 @@ def tensors(known: Encoder, given: Columns) -> dict[str, tf.Tensor]:
     Raises:
         UsageError: a feature is missing, or a value is not of its kind.
     """
+    kinds = {**dict.fromkeys(known.numbers, NUMBER), **dict.fromkeys(known.categories, CATEGORY)}
+    dtypes = {NUMBER: tf.float32, CATEGORY: tf.string}
+    return {name: tf.constant(values, dtypes[kinds[name]]) for name, values in checked(kinds, given).items()}
+
+
+def checked(kinds: Kinds, given: Columns) -> dict[str, NDArray]:
+    """Returns features as arrays: numbers float32[B], NaN where missing; categories UTF-8 in an array of objects [B].
+
+    Args:
+        kinds: of the features by name.
+        given: features by name, B each.
+
+    Raises:
+        UsageError: a feature is missing or unknown, or a value is not of its kind.
+    """
     for name in given:
-        if name not in known.names:
-            raise UsageError(
-                f"there is no feature '{name}'; features are: {', '.join(known.names)}{nearest(name, known.names)}"
-            )
-    for name in known.names:
+        if name not in kinds:
+            raise UsageError(f"there is no feature '{name}'; features are: {', '.join(kinds)}{nearest(name, kinds)}")
+    for name in kinds:
         if name not in given:
-            raise UsageError(f"the feature '{name}' is not given; expected {', '.join(known.names)}, None for nothing")
-    numbers = {name: tf.constant(as_numbers(name, given[name]), tf.float32) for name in known.numbers}
-    texts = {name: tf.constant(as_texts(name, given[name]), tf.string) for name in known.categories}
-    return {**numbers, **texts}
+            raise UsageError(f"the feature '{name}' is not given; expected {', '.join(kinds)}, None for nothing")
+    made = {NUMBER: as_numbers, CATEGORY: as_texts}
+    return {name: made[kind](name, given[name]) for name, kind in kinds.items()}
 
 
 def as_numbers(name: str, values: Sequence[Any]) -> NDArray[np.float32]:
@@ -134,13 +147,13 @@ def as_numbers(name: str, values: Sequence[Any]) -> NDArray[np.float32]:
         return np.array([np.nan if value is None else value for value in values], np.float64).astype(np.float32)
 
 
-def as_texts(name: str, values: Sequence[Any]) -> list[str]:
-    """Returns categories as texts, "" for None; whole numbers and truth values as files have them.
+def as_texts(name: str, values: Sequence[Any]) -> NDArray:
+    """Returns categories as UTF-8 in an array of objects [B], "" for None; integers, true and false as files have them.
 
     Raises:
         UsageError: a value is something else.
     """
-    return [_text(name, value, row) for row, value in enumerate(values, 1)]
+    return np.array([_text(name, value, row).encode() for row, value in enumerate(values, 1)], object)
 
 
 def _text(name: str, value: Any, row: int) -> str:
