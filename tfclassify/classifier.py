@@ -56,7 +56,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
 
         Args:
             X: N texts; or pairs, as an array or sequence [N, 2]. With ``data.features`` a table with those columns and
-                ``text`` (of pairs ``text_b``): a data frame, an Arrow table, or a list of dicts; None or NaN is missing.
+                ``text`` (of pairs ``text_b``): a data frame, an Arrow table or a list of dicts; None is missing.
             y: N labels (text, integers or truth values), or 0/1 [N, C] in a multi-label task.
             sample_weight: N weights of the rows in the loss, at least 0.
 

@@ -259,7 +259,7 @@ def _named(model: BertClassifier) -> Iterator[tuple[tf.Variable, str, bool]]:
 def _today(name: str) -> str:
     """Names a weight as it is named today: older files call the norms' gamma and beta, and bare encoders no owner."""
     name = name.replace("LayerNorm.gamma", "LayerNorm.weight").replace("LayerNorm.beta", "LayerNorm.bias")
-    return name if name.startswith(("bert.", "classifier.")) else f"bert.{name}"
+    return name if name.startswith(("bert.", "classifier.", PREFIX)) else f"bert.{name}"
 
 
 def _tokenizer_config(config: BertConfig, lower_case: bool) -> str:

@@ -11,7 +11,7 @@ import tf_keras as keras
 from tfclassify.model.features import CATEGORIES, NUMBERS, Measures
 
 WIDEST_CATEGORY = 16
-PREFIX = "features."
+SCOPE, PREFIX = "features", "features."
 
 
 class FeatureJoin(keras.layers.Layer):
@@ -38,16 +38,16 @@ class FeatureJoin(keras.layers.Layer):
             self._made(f"category_{place}", [size, width], 0.5)
             for place, (size, width) in enumerate(zip(sizes, widths, strict=True))
         ]
-        self.of_text = self._made("text", [width, units], sqrt(3.0 / width))
-        self.of_features = self._made("values", [inputs, units], sqrt(3.0 / inputs))
+        self.of_text = self._made("text/kernel", [width, units], sqrt(3.0 / width))
+        self.of_features = self._made("values/kernel", [inputs, units], sqrt(3.0 / inputs))
         self.bias = self._made("bias", [units], 0.0)
-        self.output_weights = self._made("output", [units, classes], 0.0)
+        self.output_weights = self._made("output/kernel", [units, classes], 0.0)
         for vectors in self.vectors:
             vectors[1].assign(tf.zeros_like(vectors[1]))
 
     def _made(self, name: str, shape: list[int], limit: float) -> tf.Variable:
         start = keras.initializers.RandomUniform(-limit / self.gain, limit / self.gain) if limit else "zeros"
-        return self.add_weight(name=name, shape=shape, dtype=tf.float32, initializer=start)
+        return self.add_weight(name=f"{SCOPE}/{name}", shape=shape, dtype=tf.float32, initializer=start)
 
     def specs(self) -> list[tf.TensorSpec]:
         """Returns what the features of a batch are, in the order in which networks take them."""
@@ -68,4 +68,4 @@ class FeatureJoin(keras.layers.Layer):
 
 def names_of(join: FeatureJoin) -> list[tuple[tf.Variable, str]]:
     """Returns the weights with the names that they have in files."""
-    return [(variable, PREFIX + variable.name.split("/")[-1].split(":")[0]) for variable in join.weights]
+    return [(variable, variable.name.split(":")[0].replace("/", ".")) for variable in join.weights]
