@@ -5,8 +5,10 @@ A number that is missing (null, an empty text, NaN) is NaN; a category that is m
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from keyword import iskeyword
 from math import isnan
 from typing import Any
 
@@ -20,7 +22,8 @@ from tfclassify.errors import UsageError
 NUMBER, CATEGORY = "number", "category"
 AUTO = "auto"
 # Names that the inputs of an exported model have already.
-RESERVED = ("text", "text_b", "input_ids", "attention_mask", "token_type_ids")
+RESERVED = ("text", "text_b", "input_ids", "attention_mask", "token_type_ids", "self")
+INPUT_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 # As a text such a number would be another one: a postal code, an article number.
 LEADING_ZERO = r"^\s*[-+]?0\d"
 NAMED_ROWS = 5
@@ -61,7 +64,7 @@ def check_the_same(given: Kinds, known: Kinds, *, kind: str) -> None:
     Raises:
         UsageError: it has others.
     """
-    if given and any(known.get(name) != each != AUTO or name not in known for name, each in given.items()):
+    if given and (set(given) != set(known) or any(each not in (AUTO, known[name]) for name, each in given.items())):
         trained = f"with the features {_listed(known)}" if known else "without features"
         raise UsageError(f"data.features is {_listed(given)}, but the {kind} was trained {trained}; leave it out")
 
@@ -93,10 +96,24 @@ def check_names(asked: Kinds, roles: Mapping[str, str | None], location: str) ->
             raise UsageError(
                 f"data.features: column '{name}' of {location} is data.{role} already; expected columns beside it"
             )
+    _check_inputs(tuple(asked), location)
+
+
+def _check_inputs(names: Sequence[str], location: str) -> None:
+    """Refuses names that TensorFlow does not take for the inputs of a model, before there is one to export."""
+    seen: dict[str, str] = {}
+    for name in names:
+        column = f"data.features: column '{name}' of {location}"
         if name in RESERVED:
+            raise UsageError(f"{column} has the name of another input of the model; rename it")
+        if not INPUT_NAME.fullmatch(name) or iskeyword(name):
             raise UsageError(
-                f"data.features: column '{name}' of {location} has the name of another input of the model; rename it"
+                f"{column} cannot name an input of a model; expected letters of a to z, digits and _, a letter first, "
+                "and no word of the Python language: rename it"
             )
+        other = seen.setdefault(name.lower(), name)
+        if other != name:
+            raise UsageError(f"{column} has the name of column '{other}' but for upper and lower case; rename one")
 
 
 def planned(batch: pa.RecordBatch, asked: Kinds, *, location: str) -> tuple[dict[str, str], str]:
