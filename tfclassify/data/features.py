@@ -147,7 +147,7 @@ def _kind(column: pa.Array, name: str, location: str) -> tuple[str, str]:
         return NUMBER, f"the column holds {type_}"
     if not _is_text(type_) and not pa.types.is_null(type_):
         raise _neither(name, location, type_)
-    texts = _present(column.cast(pa.string()))
+    texts = _present(_decoded(column, name, location))
     if not len(texts):
         raise UsageError(
             f"data.features: column '{name}' of {location} is empty in the first {len(column)} rows; leave it out, or "
@@ -222,7 +222,7 @@ def _wide(column: pa.Array, name: str, location: str) -> tuple[NDArray[np.float6
     if pa.types.is_null(column.type):
         return np.full(len(column), np.nan), np.ones(len(column), bool)
     if _is_text(column.type):
-        texts = column.fill_null("")
+        texts = _decoded(column, name, location).fill_null("")
         nothing = ~pc.match_substring_regex(texts, r"\S").to_numpy(zero_copy_only=False)
         named = pc.match_substring_regex(texts, r"(?i)^\s*nan\s*$").to_numpy(zero_copy_only=False)
         return _parsed(texts), nothing | named
@@ -260,12 +260,16 @@ def _categories(column: pa.Array, name: str, location: str) -> pa.StringArray:
         raise UsageError(
             f"data.features: column '{name}' of {location} holds {kind}; expected text or integers for a category{why}"
         )
+    return _decoded(column, name, location).fill_null("")
+
+
+def _decoded(column: pa.Array, name: str, location: str) -> pa.StringArray:
     try:
         # Parquet files may hold bytes that are no UTF-8 in a column of text.
         column.validate(full=True)
     except pa.ArrowInvalid as error:
         raise UsageError(f"data.features: column '{name}' of {location} is not UTF-8; expected text") from error
-    return column.cast(pa.string()).fill_null("")
+    return column.cast(pa.string())
 
 
 def _neither(name: str, location: str, kind: pa.DataType) -> UsageError:

@@ -21,7 +21,6 @@ from tfclassify.model.features import (
     Encoder,
     Measures,
     encode,
-    encode_numbers,
     encoder,
     frequent,
     indices_of,
@@ -68,18 +67,13 @@ def encoded_rows(known: Encoder | None, split: Split) -> Encode | None:
         return None
     # The values of a store are looked up once, not those of every row.
     tables = {name: indices_of(known, name, stored.categories[name]) for name in known.categories}
-    columns = [tf.TensorSpec([None], tf.float32)] * len(known.numbers)
-
-    @tf.function(input_signature=[tf.TensorSpec([], tf.int32), *columns], autograph=False)
-    def encoded(rows: tf.Tensor, *numbers: tf.Tensor) -> tf.Tensor:
-        return encode_numbers(known, numbers, rows=rows)
 
     def made(rows: NDArray[np.int32]) -> Arrays:
         numbers, places = stored.rows(split.rows[rows])
         let_go(stored)
         indices = [table[places[name]] for name, table in tables.items()]
         none = np.zeros((len(rows), 0), np.int32)
-        made = encoded(len(rows), *(numbers[name] for name in known.numbers)).numpy()
+        made = known.traced_numbers(len(rows), *(numbers[name] for name in known.numbers)).numpy()
         return {NUMBERS: made, CATEGORIES: np.stack(indices, axis=1) if indices else none}
 
     return made

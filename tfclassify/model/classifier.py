@@ -95,9 +95,9 @@ def build(
     if config.hidden_act == "gelu":
         for layer in model.bert.encoder.layer:
             layer.intermediate.intermediate_act_fn = gelu
+    model.build_in_name_scope()
     # Keras takes no layer for the model's own whose name the class has.
     model.join = None if features is None else FeatureJoin(features, width=config.hidden_size, classes=len(labels))
-    model.build_in_name_scope()
     if bias is not None:
         model.classifier.bias.assign(bias)
     source = weights or found.weights

@@ -11,8 +11,9 @@ What the layers know is measured on the training rows and kept as plain values, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from math import log2
 from typing import Any
 
@@ -85,6 +86,17 @@ class Encoder:
     measures: Measures
     numbers: Mapping[str, keras.layers.Normalization]
     categories: Mapping[str, keras.layers.StringLookup]
+
+    @cached_property
+    def traced_numbers(self) -> Callable[..., tf.Tensor]:
+        """:func:`encode_numbers` as one graph, traced once for all batches: rows int32[], then each column float32[B]."""
+        columns = [tf.TensorSpec([None], tf.float32)] * len(self.numbers)
+
+        @tf.function(input_signature=[tf.TensorSpec([], tf.int32), *columns], autograph=False)
+        def traced(rows: tf.Tensor, *given: tf.Tensor) -> tf.Tensor:
+            return encode_numbers(self, given, rows=rows)
+
+        return traced
 
     @property
     def names(self) -> tuple[str, ...]:
