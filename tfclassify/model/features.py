@@ -89,7 +89,7 @@ class Encoder:
 
     @cached_property
     def traced_numbers(self) -> Callable[..., tf.Tensor]:
-        """:func:`encode_numbers` as one graph, traced once for all batches: rows int32[], then each column float32[B]."""
+        """:func:`encode_numbers` as one graph, traced once: takes rows int32[], then each column float32[B]."""
         columns = [tf.TensorSpec([None], tf.float32)] * len(self.numbers)
 
         @tf.function(input_signature=[tf.TensorSpec([], tf.int32), *columns], autograph=False)
