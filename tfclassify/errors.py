@@ -3,11 +3,29 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
+
+LINE_ENDS = re.compile("[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
+EXCERPT_CHARACTERS = 60
 
 
 class UsageError(ValueError):
     """What was asked cannot be done as asked; the message says what was given, what was expected, what to do."""
+
+    def __init__(self, message: str) -> None:
+        """Takes a message, which stays one line whatever names it quotes."""
+        super().__init__(one_line(message))
+
+
+def one_line(text: str) -> str:
+    """Returns a text with its line ends written as Python writes them: names of labels and columns may hold some."""
+    return LINE_ENDS.sub(lambda match: repr(match.group())[1:-1], text)
+
+
+def excerpt(text: str) -> str:
+    """Returns the beginning of a text that may be long."""
+    return text if len(text) <= EXCERPT_CHARACTERS else f"{text[: EXCERPT_CHARACTERS - 3]}..."
 
 
 def closest(name: str, choices: Iterable[str]) -> str | None:

@@ -8,10 +8,13 @@ if __name__ == "__main__":
 
     raise SystemExit(main("plan"))
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from tfclassify.checkup.data.material import Vocabulary
+from tfclassify.checkup.data.quick import quick_findings
+from tfclassify.checkup.finding import Finding
 from tfclassify.data.corpus import Corpus, read_corpus
 from tfclassify.data.locations import SPLITS, locations
 from tfclassify.data.token_store import Pieces
@@ -24,7 +27,7 @@ from tfclassify.learning.trained import pieces_of
 from tfclassify.learning.weighting import label_weights
 from tfclassify.model.weights import Found, encoder_size, find, lower_case
 from tfclassify.planning.deciders.task import choose_model
-from tfclassify.planning.facts import Facts
+from tfclassify.planning.facts import Decision, Facts
 from tfclassify.planning.planner import Plan, make_plan, value_of
 from tfclassify.quality.metrics import choose_metric
 from tfclassify.runs import cache_folder, data_name
@@ -81,9 +84,24 @@ def prepare(asked: Settings, *, display: Display) -> Prepared:
         lower_case=expected,
         columns={**chosen, **corpus.reasons},
     )
-    prepared = Prepared(make_plan(asked, facts), corpus, found, pieces, hardware)
+    vocabulary = Vocabulary(found.name, found.vocabulary, expected, facts.encoder)
+    made = quoting(make_plan(asked, facts), quick_findings(corpus.statistics, vocabulary))
+    prepared = Prepared(made, corpus, found, pieces, hardware)
     _check(prepared)
     return prepared
+
+
+def quoting(plan: Plan, findings: Iterable[Finding]) -> Plan:
+    """Adds to the reason of each decision what a check-up found that bears on it, notes left out.
+
+    A key that nobody decided on, because it has a default, is told with it.
+    """
+    decisions = dict(plan.decisions)
+    for finding in findings:
+        if finding.key and finding.severity != "note":
+            decision = decisions.get(finding.key, Decision(value_of(plan.settings, finding.key), "the setting's own"))
+            decisions[finding.key] = replace(decision, reason=f"{decision.reason}; check-up: {finding.sentence[:-1]}")
+    return replace(plan, decisions=decisions)
 
 
 def _check(prepared: Prepared) -> None:

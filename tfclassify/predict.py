@@ -20,8 +20,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from tfclassify.data.checks import Examples, Where, examples, resolve_columns
+from tfclassify.data.checks import Examples, Where, examples, resolve_columns, taken
 from tfclassify.data.features import check_the_same
+from tfclassify.data.left_out import check_left_out
 from tfclassify.data.sinks import PIPE, open_sink
 from tfclassify.data.sources import Columns, column_names, find_source, numbered
 from tfclassify.display import SILENT, Display
@@ -128,7 +129,7 @@ def _stream(
     display: Display,
 ) -> Prediction:
     skipped: list[int] = []
-    rows = 0
+    rows = bad = 0
     renamed: dict[str, str] = {}
     batches = find_source(location)(location, columns, skipped=skipped.append)
     # A bar would run through rows that go to the same terminal.
@@ -139,10 +140,14 @@ def _stream(
             for start in range(0, max(batch.num_rows, 1), CHUNK_ROWS):
                 part = batch.slice(start, CHUNK_ROWS)
                 where = Where(location, numbers[start : start + CHUNK_ROWS])
-                write(_answered(answerer, part, examples(part, columns, where=where), renamed))
-                rows += part.num_rows
+                given = examples(part, columns, where=where)
+                kept = part.filter(pa.array(~given.bad))
+                write(_answered(answerer, kept, taken(given, ~given.bad), renamed))
+                rows += kept.num_rows
+                bad += part.num_rows - kept.num_rows
                 shown.advance(part.num_rows, "rows")
-    left_out = len(skipped) if max_rows is None else bisect_right(skipped, max_rows)
+        left_out = bad + (len(skipped) if max_rows is None else bisect_right(skipped, max_rows))
+        check_left_out(location, columns, {"kept": rows, "bad": left_out})
     return Prediction(request.output, rows, left_out, renamed)
 
 

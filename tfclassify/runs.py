@@ -9,17 +9,20 @@ import platform
 import re
 import subprocess
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
 from tfclassify.errors import UsageError, closest
 from tfclassify.hardware import usable_cores
 
 PACKAGES = ("tfclassify", "tensorflow", "tf-keras", "tensorflow-text", "transformers", "numpy", "scikit-learn")
+LOCK = "lock"
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,11 @@ class Run:
         return self.folder / "weights" / "best" / "model.safetensors"
 
     @property
+    def checkpoints(self) -> Path:
+        """What an unfinished training goes on from; gone when it is finished."""
+        return self.folder / "checkpoints"
+
+    @property
     def huggingface(self) -> Path:
         """The same in the files that other libraries read."""
         return self.folder / "huggingface"
@@ -90,11 +98,37 @@ def create(asked: str | None, name: str) -> Run:
     return run
 
 
+def named_run(folder: str) -> Run:
+    """Returns the run of a directory, whether there is one or not."""
+    return Run(Path(os.path.expanduser(folder)))
+
+
 def refuse_taken(folder: str) -> None:
     """Raises UsageError if the directory already holds a run."""
-    run = Run(Path(os.path.expanduser(folder)))
+    run = named_run(folder)
     if run.manifest.exists():
         raise UsageError(f"run={folder} already holds a {state_of(run)} run; give the name of a new directory")
+
+
+@contextmanager
+def only_writer(run: Run) -> Iterator[None]:
+    """Lets no other process train the same run, not even one on another machine where its file system tells.
+
+    Raises:
+        UsageError: another process does, or the directory cannot be written to.
+    """
+    run.checkpoints.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(run.checkpoints / LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise UsageError(
+            f"run={run.folder} is being trained by another process; wait for its end, or give another run=DIR"
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def open_run(folder: str) -> Run:
@@ -143,7 +177,11 @@ def write_text(path: Path, text: str) -> None:
     """Writes a file in UTF-8, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.{os.getpid()}")
-    aside.write_text(text, encoding="utf-8")
+    with open(aside, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        # Without it, what a machine leaves that dies may be an empty file of the right name.
+        os.fsync(file.fileno())
     aside.replace(path)
 
 
@@ -163,7 +201,7 @@ def manifest(*, state: str, seed: int, data: Mapping[str, Any], **facts: Any) ->
         "state": state,
         "written": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "seed": seed,
-        "versions": {"python": platform.python_version(), **_versions()},
+        "versions": versions(),
         "machine": {"system": platform.system(), "processor": platform.machine(), "cores": usable_cores()},
         "git": _commit(Path(__file__).parent),
         "data": dict(data),
@@ -180,10 +218,10 @@ def cache_folder() -> Path:
 
 
 def state_of(run: Run) -> str:
-    """Returns what the manifest of a run says: ``training``, ``stopped`` or ``finished``; else ``damaged``."""
+    """Returns what the manifest says: ``training``, ``stopped``, ``failed`` or ``finished``; else ``damaged``."""
     try:
         return str(json.loads(run.manifest.read_text(encoding="utf-8"))["state"])
-    except (ValueError, LookupError, TypeError):
+    except (OSError, ValueError, LookupError, TypeError):
         return "damaged"
 
 
@@ -198,8 +236,9 @@ def _near(folder: Path) -> str:
     return "" if match is None else f"; did you mean '{folder.with_name(match)}'?"
 
 
-def _versions() -> dict[str, str]:
-    found = {}
+def versions() -> dict[str, str]:
+    """Returns the versions of Python and of the packages that a training depends on."""
+    found = {"python": platform.python_version()}
     for package in PACKAGES:
         try:
             found[package] = metadata.version(package)

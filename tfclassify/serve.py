@@ -8,6 +8,7 @@ if __name__ == "__main__":
 
     raise SystemExit(main("serve"))
 
+import gc
 import os
 import signal
 import threading
@@ -70,6 +71,8 @@ def serve(settings: ServeRequest | Mapping[str, Any], *, display: Display = SILE
     told = threading.Event()
     with _signals(told) as signals:
         server = start_server(options)
+        # What was imported stays; to look through all of it for garbage, again and again, would hold up requests.
+        gc.freeze()
         display.say(_listening(server, options))
         if options.host != LOOPBACK and options.guard == GuardOptions():
             display.say(

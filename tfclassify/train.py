@@ -8,7 +8,11 @@ if __name__ == "__main__":
 
     raise SystemExit(main("train"))
 
-from collections.abc import Mapping
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,8 +22,21 @@ from tfclassify.data.rows import rows_cut, rows_of
 from tfclassify.data.sources import fingerprint
 from tfclassify.display import SILENT, Display
 from tfclassify.errors import UsageError
+from tfclassify.learning.checkpoint_folders import FIRST, checkpoint_folders
+from tfclassify.learning.course import ON_REQUEST
 from tfclassify.learning.judging import judge_splits
 from tfclassify.learning.reporting import Training, results, write_report
+from tfclassify.learning.resuming import (
+    first_plan,
+    is_begun,
+    other_versions,
+    plan_facts,
+    processes_before,
+    refuse_changed_data,
+    refuse_changed_model,
+    settings_of,
+)
+from tfclassify.learning.stopping import termination_interrupts
 from tfclassify.learning.strategies import begin
 from tfclassify.learning.trained import write_facts
 from tfclassify.learning.training import Learned, learn
@@ -29,17 +46,30 @@ from tfclassify.plan import Prepared, prepare
 from tfclassify.planning.costs import Costs
 from tfclassify.planning.planner import describe_costs, plan_yaml, reasons_markdown
 from tfclassify.planning.statistics import unknown_share
-from tfclassify.runs import Run, create, data_name, manifest, refuse_taken, write_json, write_text
+from tfclassify.runs import (
+    Run,
+    create,
+    data_name,
+    manifest,
+    named_run,
+    only_writer,
+    refuse_taken,
+    state_of,
+    versions,
+    write_json,
+    write_text,
+)
 from tfclassify.settings import Settings, parse
 
 Marks = Mapping[str, Mapping[str, str | None]]
 
 
 def train(settings: Settings | Mapping[str, Any] | None = None, *, display: Display = SILENT) -> Run:
-    """Trains a classifier and writes a run.
+    """Trains a classifier and writes a run, or goes on with one that is not finished.
 
     Args:
-        settings: what is asked, as settings or as nested or dotted keys; nothing at all is the embedded sample.
+        settings: what is asked, as settings or as nested or dotted keys; nothing at all is the embedded sample. Where
+            ``run`` is a directory that holds a run, nothing else has to be asked.
         display: gets the progress.
 
     Returns:
@@ -49,35 +79,93 @@ def train(settings: Settings | Mapping[str, Any] | None = None, *, display: Disp
         UsageError: what is asked cannot be done.
     """
     asked = parse(settings or {}, Settings)
-    if asked.run is not None:
-        # Said at once, and not after minutes of reading.
-        refuse_taken(asked.run)
+    if asked.run is not None and is_begun(named_run(asked.run)):
+        return _go_on(asked, named_run(asked.run), display)
     begin(asked.train.strategy)
     prepared = prepare(asked, display=display)
     run = create(asked.run, data_name(str(prepared.plan.settings.data.train)))
-    marks = _marks(prepared)
-    _begin(run, prepared, marks, display)
-    learned = _learned(run, prepared, display)
-    _keep(run, prepared, learned)
-    reported = learned.course.stopped != "signal" and _reported(run, prepared, learned, display)
-    _note_state(run, prepared, marks, state="finished" if reported else "stopped")
+    with _writing(run), only_writer(run):
+        # Another process may have been faster.
+        refuse_taken(str(run.folder))
+        marks = _marks(prepared)
+        _begin(run, prepared, display)
+        return _trained(run, prepared, marks, display)
+
+
+def _go_on(asked: Settings, run: Run, display: Display) -> Run:
+    """Goes on with a run where it was interrupted, wherever that was."""
+    settings = settings_of(run, asked)
+    if state_of(run) == "finished":
+        display.say(f"run={run.folder} is finished; there is nothing to do")
+        return run
+    with _writing(run), only_writer(run):
+        begin(settings.train.strategy)
+        refuse_changed_data(run)
+        prepared = prepare(settings, display=display)
+        refuse_changed_model(run, _model_files(prepared)["sha256"])
+        if others := other_versions(run, versions()):
+            display.say(others)
+        prepared = replace(prepared, plan=first_plan(run, prepared.plan))
+        return _trained(run, prepared, _marks(prepared), display)
+
+
+@contextmanager
+def _writing(run: Run) -> Iterator[None]:
+    """Says in one line what the disk does not allow; what is saved stays for when it does."""
+    try:
+        yield
+    except OSError as error:
+        place = error.filename or run.folder
+        raise UsageError(
+            f"{place} cannot be written: {error.strerror or error}; mend that, and go on with run={run.folder}"
+        ) from error
+
+
+def _trained(run: Run, prepared: Prepared, marks: Marks, display: Display) -> Run:
+    """Trains, judges and reports, from wherever an earlier process has left off."""
+    note = partial(_note_state, run, prepared, marks, processes=processes_before(run) + 1)
+    note(state="training")
+    counts: dict[str, Any] = {}
+    try:
+        with termination_interrupts():
+            finished = _finished(run, prepared, counts, display)
+    except KeyboardInterrupt:
+        # Whatever it was that was interrupted is made when the run is gone on with.
+        finished = False
+    except UsageError:
+        _give_up(run, note)
+        raise
+    note(state="finished" if finished else "stopped", training=counts)
+    if finished:
+        shutil.rmtree(run.checkpoints, ignore_errors=True)
     return run
 
 
-def _learned(run: Run, prepared: Prepared, display: Display) -> Learned:
-    try:
-        return learn(prepared.plan, prepared.corpus, prepared.found, prepared.pieces, run=run, display=display)
-    except UsageError:
-        # Nothing came of it: the name is free again for what is asked with the error mended.
-        run.manifest.unlink()
-        raise
+def _finished(run: Run, prepared: Prepared, counts: dict[str, Any], display: Display) -> bool:
+    learned = learn(prepared.plan, prepared.corpus, prepared.found, prepared.pieces, run=run, display=display)
+    course = learned.course
+    counts |= {name: getattr(course, name) for name in ("skipped", "returns", "saved", "lost", "saving_seconds")}
+    _keep(run, prepared, learned)
+    if course.stopped in ON_REQUEST:
+        return False
+    _report(run, prepared, learned, display)
+    return True
 
 
-def _begin(run: Run, prepared: Prepared, marks: Marks, display: Display) -> None:
+def _give_up(run: Run, note: Callable[..., None]) -> None:
+    """Leaves a run that failed to whoever mends the cause; the name is free again where nothing came of it."""
+    if any(path.name != FIRST for path in checkpoint_folders(run.checkpoints)):
+        note(state="failed")
+        return
+    shutil.rmtree(run.checkpoints, ignore_errors=True)
+    for path in (run.manifest, run.plan, run.reasons):
+        path.unlink(missing_ok=True)
+
+
+def _begin(run: Run, prepared: Prepared, display: Display) -> None:
     """Writes down what is going to be done before it is begun."""
     write_text(run.plan, plan_yaml(prepared.plan))
     write_text(run.reasons, reasons_markdown(prepared.plan))
-    _note_state(run, prepared, marks, state="training")
     display.say(describe_costs(prepared.plan.costs))
 
 
@@ -88,10 +176,15 @@ def _marks(prepared: Prepared) -> Marks:
     return {split: {"location": place, "sha256": fingerprint(place)} for split, place in named.items()}
 
 
-def _note_state(run: Run, prepared: Prepared, marks: Marks, *, state: str) -> None:
+def _note_state(run: Run, prepared: Prepared, marks: Marks, *, state: str, **facts: Any) -> None:
+    files, plan = _model_files(prepared), prepared.plan
+    known = manifest(state=state, seed=plan.settings.seed, data=marks, model=files, plan=plan_facts(plan), **facts)
+    write_json(run.manifest, known)
+
+
+def _model_files(prepared: Prepared) -> dict[str, str | None]:
     found = prepared.found
-    files = {"source": found.source, "sha256": None if found.weights is None else sha256(found.weights)}
-    write_json(run.manifest, manifest(state=state, seed=prepared.plan.settings.seed, data=marks, model=files))
+    return {"source": found.source, "sha256": None if found.weights is None else sha256(found.weights)}
 
 
 def _keep(run: Run, prepared: Prepared, learned: Learned) -> None:
@@ -100,15 +193,6 @@ def _keep(run: Run, prepared: Prepared, learned: Learned) -> None:
     save_huggingface(
         learned.model, run.huggingface, found=prepared.found, lower_case=prepared.pieces.lower_case, weights=run.weights
     )
-
-
-def _reported(run: Run, prepared: Prepared, learned: Learned, display: Display) -> bool:
-    """Judges and reports; whoever interrupts that still has a run that answers."""
-    try:
-        _report(run, prepared, learned, display)
-    except KeyboardInterrupt:
-        return False
-    return True
 
 
 def _report(run: Run, prepared: Prepared, learned: Learned, display: Display) -> None:

@@ -23,7 +23,7 @@ def function(place: str) -> Any:
 
 def test_there_is_a_verb_for_each_module_that_runs() -> None:
     runs = {path.stem for path in PACKAGE.glob("*.py") if "raise SystemExit(main(" in path.read_text(encoding="utf-8")}
-    assert runs == set(VERBS) == {"plan", "train", "evaluate", "predict", "export", "inspect", "serve"}
+    assert runs == set(VERBS) == {"plan", "train", "evaluate", "predict", "export", "inspect", "doctor", "serve"}
 
 
 @pytest.mark.parametrize("name", VERBS)

@@ -88,6 +88,26 @@ def test_filled_arrays() -> None:
     }
 
 
+def test_a_batch_that_is_shared_out_is_filled_up_with_rows_that_do_not_count() -> None:
+    rows = rows_of_lengths([4, 3, 5])
+    arrays = fill(rows, Batch(np.array([2, 0], np.int32), (4, 5)), multiple=3)
+    assert {name: array.shape[0] for name, array in arrays.items()} == dict.fromkeys(arrays, 6)
+    assert arrays["weights"].tolist() == [1.0, 1.0, 0.0, 0.0, 0.0, 0.0]
+    assert (arrays["attention_mask"].sum(axis=1) > 0).all()
+
+
+@pytest.mark.parametrize("multiple", [2, 3, 8])
+def test_the_rows_are_the_same_for_any_number_of_shares(multiple: int) -> None:
+    rows = rows_of_lengths([3 + row % 13 for row in range(23)])
+    alone, shared = (
+        training_batches(rows, BUCKETS, seed=5, epochs=2, multiple=each).as_numpy_iterator() for each in (1, multiple)
+    )
+    for left, right in zip(alone, shared, strict=True):
+        assert len(right["weights"]) % multiple == 0
+        assert (right["input_ids"][: len(left["weights"])] == left["input_ids"]).all()
+        assert not right["weights"][len(left["weights"]) :].any()
+
+
 def test_training_batches_are_those_of_each_epoch() -> None:
     rows = rows_of_lengths([3 + row % 13 for row in range(23)])
     made = list(training_batches(rows, BUCKETS, seed=5, epochs=3).as_numpy_iterator())

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tfclassify.data.checks import Examples, Where, examples
+from tfclassify.data.checks import Examples, Where, examples, without_bad
 from tfclassify.data.sources import Columns
 from tfclassify.errors import UsageError
 
@@ -23,6 +23,7 @@ LABELS = Columns("text", labels="labels")
 WEIGHT = Columns("text", weight="weight")
 ID = Columns("text", id="id")
 PAIR = Columns("text", text_b="text_b")
+OR_SKIP = ", or set data.bad_rows=skip"
 
 
 def batch_of(**columns: Any) -> pa.RecordBatch:
@@ -96,7 +97,7 @@ def test_texts_that_are_none(column: Any, kind: str) -> None:
 
 
 def test_text_that_is_not_utf8() -> None:
-    expected = "data.text: column 'text' of FILE is not UTF-8; expected text"
+    expected = "data.text: column 'text' of FILE is not UTF-8 in row 2; expected text, or set data.bad_rows=skip"
     assert message(TEXT, text=not_utf8()) == expected
 
 
@@ -112,7 +113,7 @@ def test_a_column_that_is_not_there() -> None:
 
 EMPTY = ["", " ", "\t\r\n\v\f", "\x1c\x1d\x1e\x1f\x85", "\u00a0\u1680\u2003\u2028\u2029\u202f\u205f\u3000"]
 ZERO_WIDTH = ["\u200b", "\u200c\u200d", "\u2060", "\ufeff", " \u200b "]
-SEEN = [".", "\0", "\u0301", "🙂", "\u200b.", "\u200f", "\u3164x", "é"]
+SEEN = [".", "\x01", "\u0301", "🙂", "\u200b.", "\u200f", "\u3164x", "é"]
 
 
 def test_which_texts_are_empty() -> None:
@@ -121,7 +122,7 @@ def test_which_texts_are_empty() -> None:
     assert not checked(TEXT, text=SEEN).empty.any()
 
 
-@given(st.text(st.characters(exclude_categories=["Cs"]), max_size=5))
+@given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=5))
 def test_empty_is_what_python_strips(text: str) -> None:
     stripped = "".join(char for char in text if char not in "\u200b\u200c\u200d\u2060\ufeff").strip()
     assert checked(TEXT, text=[text]).empty.tolist() == [not stripped]
@@ -142,7 +143,7 @@ def test_a_pair_with_either_text_empty_is_empty() -> None:
     [
         (["x", " y ", "É"], ["x", " y ", "É"]),
         (["01", "1", "1.0"], ["01", "1", "1.0"]),
-        (["NA", "nan", "null"], ["NA", "nan", "null"]),
+        (["NA", "null", "Nan"], ["NA", "null", "Nan"]),
         ([1, -2, 2**62], ["1", "-2", str(2**62)]),
         (pa.array([255, 0], pa.uint8()), ["255", "0"]),
         ([True, False], ["true", "false"]),
@@ -193,12 +194,15 @@ def test_labels_that_are_none(column: Any, kind: str, why: str) -> None:
 )
 def test_a_label_in_every_row(column: Any, rows: str) -> None:
     assert message(LABEL, 11, label=column) == (
-        f"data.label: column 'label' of FILE is empty in {rows}; expected a label in every row"
+        f"data.label: column 'label' of FILE is empty in {rows}; expected a label in every row{OR_SKIP}"
     )
 
 
 def test_a_label_that_is_not_utf8() -> None:
-    assert message(LABEL, label=not_utf8()) == "data.label: column 'label' of FILE is not UTF-8; expected text"
+    assert (
+        message(LABEL, label=not_utf8())
+        == "data.label: column 'label' of FILE is not UTF-8 in row 2; expected text, or set data.bad_rows=skip"
+    )
 
 
 # Several labels
@@ -249,15 +253,21 @@ def test_several_labels_of_a_slice(rows: list[list[str]], start: int) -> None:
     [
         (
             [["a"], None],
-            "is null in row 2; expected labels in every row, an empty text or list for none",
+            "is null in row 2; expected labels in every row, an empty text or list for none" + OR_SKIP,
         ),
-        (["a", None], "is null in row 2; expected labels in every row, an empty text or list for none"),
-        (pa.nulls(2), "is null in rows 1, 2; expected labels in every row, an empty text or list for none"),
-        ([[], ["a", None], ["b"], [None]], "has a null label in rows 2, 4; expected text"),
+        (
+            ["a", None],
+            "is null in row 2; expected labels in every row, an empty text or list for none" + OR_SKIP,
+        ),
+        (
+            pa.nulls(2),
+            "is null in rows 1, 2; expected labels in every row, an empty text or list for none" + OR_SKIP,
+        ),
+        ([[], ["a", None], ["b"], [None]], "has a null label in rows 2, 4; expected text, or set data.bad_rows=skip"),
         ([[1.0]], "holds double; expected text or integers, because 1 and 1.0 would be two labels"),
         ([1.0], "holds double; expected text or integers, because 1 and 1.0 would be two labels"),
         ([[["a"]]], "holds list<item: string>; expected text or integers"),
-        (not_utf8(), "is not UTF-8; expected text"),
+        (not_utf8(), "is not UTF-8 in row 2; expected text, or set data.bad_rows=skip"),
     ],
 )
 def test_several_labels_that_are_none(column: Any, expected: str) -> None:
@@ -314,7 +324,7 @@ def test_weights_of_nothing() -> None:
 )
 def test_weights_that_are_none(column: Any, value: str, rows: str) -> None:
     assert message(WEIGHT, weight=column) == (
-        f"data.weight: column 'weight' of FILE is {value} in {rows}; expected a finite number of at least 0"
+        f"data.weight: column 'weight' of FILE is {value} in {rows}; expected a finite number of at least 0{OR_SKIP}"
     )
 
 
@@ -354,7 +364,82 @@ def test_ids_that_are_none() -> None:
         message(ID, id=[b"\xff"]) == "data.id: column 'id' of FILE holds binary; "
         "expected text or numbers, or data.id=null to go without"
     )
-    assert message(ID, id=not_utf8()) == "data.id: column 'id' of FILE is not UTF-8; expected text"
+    assert (
+        message(ID, id=not_utf8())
+        == "data.id: column 'id' of FILE is not UTF-8 in row 2; expected text, or set data.bad_rows=skip"
+    )
+
+
+# Rows that cannot be used
+
+
+def skipping(columns: Columns, **values: Any) -> list[int]:
+    """Returns the rows that are bad, where they may be skipped."""
+    return (np.flatnonzero(checked(replace(columns, bad_rows="skip"), **values).bad) + 1).tolist()
+
+
+def test_a_nul_is_no_text() -> None:
+    assert message(TEXT, text=["a", "b\0c"]) == (
+        f"data.text: column 'text' of FILE holds a NUL character in row 2; expected text without any{OR_SKIP}"
+    )
+    assert message(LABEL, label=["x\0"]) == (
+        f"data.label: column 'label' of FILE holds a NUL character in row 1; expected text without any{OR_SKIP}"
+    )
+    assert message(LABELS, labels=["x", "y|x\0"]) == (
+        f"data.labels: column 'labels' of FILE holds a NUL character in row 2; expected text without any{OR_SKIP}"
+    )
+
+
+@pytest.mark.parametrize("label", ["nan", "NaN"])
+def test_there_is_no_class_called_nan(label: str) -> None:
+    expected = "a label in every row; where it is the name of one, give it another, or set data.bad_rows=skip"
+    assert message(LABEL, label=["x", label]) == (
+        f"data.label: column 'label' of FILE is NaN, not a number, in row 2; expected {expected}"
+    )
+    assert message(LABELS, labels=["x", f"x|{label}"]) == (
+        f"data.labels: column 'labels' of FILE is NaN, not a number, in row 2; expected {expected}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("columns", "values", "bad"),
+    [
+        (TEXT, {"text": ["a", "\0", "", "b"]}, [2]),
+        (TEXT, {"text": not_utf8()}, [2]),
+        (PAIR, {"text": ["a", "b", "c"], "text_b": ["\0", "b", None]}, [1]),
+        (LABEL, {"label": ["x", "", None, "nan", "y\0", "y"]}, [2, 3, 4, 5]),
+        (LABEL, {"label": not_utf8()}, [2]),
+        (LABELS, {"labels": ["x", None, "a|nan", "", "y"]}, [2, 3]),
+        (LABELS, {"labels": [["x", None], None, [], ["NaN"], ["y\0", "x"], ["y"]]}, [1, 2, 4, 5]),
+        (WEIGHT, {"weight": ["1", "-1", "x", "", "2"]}, [2, 3, 4]),
+        (replace(LABEL, weight="weight"), {"label": ["", "x", "y"], "weight": [1, -1, 1]}, [1, 2]),
+    ],
+)
+def test_rows_that_may_be_skipped_are_marked(columns: Columns, values: dict[str, Any], bad: list[int]) -> None:
+    assert skipping(columns, **values) == bad
+
+
+def test_a_row_that_is_dropped_needs_no_label() -> None:
+    blank = {"text": ["a", "", " ", "b"], "label": ["x", "", None, "y"], "weight": [1.0, None, -1.0, 2.0]}
+    columns = replace(LABEL, weight="weight", empty="drop")
+    found = checked(columns, **blank)
+    assert found.empty.tolist() == [False, True, True, False]
+    assert not found.bad.any()
+    assert found.weights[[0, 3]].tolist() == [1.0, 2.0]
+    assert skipping(columns, **blank) == []
+    assert "is empty in rows 2, 3" in message(replace(columns, empty="keep"), **blank)
+    assert "is null in row 2" in message(replace(LABELS, empty="drop"), text=["", "b"], labels=[None, None])
+
+
+def test_what_is_left_without_bad_rows() -> None:
+    where = Where("FILE", np.array([4, 5, 9]))
+    columns = replace(LABEL, text_b="text_b", id="id", bad_rows="skip")
+    batch = batch_of(text=["a", "b", "c"], text_b=["p", "q", "r"], label=["x", "", "y"])
+    found, left = without_bad(examples(batch, columns, where=where), where)
+    assert (found.text.to_pylist(), found.labels.to_pylist()) == (["a", "c"], [["x"], ["y"]])
+    assert (found.text_b.to_pylist(), found.id.to_pylist()) == (["p", "r"], ["4", "9"])  # type: ignore[union-attr]
+    assert (found.weights.tolist(), found.empty.tolist(), found.bad.tolist()) == ([1, 1], [False] * 2, [False] * 2)
+    assert left.rows.tolist() == [4, 9]
 
 
 # Rows

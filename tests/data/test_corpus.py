@@ -85,6 +85,7 @@ ASKED = st.fixed_dictionaries(
         "empty": st.sampled_from(["keep", "drop"]),
         "out_of_scope_label": st.sampled_from([None, "none"]),
         "bad_rows": st.just("skip"),
+        "empty_limit": st.just(1.0),
         "validation_share": st.sampled_from([0.0, 0.1, 0.4]),
         "test_share": st.sampled_from([0.1, 0.3]),
         "max_rows": st.sampled_from([None, 10]),
@@ -193,6 +194,16 @@ def test_a_file_of_which_no_row_is_left(read: Callable[..., Corpus], split: str)
         read(**given)
     assert str(caught.value).partition(f"{split}.csv")[2] == (
         ": of 2 rows read none is left (2 with an empty text, 0 that could not be read); expected at least one"
+    )
+
+
+def test_bad_rows_are_counted_and_not_too_many(read: Callable[..., Corpus], tmp_path: Path) -> None:
+    rows = [*many(994), ("", ""), ("no label", ""), ("nul\0", "a"), ("too", "many", "fields"), ("nan", "nan")]  # type: ignore[list-item]
+    corpus = read(train=rows, bad_rows="skip")
+    assert (corpus.read, corpus.dropped["bad"], corpus.dropped["empty"]) == (999, 4, 1)
+    assert refused(read, train=[*rows, *[("no label", "")] * 7], bad_rows="skip") == (
+        f"{tmp_path / 'train.csv'}: 11 of 1006 rows cannot be read or used, more than data.bad_rows_limit=0.01 of "
+        "them; set data.bad_rows=fail to see what is wrong with the first, or raise the limit"
     )
 
 

@@ -101,6 +101,6 @@ def test_a_wrong_value_is_named_with_its_row(tmp_path: Path) -> None:
     with pytest.raises(UsageError) as caught:
         opened(tmp_path, rows)
     assert str(caught.value) == (
-        f"data.features: column 'price' of {tmp_path / 'rows.jsonl'} is 'dear' in row 2; expected a finite number, or "
-        "nothing where it is missing; for texts set data.features={price: category}"
+        f"data.features: column 'price' of {tmp_path / 'rows.jsonl'} is 'dear' in row 2; expected a finite number or "
+        "nothing, or for texts data.features={price: category}, or set data.bad_rows=skip"
     )

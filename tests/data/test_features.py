@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tfclassify.data.checks import Where, examples, taken
 from tfclassify.data.features import Features, check_names, check_the_same, features_of, planned
+from tfclassify.data.sources import Columns
 from tfclassify.errors import UsageError
 
 
@@ -26,9 +28,13 @@ def no_kind(values: Any) -> str:
     return str(caught.value)
 
 
-def made(values: Any, kind: str = "number") -> Features:
+def made(values: Any, kind: str = "number", *, asked: Columns | None = None) -> Features:
     batch = pa.record_batch({"price": values if isinstance(values, pa.Array) else pa.array(values)})
-    return features_of(batch, [("price", kind)], location="FILE", rows=np.arange(1, batch.num_rows + 1))
+    columns = asked or Columns("text", features=(("price", kind),))
+    whole = batch.append_column("text", pa.array([f"text {row}" for row in range(batch.num_rows)], pa.string()))
+    found = examples(whole, columns, where=Where("FILE", np.arange(1, batch.num_rows + 1)))
+    assert found.features is not None
+    return found.features
 
 
 def message(values: Any, kind: str = "number") -> str:
@@ -113,8 +119,8 @@ def test_numbers_as_columns_hold_them() -> None:
 
 def test_what_is_no_number() -> None:
     assert message(["1", "cheap", "", "NA"]) == (
-        "data.features: column 'price' of FILE is 'cheap' in rows 2, 4; expected a finite number, or nothing where it "
-        "is missing; for texts set data.features={price: category}"
+        "data.features: column 'price' of FILE is 'cheap' in rows 2, 4; expected a finite number or nothing, or for "
+        "texts data.features={price: category}, or set data.bad_rows=skip"
     )
     assert " is '1,5' in row 1; expected a finite number" in message(["1,5"])
     assert " is inf in row 2; expected a finite number" in message([1.0, float("inf")])
@@ -150,15 +156,26 @@ def test_what_is_no_category() -> None:
     assert message(broken, "category") == "data.features: column 'price' of FILE is not UTF-8; expected text"
 
 
+def test_rows_that_may_be_skipped() -> None:
+    batch = pa.record_batch({"text": ["a", "b", ""], "price": ["1", "dear", "dear"]})
+    columns = Columns("text", features=(("price", "number"),), bad_rows="skip", empty="drop")
+    found = examples(batch, columns, where=Where("FILE", np.arange(1, 4)))
+    assert found.bad.tolist() == [False, True, False]
+    assert found.features is not None
+    assert found.features.by_name == {"price": [1.0, None, None]}
+    assert taken(found, ~found.bad).features.by_name == {"price": [1.0, None]}  # type: ignore[union-attr]
+
+
 def test_a_batch_without_the_column() -> None:
     with pytest.raises(UsageError) as caught:
-        features_of(pa.record_batch({"text": ["a"]}), [("price", "number")], location="FILE", rows=np.array([1]))
-    assert str(caught.value) == "data.features: column 'price' is not in FILE; columns are: text"
+        made([1.5], asked=Columns("text", features=(("prize", "number"),)))
+    assert str(caught.value) == "data.features: column 'prize' is not in FILE; columns are: price, text"
 
 
 def test_what_is_missing_for_callers() -> None:
     batch = pa.record_batch({"price": [1.5, None], "brand": ["a", None]})
-    found = features_of(batch, [("brand", "category"), ("price", "number")], location="FILE", rows=np.array([1, 2]))
+    columns = [("brand", "category"), ("price", "number")]
+    found = features_of(batch, columns, location="FILE", mark=lambda *bad: None)
     assert found.by_name == {"price": [1.5, None], "brand": ["a", ""]}
     assert found.filtered(np.array([False, True])).by_name == {"price": [None], "brand": [""]}
 

@@ -13,6 +13,9 @@ from tfclassify.data.sources import Columns
 from tfclassify.errors import UsageError
 from tfclassify.settings import DataSettings
 
+# What the settings say of rows that are left out, where nobody says otherwise.
+LIMITS: dict[str, Any] = {"bad_rows_limit": 0.01, "empty": "drop", "empty_limit": 0.5}
+
 
 def decided(names: list[str], *, labelled: bool = True, **asked: Any) -> tuple[Columns, dict[str, tuple[Any, str]]]:
     return resolve_columns(names, DataSettings(**asked), location="FILE", labelled=labelled)
@@ -26,7 +29,7 @@ def message(names: list[str], *, labelled: bool = True, **asked: Any) -> str:
 
 def test_columns_of_the_usual_names() -> None:
     columns, reasons = decided(["id", "text", "text_b", "label", "weight"])
-    assert columns == Columns("text", text_b="text_b", label="label", id="id", encoding="utf-8")
+    assert columns == Columns("text", text_b="text_b", label="label", id="id", encoding="utf-8", **LIMITS)
     assert reasons == {
         "data.text": ("text", "the column 'text' is there"),
         "data.text_b": ("text_b", "the column 'text_b' is there"),
@@ -37,7 +40,7 @@ def test_columns_of_the_usual_names() -> None:
 
 def test_columns_that_are_not_there() -> None:
     columns, reasons = decided(["text", "label"])
-    assert columns == Columns("text", label="label", encoding="utf-8")
+    assert columns == Columns("text", label="label", encoding="utf-8", **LIMITS)
     assert reasons["data.text_b"] == (None, "there is no column 'text_b'")
     assert reasons["data.id"] == (None, "there is no column 'id'")
 
@@ -71,17 +74,22 @@ def test_columns_as_asked_need_no_reason() -> None:
     columns, reasons = decided(
         ["a", "b", "c", "d", "e", "text", "label"], text="a", text_b="b", label="c", weight="d", id="e"
     )
-    assert columns == Columns("a", text_b="b", label="c", weight="d", id="e", encoding="utf-8")
+    assert columns == Columns("a", text_b="b", label="c", weight="d", id="e", encoding="utf-8", **LIMITS)
     assert reasons == {}
 
 
 def test_what_was_asked_of_reading_is_passed_on() -> None:
-    columns, _ = decided(
-        ["text", "labels"], label_separator=";", encoding="cp1252", delimiter="|", bad_rows="skip", text_b=None
-    )
-    assert columns == Columns(
-        "text", labels="labels", label_separator=";", encoding="cp1252", delimiter="|", bad_rows="skip"
-    )
+    asked: dict[str, Any] = {
+        "label_separator": ";",
+        "encoding": "cp1252",
+        "delimiter": "|",
+        "bad_rows": "skip",
+        "bad_rows_limit": 0.2,
+        "empty": "keep",
+        "empty_limit": 0.3,
+    }
+    columns, _ = decided(["text", "labels"], text_b=None, **asked)
+    assert columns == Columns("text", labels="labels", **asked)
 
 
 def test_several_labels_by_the_name_of_the_column() -> None:

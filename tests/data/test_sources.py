@@ -380,7 +380,14 @@ def test_encodings(tmp_path: Path, suffix: str, codec: str, asked: str | None) -
             "undefined",
             "data.encoding: no encoding 'undefined'; expected one that Python knows, such as cp1252",
         ),
-        ("ascii", "FILE is not ascii: 0xc3 cannot be decoded; set data.encoding to what the file was written in"),
+        (
+            "ascii",
+            "FILE: row 1 is not ascii: 0xc3 at byte 11; set data.encoding to what it was written in, such as cp1252",
+        ),
+        (
+            "utf-16",
+            "FILE is not utf-16: UTF-16 stream does not start with BOM; set data.encoding to what it was written in",
+        ),
     ],
 )
 def test_encoding_refused(tmp_path: Path, asked: str, expected: str) -> None:
@@ -404,7 +411,10 @@ def test_wrong_byte_is_found_past_the_first_block(tmp_path: Path) -> None:
 def test_truncated_gzip(tmp_path: Path, suffix: str) -> None:
     name = f"rows.{suffix}.gz"
     data = written(tmp_path, name, in_format(name)).read_bytes()
-    for length in range(1, len(data)):
+    for length in (0, 1):
+        (tmp_path / name).write_bytes(data[:length])
+        assert message(tmp_path / name) == "FILE is not gzip; give it the name of what it is"
+    for length in range(2, len(data)):
         (tmp_path / name).write_bytes(data[:length])
         assert message(tmp_path / name).startswith("FILE cannot be read: ")
     assert message(tmp_path / name) == (
@@ -424,7 +434,7 @@ def test_damaged_gzip(tmp_path: Path) -> None:
 def test_no_gzip(tmp_path: Path) -> None:
     path = tmp_path / "rows.csv.gz"
     path.write_bytes(b"text,label\na,x\n")
-    assert message(path) == "FILE cannot be read: Not a gzipped file (b'te')"
+    assert message(path) == "FILE is not gzip; give it the name of what it is"
 
 
 def test_places_without_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -462,7 +472,10 @@ def test_unreadable_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     assert message(path) == "FILE cannot be read: Permission denied"
 
 
-FORMS = "expected a .csv, .tsv, .jsonl or .parquet file (each also .gz), a folder, tfds:NAME or sample:NAME"
+FORMS = (
+    "expected a .csv, .tsv, .jsonl or .parquet file (each also .gz, .bz2, .xz, .zip or .tar), a folder, tfds:NAME or "
+    "sample:NAME"
+)
 
 
 @pytest.mark.parametrize(

@@ -176,10 +176,10 @@ def test_a_very_long_text_and_a_very_long_word(tmp_path: Path) -> None:
     assert len(ragged.decode(store.text, 0)) == 1_200_000
 
 
-def test_a_nul_and_formulas_are_data(tmp_path: Path) -> None:
-    store = stored("text,label\na\0b\0,x\n=cmd(),x\n", tmp_path)
-    assert [row.tolist() for row in store.pieces] == [[97, 0, 98, 0], [61, 99, 109, 100, 40, 41]]
-    assert texts_of(store.text) == ["a\0b\0", "=cmd()"]
+def test_formulas_and_control_characters_are_data(tmp_path: Path) -> None:
+    store = stored("text,label\na\x01b\x1b,x\n=cmd(),x\n", tmp_path)
+    assert [row.tolist() for row in store.pieces] == [[97, 1, 98, 27], [61, 99, 109, 100, 40, 41]]
+    assert texts_of(store.text) == ["a\x01b\x1b", "=cmd()"]
 
 
 def test_it_is_mapped_into_memory(tmp_path: Path) -> None:
@@ -284,11 +284,13 @@ def test_bad_rows_are_counted(tmp_path: Path) -> None:
 def test_ids_and_messages_count_bad_rows_too(tmp_path: Path) -> None:
     reading = replace(SKIP, columns=replace(SKIP.columns, id="id"))
     assert texts_of(stored(BAD_AND_EMPTY, tmp_path, reading).id) == ["1", "5", "7"]
-    assert message("text,label\na,x\nb\nc,\nd\n", tmp_path, SKIP) == (
-        "data.label: column 'label' of FOLDER/rows.csv is empty in row 3; expected a label in every row"
-    )
-    assert message("text,label\na,x\nb,\nc\nd,\n", tmp_path, SKIP) == (
-        "data.label: column 'label' of FOLDER/rows.csv is empty in rows 2, 4; expected a label in every row"
+    store = stored("text,label\na,x\nb\nc,\nd\ne,y\nnul\0,x\n", tmp_path, reading)
+    assert texts_of(store.id) == ["1", "5"]
+    assert store.account == Account(read=6, kept=2, bad=4)
+    fail = replace(PLAIN, columns=replace(PLAIN.columns, empty="drop"))
+    assert message("text,label\na,x\n,\nb,\nc,x\nd,\n", tmp_path, fail) == (
+        "data.label: column 'label' of FOLDER/rows.csv is empty in rows 3, 5; expected a label in every row, "
+        "or set data.bad_rows=skip"
     )
 
 
@@ -336,7 +338,8 @@ def test_an_error_of_the_reader_is_the_readers_own(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(token_store, "CHUNK_ROWS", 2)
     content = "text,label\n" + "a,x\n" * 50 + "b,\n" + "a,x\n" * 50
     assert message(content, tmp_path) == (
-        "data.label: column 'label' of FOLDER/rows.csv is empty in row 51; expected a label in every row"
+        "data.label: column 'label' of FOLDER/rows.csv is empty in row 51; expected a label in every row, "
+        "or set data.bad_rows=skip"
     )
     assert message("text,lable\na,x\n", tmp_path) == (
         "data.label: column 'label' is not in FOLDER/rows.csv; columns are: text, lable; did you mean 'lable'?"

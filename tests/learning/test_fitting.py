@@ -23,7 +23,9 @@ from tfclassify.display import SILENT, Display
 from tfclassify.errors import UsageError
 from tfclassify.hardware import seconds_since_start
 from tfclassify.learning import fitting
-from tfclassify.learning.fitting import Course, Judge, Orders, fit
+from tfclassify.learning.course import Course, Orders
+from tfclassify.learning.fitting import fit
+from tfclassify.learning.watchers import Judge
 from tfclassify.model.classifier import BertClassifier, load_weights, save_weights
 
 Figures = Mapping[str, float | None]
@@ -85,7 +87,7 @@ def run(
     model: BertClassifier, folder: Path, judge: Judge, *, display: Display = SILENT, losses: Any = None, **told: Any
 ) -> Course:
     made = batches() if losses is None else batches(losses)
-    return fit(model, made, orders=orders(folder, **told), judge=judge, display=display)
+    return fit(model, lambda epoch, step: made.skip(step), orders=orders(folder, **told), judge=judge, display=display)
 
 
 def history(folder: Path) -> list[dict[str, Any]]:
@@ -217,21 +219,32 @@ def test_history_is_there_as_soon_as_it_is_known(model: BertClassifier, tmp_path
 
 
 @pytest.mark.parametrize("loss", [float("nan"), float("inf")])
-def test_a_loss_that_is_no_number_ends_the_training(model: BertClassifier, tmp_path: Path, loss: float) -> None:
-    judged: list[int] = []
-
-    def judge() -> Figures:
-        judged.append(1)
-        return {"accuracy": 0.5}
-
+def test_losses_that_are_no_numbers_end_the_training(model: BertClassifier, tmp_path: Path, loss: float) -> None:
     with pytest.raises(UsageError) as told:
-        run(model, tmp_path, judge, epochs=2, losses=(1.0, loss, 2.0))
+        run(
+            model,
+            tmp_path,
+            scripted([0.5]),
+            losses=(loss, loss, loss),
+            rows_at=lambda epoch, step: range(step, 30),
+        )
     assert str(told.value) == (
-        "the loss is no longer a finite number in step 2, and the weights are lost; "
+        "loss or gradient is no finite number in step 3 (training rows 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, "
+        "16, 17, 18, 19, 20, 21 and 8 more), as in the 2 before it, after going back 0 times to half the learning "
+        "rate; "
         "lower train.learning_rate, raise train.warmup_share, or set train.precision=float32"
     )
-    assert steps_made(model) == 2
-    assert judged == []
+    assert not (tmp_path / "metrics.jsonl").exists()
+
+
+@pytest.mark.parametrize("loss", [float("nan"), float("inf")])
+def test_a_single_loss_that_is_no_number_is_left_out(model: BertClassifier, tmp_path: Path, loss: float) -> None:
+    said: list[str] = []
+    course = run(model, tmp_path, scripted([0.5]), epochs=1, losses=(1.0, loss, 2.0), display=Display(say=said.append))
+    assert said[0] == "step 2 is left out: its loss or gradient is no finite number"
+    assert (course.skipped, course.returns) == (1, 0)
+    # Two rows and one.
+    assert course.history[0]["loss"] == pytest.approx((2 * 1 + 1 * 2) / 3)
 
 
 def test_what_is_shown(model: BertClassifier, tmp_path: Path) -> None:
@@ -330,7 +343,7 @@ def test_a_signal_right_after_the_best_epoch_leaves_its_weights(model: BertClass
 
 def test_a_signal_in_the_first_epoch_leaves_what_there_is(model: BertClassifier, tmp_path: Path) -> None:
     course = run(model, tmp_path, scripted([0.5]), epochs=9, display=send(at=[1]))
-    assert (course.stopped, course.best_epoch) == ("signal", 1)
+    assert (course.stopped, course.best_epoch, course.history) == ("signal", None, [])
     assert 1 <= steps_made(model) == saved_steps(tmp_path) <= 2
 
 

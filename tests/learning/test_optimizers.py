@@ -12,6 +12,7 @@ import tensorflow as tf
 import tf_keras as keras
 from small_networks import network, small_files
 
+from tfclassify.learning.averages import Average
 from tfclassify.learning.optimizers import DECAY_EVERY_STEPS, AdamW, WarmupLinearDecay, is_decayed
 
 Gradient = tf.Tensor | tf.IndexedSlices
@@ -244,7 +245,16 @@ def test_updates_go_by_the_rate_of_their_step() -> None:
 
 def test_what_is_written_down_makes_the_same_optimizer() -> None:
     schedule = WarmupLinearDecay(0.3, warmup_steps=2, total_steps=40)
-    optimizer = AdamW(schedule, weight_decay=0.2, clip_norm=0.7, beta_1=0.8, beta_2=0.95, epsilon=1e-5, row_wise=False)
+    optimizer = AdamW(
+        schedule,
+        weight_decay=0.2,
+        clip_norm=0.7,
+        beta_1=0.8,
+        beta_2=0.95,
+        epsilon=1e-5,
+        row_wise=False,
+        average=Average("ema", start=3, every=2, decay=0.5),
+    )
     known = {"WarmupLinearDecay": WarmupLinearDecay}
     again = AdamW.from_config(optimizer.get_config(), custom_objects=known)
     assert again.get_config() == optimizer.get_config()

@@ -136,7 +136,7 @@ def test_an_objective_gets_the_batch_and_the_network(model: BertClassifier) -> N
     batch = batch_of(2, 6)
     model.compile(optimizer=keras.optimizers.SGD(0.0), step=training_step([(1.0, objective)]))
     model._step(model, batch)
-    assert given == [({"logits"}, set(batch), model)]
+    assert given == [({"logits"}, {*batch, "micro_batch"}, model)]
 
 
 def test_several_labels_a_row(small: Found) -> None:

@@ -129,6 +129,14 @@ def test_memory_is_that_of_the_largest_shape() -> None:
     assert one == two < more
 
 
+def test_parts_of_a_batch_take_less_memory() -> None:
+    known = facts(lengths=LENGTHS_OF_ROWS)
+    asked = {"train__buckets": [[16, 6], [32, 12]]}
+    whole, parts = (costs(known, **asked, train__accumulation_steps=each)[1] for each in (1, 4))
+    same = costs(known, train__buckets=[[4, 6], [8, 12]])[1]
+    assert parts.peak_memory_bytes == same.peak_memory_bytes < whole.peak_memory_bytes
+
+
 def test_memory_is_in_bytes() -> None:
     """A process with TensorFlow and this network in it has hundreds of megabytes, not gigabytes, for a small step."""
     assert 3e8 < costs(facts())[1].peak_memory_bytes < 3e9

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from made_facts import CPU, GPU, OLD_GPU, TPU_CORE, facts, machine
 from pydantic import BaseModel
 
-from tfclassify.hardware import Accelerator
+from tfclassify.hardware import Accelerator, Hardware
 from tfclassify.planning.buckets import padding_share
 from tfclassify.planning.costs import peak_memory_bytes
-from tfclassify.planning.deciders import DECIDERS
+from tfclassify.planning.deciders import DECIDERS, learning
 from tfclassify.planning.deciders.task import choose_model
 from tfclassify.planning.facts import Decision, Facts
 from tfclassify.planning.presets import PRESETS, EncoderSize
@@ -234,6 +234,29 @@ def test_batch_tokens_are_as_many_as_there_is_memory_for(
             assert (peak <= gigabytes * 10**9) is fits
 
 
+@pytest.mark.parametrize(("shares", "expected"), [(1.0, 1), (0.9, 2), (0.4, 4), (0.15, 8), (0.01, 12)])
+def test_a_batch_is_computed_in_as_many_parts_as_memory_needs(shares: float, expected: int) -> None:
+    buckets = ((32, 64), (12, 512))
+    values = peak_memory_bytes(buckets, LARGE) - peak_memory_bytes(buckets, LARGE, parts=10**6)
+    free = int(peak_memory_bytes(buckets, LARGE, parts=10**6) + shares * values) + 1
+    found = decide("train.accumulation_steps", facts(encoder=LARGE, hardware=Hardware(2, free)), train__buckets=buckets)
+    whole, free_memory = peak_memory_bytes(buckets, LARGE) / 1e9, free / 1e9
+    assert found.value == expected
+    assert found.reason == (
+        f"a whole batch takes {whole:.1f} GB, {free_memory:.1f} GB are free"
+        if expected == 1
+        else f"a whole batch would take {whole:.1f} GB, {free_memory:.1f} GB are free; "
+        "the parts together do the same, but slower"
+    )
+
+
+def test_what_memory_an_accelerator_has_is_not_guessed() -> None:
+    known = facts(encoder=LARGE, hardware=Hardware(2, 1, accelerators=(GPU,)))
+    assert decide("train.accumulation_steps", known, train__buckets=((32, 64),)) == Decision(
+        1, "a batch is computed in one go; what memory an accelerator has is not known here"
+    )
+
+
 def test_max_shapes() -> None:
     assert decide("train.max_shapes", facts()).value == 20
     assert decide("train.max_shapes", facts(hardware=machine(GPU))).value == 8
@@ -399,6 +422,64 @@ def test_what_the_bert_paper_has(key: str, value: float) -> None:
     assert decide(key, facts()).value == value
 
 
+AVERAGED = {"text__max_length": 16, "train__buckets": ((8, 16),), "train__epochs": 40}
+
+
+@pytest.mark.parametrize(
+    ("average", "key", "expected"),
+    [
+        ("none", "start", Decision(0.0, "not used: nothing is averaged")),
+        ("none", "every", Decision(50, "not used: nothing is averaged")),
+        ("none", "decay", Decision(0.0, "not used: nothing is averaged")),
+        ("ema", "start", Decision(0.0, "early weights are soon forgotten")),
+        ("ema", "every", Decision(50, "each costs a pass over all weights; there are 5000 steps in all")),
+        ("ema", "decay", Decision(0.998, "about the latest 500 steps count")),
+        ("swa", "start", Decision(0.5, "over the second half of the steps, all of which count alike")),
+        ("swa", "every", Decision(50, "each costs a pass over all weights; there are 5000 steps in all")),
+        ("swa", "decay", Decision(0.0, "all steps since the start count alike")),
+    ],
+)
+def test_averages(average: str, key: str, expected: Decision) -> None:
+    assert decide(f"train.average_{key}", facts(), train__average=average, **AVERAGED) == expected
+
+
+def test_nothing_is_averaged_unless_asked_for() -> None:
+    assert decide("train.average", facts()).value == "none"
+
+
+@pytest.mark.parametrize(("steps", "decay", "every"), [(1, 0.0, 1), (40, 0.75, 1), (3000, 0.996667, 30)])
+def test_an_average_remembers_a_tenth_of_the_steps(steps: int, decay: float, every: int) -> None:
+    asked = {**AVERAGED, "train__average": "ema", "train__steps": steps}
+    assert decide("train.average_decay", facts(), **asked).value == decay
+    assert decide("train.average_every", facts(), **asked).value == every
+
+
+@pytest.mark.parametrize(
+    ("seconds", "epochs", "steps", "expected"),
+    [
+        # Of 1000 rows in batches of 10, 20 epochs are 2000 steps: a twentieth is 100.
+        (1.0, 20, None, 100),
+        # That would be done in 2 seconds.
+        (0.02, 20, None, 500),
+        (0.001, 20, None, 2000),
+        # Nobody wants to lose more than 10 minutes.
+        (30.0, 20, None, 20),
+        (3600.0, 20, None, 1),
+        (1.0, 20, 400, 20),
+        (1.0, 1, None, 10),
+    ],
+)
+def test_checkpoints(
+    monkeypatch: pytest.MonkeyPatch, seconds: float, epochs: int, steps: int | None, expected: int
+) -> None:
+    monkeypatch.setattr(learning, "step_seconds", lambda bucket, facts, precision: seconds)
+    asked = {"train__epochs": epochs, "train__steps": steps, "train__buckets": ((10, 8),), "text__max_length": 8}
+    decision = decide("train.checkpoint_steps", facts(lengths=[0] * 8 + [1000]), **asked)
+    total = min(100 * epochs, steps or 100 * epochs)
+    of_work = f"{expected * seconds:.0f} seconds of work, by the predicted speed"
+    assert decision == Decision(expected, f"of about {total} steps in all; {of_work}")
+
+
 @pytest.mark.parametrize("key", DECIDERS)
 def test_every_reason_is_one_line_that_says_something(key: str) -> None:
     decided = {
@@ -407,7 +488,10 @@ def test_every_reason_is_one_line_that_says_something(key: str) -> None:
         "train__batch_size": 8,
         "train__batch_tokens": 512,
         "train__max_shapes": 3,
+        "train__buckets": ((8, 16), (8, 32)),
+        "train__precision": "float32",
         "train__epochs": 3,
+        "train__average": "none",
     }
     asked = {name: value for name, value in decided.items() if name != key.replace(".", "__")}
     reason = decide(key, facts(hardware=CPU), **asked).reason

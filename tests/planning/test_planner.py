@@ -49,6 +49,7 @@ ASKED: dict[str, Any] = {
     "train.batch_tokens": 77,
     "train.max_shapes": 2,
     "train.buckets": ((3, 8), (2, 12)),
+    "train.accumulation_steps": 2,
     "train.objectives": ({"cross_entropy": {"weight": 0.5}},),
     "train.class_weights": {"a": 2.0},
     "train.metric": "mcc",
@@ -58,7 +59,12 @@ ASKED: dict[str, Any] = {
     "train.warmup_share": 0.25,
     "train.weight_decay": 0.0,
     "train.clip_norm": 0.0,
+    "train.average": "swa",
+    "train.average_start": 0.75,
+    "train.average_every": 3,
+    "train.average_decay": 0.9,
     "train.early_stopping": 0,
+    "train.checkpoint_steps": 25,
 }
 # What may stand in the name of a column, a label or a folder.
 NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12)
@@ -270,6 +276,14 @@ def test_shapes_that_do_not_hold_every_text() -> None:
     )
     assert planned({**asked, "text.max_length": 19}, known).settings.train.buckets == ((4, 8), (4, 19))
     assert planned({"train.buckets": [[4, 20]]}, known).settings.train.buckets == ((4, 20),)
+
+
+def test_more_parts_than_a_batch_has_rows() -> None:
+    asked = {"train.buckets": [[32, 8], [4, 32]], "train.accumulation_steps": 5}
+    assert refused(asked, facts()) == (
+        "train.accumulation_steps is 5, but batches of 32 tokens have 4 rows; expected at most 4, a row in each part"
+    )
+    assert planned({**asked, "train.accumulation_steps": 4}).settings.train.accumulation_steps == 4
 
 
 def test_shapes_that_the_model_does_not_read() -> None:

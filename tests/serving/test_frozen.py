@@ -9,7 +9,7 @@ import pytest
 
 from tfclassify.export import Export
 from tfclassify.hardware import multiplies_bfloat16
-from tfclassify.serving import golden
+from tfclassify.serving import frozen, golden
 from tfclassify.serving.served import direct
 from tfclassify.serving.session import load_saved_model
 from tfclassify.serving.status import Refusal
@@ -32,6 +32,17 @@ def test_the_same_names_labels_and_nearly_the_same_scores(toy_exported: Export) 
     np.testing.assert_array_equal(*encoded)
     for each in (exact, fast):
         each.close()
+
+
+def test_constants_alone_change_nothing(toy_exported: Export, monkeypatch: pytest.MonkeyPatch) -> None:
+    # TensorFlow fuses layer norms whose weights are constants, and adds 0.001 to their variances whatever they say.
+    monkeypatch.setattr(frozen, "_in_bfloat16", lambda config: config)
+    made = [
+        load_saved_model(toy_exported.folder, name="toy", version=1, timeout_seconds=60, bfloat16=fast)
+        for fast in (False, True)
+    ]
+    exact, constant = (each.call("serving_default", {"text": TEXTS})["scores"] for each in made)
+    np.testing.assert_allclose(constant, exact, atol=1e-5)
 
 
 @pytest.mark.skipif(not multiplies_bfloat16(), reason="this processor does not multiply bfloat16")

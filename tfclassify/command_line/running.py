@@ -64,7 +64,8 @@ def _run(name: str, verb: Verb, words: Sequence[str], *, as_json: bool) -> int:
         request = read(words, verb.request)
         if as_json and getattr(request, "output", None) == PIPE:
             raise UsageError(f"{JSON} and output={PIPE} both write to standard output; give output=FILE")
-        _load_tensorflow()
+        if verb.tensorflow:
+            _load_tensorflow()
         _import_from_here()
         with terminal_display() as display:
             result = _function(verb.function)(request, display=display)

@@ -11,6 +11,7 @@ from tfclassify.planning.planner import Plan, plan_yaml, reasons_markdown
 from tfclassify.runs import Run, state_of
 
 if TYPE_CHECKING:
+    from tfclassify.doctor import Checkup
     from tfclassify.evaluate import Evaluation
     from tfclassify.export import Export
     from tfclassify.inspect import Inspection
@@ -40,7 +41,7 @@ def show_run(run: Run) -> Shown:
     """Shows how a training ended: its figures beside the baseline's, and where everything is."""
     state = state_of(run)
     if state != "finished":
-        text = f"{state} on request; the best weights so far answer from {run.folder}"
+        text = f"{state} on request; go on with: python -m tfclassify.train run={run.folder}"
         return Shown(text, {"run": str(run.folder), "state": state}, STOPPED)
     report = json.loads(run.report.read_text(encoding="utf-8"))
     values = {"run": str(run.folder), "state": state, "report": report}
@@ -89,6 +90,12 @@ def show_inspection(inspection: Inspection) -> Shown:
     lines.append(f"TensorFlow Serving {found['lowest_server']} and later load it")
     page = [] if inspection.page is None else [f"page: {inspection.page}"]
     return Shown("\n".join([*lines, *page]), found)
+
+
+def show_checkup(checkup: Checkup) -> Shown:
+    """Shows what was looked at, then each finding with a few examples, the serious ones first."""
+    page = [] if checkup.page is None else [f"page: {checkup.page}"]
+    return Shown("\n".join([*checkup.lines, *page]), checkup.values)
 
 
 def show_served(served: Served) -> Shown:

@@ -6,7 +6,15 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel
 
-from tfclassify.settings import EvaluateRequest, ExportRequest, InspectRequest, PredictRequest, ServeRequest, Settings
+from tfclassify.settings import (
+    DoctorRequest,
+    EvaluateRequest,
+    ExportRequest,
+    InspectRequest,
+    PredictRequest,
+    ServeRequest,
+    Settings,
+)
 
 
 @dataclass(frozen=True)
@@ -14,6 +22,7 @@ class Verb:
     """A verb: what it can be told, its function, a summary in a line, an example, and what shows its result.
 
     Functions are named as ``module:function`` and imported when the verb is run: help must not wait for TensorFlow.
+    ``tensorflow`` says whether it is loaded before, without its start-up messages.
     """
 
     request: type[BaseModel]
@@ -21,6 +30,7 @@ class Verb:
     summary: str
     example: str
     show: str
+    tensorflow: bool = True
 
 
 VERBS: dict[str, Verb] = {
@@ -65,6 +75,15 @@ VERBS: dict[str, Verb] = {
         "show what is in an exported classifier: stages, costs, ops, signatures",
         "servable=saved_models/reviews output=inspection",
         "tfclassify.command_line.showing:show_inspection",
+    ),
+    "doctor": Verb(
+        DoctorRequest,
+        "tfclassify.doctor:doctor",
+        "say what is wrong with data, or without data with the installation, and what deals with it",
+        "data.train=reviews.csv output=checkup",
+        "tfclassify.command_line.showing:show_checkup",
+        # One of the things that may be wrong is that it cannot be imported.
+        tensorflow=False,
     ),
     "serve": Verb(
         ServeRequest,

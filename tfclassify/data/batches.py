@@ -45,7 +45,11 @@ class EpochBatches:
         return len(self.order)
 
     def __iter__(self) -> Iterator[Batch]:
-        for number in self.order:
+        return self.since(0)
+
+    def since(self, step: int) -> Iterator[Batch]:
+        """Gives the batches from a step on; those before it cost nothing."""
+        for number in self.order[step:]:
             start, bucket = self.starts[number], self.buckets[self.places[number]]
             yield Batch(self.rows[start : start + bucket[0]], bucket)
 
@@ -108,15 +112,20 @@ def padding_share(lengths: NDArray[np.int32], batches: Iterable[Batch]) -> float
     return 1.0 - float(lengths.sum()) / shown if shown else 0.0
 
 
-def fill(rows: Rows, batch: Batch) -> Arrays:
+def fill(rows: Rows, batch: Batch, *, multiple: int = 1) -> Arrays:
     """Makes the arrays of a batch, in the static shape of its bucket.
+
+    Args:
+        rows: those of the split.
+        batch: which of them, and the bucket.
+        multiple: of which B is one, so that the batch can be shared out evenly: the bucket's rows, or a few more.
 
     Returns:
         ``input_ids``, ``attention_mask``, ``token_type_ids`` int32[B, L]; ``labels`` int32[B] or float32[B, C];
         ``weights`` float32[B], 0 for rows that only fill the batch; and what the rows' features are, [B, ...].
     """
-    size, used = batch.bucket[0], len(batch.rows)
-    packed = rows.pack(batch.rows, batch.bucket)
+    size, used = shared_rows(batch.bucket[0], multiple), len(batch.rows)
+    packed = rows.pack(batch.rows, (size, batch.bucket[1]))
     # A row without any token to attend to would make the softmax undefined.
     packed.mask[used:, 0] = 1
     return {
@@ -133,15 +142,32 @@ def _features(rows: Rows, chosen: NDArray[np.int32]) -> Mapping[str, NDArray]:
     return {} if rows.features is None else rows.features(chosen)
 
 
+def shared_rows(rows: int, multiple: int) -> int:
+    """Returns how many rows a batch is filled up to, to be shared out evenly."""
+    return -(-rows // multiple) * multiple
+
+
 def training_batches(
-    rows: Rows, buckets: Sequence[Bucket], *, seed: int, epochs: int, first_epoch: int = 0
+    rows: Rows,
+    buckets: Sequence[Bucket],
+    *,
+    seed: int,
+    epochs: int,
+    first_epoch: int = 0,
+    first_step: int = 0,
+    multiple: int = 1,
 ) -> tf.data.Dataset:
-    """Returns the batches of all epochs, one after the other, made ahead of the training step."""
+    """Returns the batches of all epochs, one after the other, made ahead of the training step.
+
+    They hold the same rows whatever ``multiple`` is, which their number of rows is filled up to be one of. They begin
+    in the middle where a training goes on: with a step of an epoch, both counted from 0.
+    """
 
     def made() -> Iterator[Arrays]:
         for epoch in range(first_epoch, epochs):
-            for batch in epoch_batches(rows.lengths, buckets, seed=seed, epoch=epoch, shuffle=True):
-                yield fill(rows, batch)
+            dealt = epoch_batches(rows.lengths, buckets, seed=seed, epoch=epoch, shuffle=True)
+            for batch in dealt.since(first_step if epoch == first_epoch else 0):
+                yield fill(rows, batch, multiple=multiple)
 
     return tf.data.Dataset.from_generator(made, output_signature=_signature(rows)).prefetch(8)
 

@@ -13,7 +13,9 @@ from tfclassify.data.checks import resolve_columns
 from tfclassify.data.describing import notes_on, statistics_of
 from tfclassify.data.feature_kinds import planned_columns
 from tfclassify.data.labelling import LabelMap, Split, chosen, in_scope, label_map, labelled
-from tfclassify.data.locations import locations
+from tfclassify.data.locations import locations, notes_on_locations
+from tfclassify.data.oddities import notes_on_oddities
+from tfclassify.data.repeats import shared_texts
 from tfclassify.data.sources import Columns, column_names
 from tfclassify.data.splits import assign, deal
 from tfclassify.data.token_store import Pieces, Reading, TokenStore, open_store
@@ -74,7 +76,11 @@ def read_corpus(asked: DataSettings, pieces: Pieces, *, seed: int, cache: Path, 
         statistics=statistics,
         read=sum(store.account.read for store in stores.values()),
         dropped=dropped,
-        notes=notes_on(statistics, dropped=dropped, cut_out=cut_out),
+        notes=(
+            *notes_on_locations(places),
+            *notes_on(statistics, dropped=dropped, cut_out=cut_out, shared=shared_texts(splits)),
+            *notes_on_oddities(splits, labels, columns, statistics, pieces.vocabulary),
+        ),
     )
 
 

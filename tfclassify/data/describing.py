@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from tfclassify.data.labelling import OUT_OF_SCOPE, LabelMap, Split
 from tfclassify.data.rows import piece_lengths
 from tfclassify.data.splits import duplicates, overlap
+from tfclassify.errors import excerpt, one_line
 from tfclassify.planning.statistics import SplitStatistics, Statistics, unknown_share
 from tfclassify.text.packing import packed_lengths
 
@@ -35,12 +36,30 @@ def statistics_of(splits: Mapping[str, Split], labels: LabelMap) -> Statistics:
     )
 
 
-def notes_on(statistics: Statistics, *, dropped: Mapping[str, int], cut_out: tuple[str, ...]) -> tuple[str, ...]:
-    """Says what is odd about the data and what was done to them, a line each."""
-    return tuple(_notes(statistics, dropped, cut_out))
+def notes_on(
+    statistics: Statistics,
+    *,
+    dropped: Mapping[str, int],
+    cut_out: tuple[str, ...],
+    shared: Mapping[str, tuple[str, ...]] | None = None,
+) -> tuple[str, ...]:
+    """Says what is odd about the data and what was done to them, a line each.
+
+    Args:
+        statistics: of the splits.
+        dropped: rows by the reason why they are in no split.
+        cut_out: the splits that were cut out of the training rows.
+        shared: some of the texts that two splits share, by the pairs of ``statistics.overlap``.
+    """
+    return tuple(one_line(note) for note in _notes(statistics, dropped, cut_out, shared or {}))
 
 
-def _notes(statistics: Statistics, dropped: Mapping[str, int], cut_out: tuple[str, ...]) -> Iterator[str]:
+def _notes(
+    statistics: Statistics,
+    dropped: Mapping[str, int],
+    cut_out: tuple[str, ...],
+    shared: Mapping[str, tuple[str, ...]],
+) -> Iterator[str]:
     for name in cut_out:
         number = _plural(statistics.splits[name].rows, "row")
         yield f"{name}: {number} cut out of the training rows by a stratified hash of the text"
@@ -49,7 +68,11 @@ def _notes(statistics: Statistics, dropped: Mapping[str, int], cut_out: tuple[st
             yield f"dropped: {_plural(rows, 'row')} ({reason.replace('_', ' ')})"
     for pair, texts in statistics.overlap.items():
         if texts:
-            yield f"{pair.replace('&', ' and ')} share {_plural(texts, 'text')}, which flatters the figures on them"
+            examples = ", ".join(f"'{excerpt(text)}'" for text in shared.get(pair, ()))
+            such = f": {examples}" + ", ..." * (texts > len(shared[pair])) if examples else ""
+            yield (
+                f"{pair.replace('&', ' and ')} share {_plural(texts, 'text')}, which flatters the figures on them{such}"
+            )
     for name, split in statistics.splits.items():
         yield from _notes_on_split(name, split)
 
@@ -63,7 +86,7 @@ def _notes_on_split(name: str, split: SplitStatistics) -> Iterator[str]:
         yield f"{name}: the model's vocabulary does not know {unknown:.0%} of the tokens; is it for this language?"
     missing = [label for label, rows in split.label_counts.items() if not rows]
     if missing:
-        shown = ", ".join(missing[:NAMED_LABELS]) + ", ..." * (len(missing) > NAMED_LABELS)
+        shown = ", ".join(map(excerpt, missing[:NAMED_LABELS])) + ", ..." * (len(missing) > NAMED_LABELS)
         yield f"{name}: no row has the label{'s' * (len(missing) > 1)} {shown}"
 
 

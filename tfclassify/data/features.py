@@ -6,7 +6,7 @@ A number that is missing (null, an empty text, NaN) is NaN; a category that is m
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from keyword import iskeyword
 from math import isnan
@@ -26,11 +26,11 @@ RESERVED = ("text", "text_b", "input_ids", "attention_mask", "token_type_ids", "
 INPUT_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 # As a text such a number would be another one: a postal code, an article number.
 LEADING_ZERO = r"^\s*[-+]?0\d"
-NAMED_ROWS = 5
 FEW_ROWS = 20
 
 Kinds = Mapping[str, str]
 Given = Sequence[tuple[str, str]]
+Mark = Callable[[str, NDArray[np.bool_], str, str], None]
 
 
 @dataclass(frozen=True)
@@ -179,17 +179,17 @@ def _first_text(texts: pa.Array) -> str | None:
     return seen[int(np.argmax(odd))].as_py() if odd.any() else None
 
 
-def features_of(batch: pa.RecordBatch, columns: Given, *, location: str, rows: NDArray[np.int64]) -> Features:
+def features_of(batch: pa.RecordBatch, columns: Given, *, location: str, mark: Mark) -> Features:
     """Checks the feature columns of a batch.
 
     Args:
         batch: as a source gives it.
         columns: names and kinds.
         location: what to call the data.
-        rows: the numbers of the rows, int64[N].
+        mark: is told of rows that cannot be used: the column, bool[N], what was found, what was expected.
 
     Raises:
-        UsageError: a column is not there or not of its kind; the message names the first rows that are not.
+        UsageError: a column is not there or not of its kind.
     """
     for name, _ in columns:
         if name not in batch.schema.names:
@@ -197,12 +197,12 @@ def features_of(batch: pa.RecordBatch, columns: Given, *, location: str, rows: N
             raise UsageError(f"data.features: column '{name}' is not in {location}; columns are: {listed}")
     given = {name: _plain(batch.column(name)) for name, _ in columns}
     return Features(
-        {name: _numbers(given[name], name, location, rows) for name in of_kind(columns, NUMBER)},
+        {name: _numbers(given[name], name, location, mark) for name in of_kind(columns, NUMBER)},
         {name: _categories(given[name], name, location) for name in of_kind(columns, CATEGORY)},
     )
 
 
-def _numbers(column: pa.Array, name: str, location: str, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+def _numbers(column: pa.Array, name: str, location: str, mark: Mark) -> NDArray[np.float32]:
     """Returns float32[N], NaN where there is nothing."""
     wide, missing = _wide(column, name, location)
     with np.errstate(over="ignore"):
@@ -210,11 +210,9 @@ def _numbers(column: pa.Array, name: str, location: str, rows: NDArray[np.int64]
     bad = ~np.isfinite(numbers) & ~missing
     if bad.any():
         value = column[int(np.argmax(bad))].as_py()
-        raise UsageError(
-            f"data.features: column '{name}' of {location} is {_shown(value)} in {_named(rows[bad])}; expected a "
-            f"finite number, or nothing where it is missing; for texts set data.features={{{name}: category}}"
-        )
-    return numbers
+        expected = f"a finite number or nothing, or for texts data.features={{{name}: category}}"
+        mark(name, bad, f"is {_shown(value)}", expected)
+    return np.where(bad, np.float32(np.nan), numbers)
 
 
 def _wide(column: pa.Array, name: str, location: str) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
@@ -291,9 +289,3 @@ def _plain(column: pa.Array) -> pa.Array:
 def _shown(value: object) -> str:
     text = repr(value)
     return text if len(text) <= 40 else f"{text[:37]}..."
-
-
-def _named(rows: NDArray[np.int64]) -> str:
-    shown = ", ".join(map(str, rows[:NAMED_ROWS]))
-    more = f" and {len(rows) - NAMED_ROWS} more" if len(rows) > NAMED_ROWS else ""
-    return f"row{'s' if len(rows) > 1 else ''} {shown}{more}"

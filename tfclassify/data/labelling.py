@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tfclassify.data import ragged
 from tfclassify.data.token_store import CHUNK_ROWS, TokenStore, let_go
-from tfclassify.errors import UsageError, nearest
+from tfclassify.errors import UsageError, excerpt, nearest
 
 OUT_OF_SCOPE = -1
 UNKNOWN = -2
@@ -74,7 +74,7 @@ def label_map(
         raise UsageError(f"data.out_of_scope_label is '{out_of_scope}', which no row of {location} has{known}")
     names = tuple(sorted(name for name in store.label_names if name != out_of_scope))
     if len(names) < 2:
-        has = f"only the label '{names[0]}'" if names else "no label"
+        has = f"only the label '{excerpt(names[0])}'" if names else "no label"
         raise UsageError(f"{location} has {has}; expected at least two labels to tell apart")
     return LabelMap(names, multilabel, out_of_scope)
 
@@ -142,7 +142,9 @@ def _text(store: TokenStore, place: int) -> str:
 
 
 def _unknown_labels(name: str, missing: Sequence[str], rows: int, known: Sequence[str]) -> str:
-    shown = ", ".join(f"'{label}'" for label in missing[:NAMED_LABELS]) + ", ..." * (len(missing) > NAMED_LABELS)
+    shown = ", ".join(f"'{excerpt(label)}'" for label in missing[:NAMED_LABELS]) + ", ..." * (
+        len(missing) > NAMED_LABELS
+    )
     some = f"{rows} rows whose labels" if rows > 1 else "1 row whose label"
     return (
         f"data.{name} has {some} no training row has: {shown}; correct them, or set data.unknown_labels=drop"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from tfclassify.data.sources import sample_splits
+from collections.abc import Iterator, Mapping
+
+from tfclassify.data.sources import SOURCES, find_source, passed_over, sample_splits
 from tfclassify.errors import UsageError
 from tfclassify.settings import DataSettings
 
@@ -28,3 +30,12 @@ def _of_sample(train: str) -> dict[str, str]:
     if prefix != "sample" or ":" in name:
         return {"train": train}
     return {split: f"sample:{name}:{split}" for split in sample_splits(name)}
+
+
+def notes_on_locations(places: Mapping[str, str]) -> Iterator[str]:
+    """Says which files of folders are in no row."""
+    for name, place in places.items():
+        if find_source(place) is SOURCES["folder"]:
+            for folder, files in passed_over(place).items():
+                where = f"in '{folder}', which has no label," if folder else "beside the folders of the labels"
+                yield f"{name}: {files:,} file{'s' * (files > 1)} {where} passed over"

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 
 from tfclassify.data.features import check_names
 from tfclassify.data.sources import Columns
-from tfclassify.errors import UsageError, nearest
+from tfclassify.errors import UsageError, excerpt, nearest
 from tfclassify.settings import DataSettings
 
 TEXT_NAMES = ("sentence", "review", "question", "message", "content", "body")
+NAMED_COLUMNS = 20
+WORDS_OF_A_TEXT = 4
 LABEL_NAMES = ("intent", "category", "class", "sentiment", "target")
 
 Reasons = dict[str, tuple[object, str]]
@@ -56,6 +59,9 @@ def resolve_columns(
         encoding=asked.encoding,
         delimiter=asked.delimiter,
         bad_rows=asked.bad_rows,
+        bad_rows_limit=asked.bad_rows_limit,
+        empty=asked.empty,
+        empty_limit=asked.empty_limit,
     )
     return columns, reasons
 
@@ -83,10 +89,9 @@ def _check_different(roles: dict[str, str | None], location: str) -> None:
 
 
 def _missing(key: str, name: str, names: Sequence[str], location: str) -> UsageError:
-    return UsageError(
-        f"{key}: column '{name}' is not in {location}; columns are: {', '.join(names)}"
-        f"{_other_delimiter(names) or nearest(name, names)}"
-    )
+    shown = ", ".join(map(excerpt, names[:NAMED_COLUMNS])) + ", ..." * (len(names) > NAMED_COLUMNS)
+    hint = _other_delimiter(names) or _headless(names) or nearest(name, names)
+    return UsageError(f"{key}: column '{name}' is not in {location}; columns are: {shown}{hint}")
 
 
 def _other_delimiter(names: Sequence[str]) -> str:
@@ -94,6 +99,13 @@ def _other_delimiter(names: Sequence[str]) -> str:
         return "; the header has ';' in it: set data.delimiter=';'"
     if len(names) == 1 and "\t" in names[0]:
         return "; the header has tabs in it: set data.delimiter='\"\\t\"'"
+    return ""
+
+
+def _headless(names: Sequence[str]) -> str:
+    """Says so where the names of the columns are rather the fields of a row."""
+    if any(len(name.split()) >= WORDS_OF_A_TEXT or re.fullmatch(r"[\d.,]+", name) for name in names):
+        return "; the first row looks like data: put one with the names of the columns above it, such as text,label"
     return ""
 
 

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,10 +25,12 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from tfclassify.data import feature_files, ragged
-from tfclassify.data.checks import Examples, Where, examples
+from tfclassify.data.checks import Examples, Where, examples, taken, without_bad
 from tfclassify.data.feature_files import StoredFeatures
+from tfclassify.data.label_names import check_label_count
+from tfclassify.data.left_out import check_left_out
 from tfclassify.data.ragged import Ragged, RaggedFiles
-from tfclassify.data.sources import Columns, find_source, fingerprint, numbered
+from tfclassify.data.sources import Columns, find_source, fingerprint, format_of, numbered
 from tfclassify.data.splits import text_hash
 from tfclassify.data.store_folders import Facts, facts_of, write_folder
 from tfclassify.display import Display
@@ -36,7 +38,7 @@ from tfclassify.errors import UsageError
 from tfclassify.hardware import usable_cores
 from tfclassify.text.maps import AS_GIVEN, Prepared
 
-VERSION = 2
+VERSION = 3
 CHUNK_ROWS = 2048
 TEXT_COLUMNS = ("text", "text_b", "id")
 
@@ -133,7 +135,7 @@ def _mark(location: str, data: str, reading: Reading, pieces: Pieces) -> str:
         "tensorflow": tf.__version__,
         "data": data,
         # The same bytes are other rows in another format.
-        "format": PurePath(location.lower().removesuffix(".gz")).suffix,
+        "format": format_of(location),
         "reading": asdict(reading),
         "vocabulary": hashlib.sha256(pieces.vocabulary.read_bytes()).hexdigest(),
         "lower_case": pieces.lower_case,
@@ -196,6 +198,7 @@ def _write_files(location: str, reading: Reading, pieces: Pieces, folder: Path, 
         for chunk, mapped, made in _tokenized(chunks, pieces):
             _append_texts(texts, mapped)
             _append_labels(labels, chunk.labels, names)
+            check_label_count(len(names), columns, location)
             for (values, lengths), file in zip(made, tokens, strict=True):
                 ragged.append(file, values, lengths)
             flat["weights"].write(chunk.weights.tobytes())
@@ -220,14 +223,16 @@ def _chunks(location: str, reading: Reading, ledger: Counter[str]) -> Iterator[E
         for start in range(0, batch.num_rows, CHUNK_ROWS):
             part = batch.slice(start, CHUNK_ROWS)
             where = Where(location, rows[start : start + CHUNK_ROWS])
-            chunk = examples(part, reading.columns, where=where)
-            kept = _without_empty(chunk, reading.empty, where)
+            sound, where = without_bad(examples(part, reading.columns, where=where), where)
+            kept = _without_empty(sound, reading.empty, where)
             ledger["kept"] += len(kept.text)
-            ledger["empty"] += part.num_rows - len(kept.text)
+            ledger["empty"] += len(sound.text) - len(kept.text)
+            ledger["bad"] += part.num_rows - len(sound.text)
             yield kept
     ledger["bad"] += len(skipped) if reading.max_rows is None else bisect_right(skipped, reading.max_rows)
     if not ledger.total():
         raise UsageError(f"{location} has no rows; expected at least one")
+    check_left_out(location, reading.columns, ledger)
 
 
 def _without_empty(chunk: Examples, rule: str, where: Where) -> Examples:
@@ -238,23 +243,7 @@ def _without_empty(chunk: Examples, rule: str, where: Where) -> Examples:
         raise UsageError(
             f"{where.location}: row {row} has an empty text; fill it, or set data.empty=drop or data.empty=keep"
         )
-    return _taken(chunk, ~chunk.empty)
-
-
-def _taken(chunk: Examples, mask: NDArray[np.bool_]) -> Examples:
-    chosen = pa.array(mask)
-    optional = {
-        name: None if getattr(chunk, name) is None else getattr(chunk, name).filter(chosen) for name in ("text_b", "id")
-    }
-    return replace(
-        chunk,
-        text=chunk.text.filter(chosen),
-        labels=chunk.labels.filter(chosen),
-        weights=chunk.weights[mask],
-        empty=chunk.empty[mask],
-        features=None if chunk.features is None else chunk.features.filtered(mask),
-        **optional,
-    )
+    return taken(chunk, ~chunk.empty)
 
 
 def _tokenized(chunks: Iterable[Examples], pieces: Pieces) -> Iterator[Tokenized]:

@@ -1,218 +1,200 @@
-"""The fit: ``model.fit`` with a judge after each epoch, the best weights kept, and a clean end on request."""
+"""The fit: ``model.fit`` from wherever the training is, a judge after each epoch, and an end that loses nothing."""
 
 from __future__ import annotations
 
 import json
-import signal
-import time
-from collections.abc import Callable, Iterator, Mapping
+import os
+import shutil
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from math import isfinite
-from pathlib import Path
-from types import FrameType
-from typing import Any, Literal
+from typing import Any
 
 import tensorflow as tf
 import tf_keras as keras
 
 from tfclassify.display import Display
 from tfclassify.errors import UsageError
-from tfclassify.hardware import peak_memory_bytes, reset_peak_memory, seconds_since_start
+from tfclassify.hardware import peak_memory_bytes, reset_peak_memory
+from tfclassify.learning.averages import has_averages
+from tfclassify.learning.checkpoint_folders import Checkpoint, newest_checkpoint
+from tfclassify.learning.checkpoints import Saver, forget_later, put_values
+from tfclassify.learning.course import ON_REQUEST, Course, Orders, course_of, steps_made
+from tfclassify.learning.stopping import asked_to_stop
 from tfclassify.learning.tracking import tensorboard
+from tfclassify.learning.watchers import Judge, Keeper, Pace, Session, end_epoch, save, say_failures
 from tfclassify.model.classifier import BertClassifier, load_weights, save_weights
+from tfclassify.runs import write_text
 
-Judge = Callable[[], Mapping[str, float | None]]
-LOWER_IS_BETTER = ("log_loss",)
+# The batches from a step of an epoch on, both counted from 0.
+Batches = Callable[[int, int], tf.data.Dataset]
 
-
-@dataclass
-class Course:
-    """What a fit has gone through.
-
-    ``seconds`` are those of ``steps`` training steps; the first one, which is traced as well, counts in neither, but
-    in ``first_step_seconds``, which begin with the process. ``stopped`` says why the fit ended before its time.
-    """
-
-    history: list[dict[str, Any]] = field(default_factory=list)
-    best_epoch: int | None = None
-    best_value: float | None = None
-    steps: int = 0
-    seconds: float = 0.0
-    first_step_seconds: float | None = None
-    peak_memory_bytes: int = 0
-    stopped: Literal["signal", "early", "diverged"] | None = None
+SLOWER = 0.5
+ROWS_NAMED = 20
 
 
-@dataclass(frozen=True)
-class Orders:
-    """How to fit: sizes, the metric that chooses the best epoch, and where things are kept."""
-
-    epochs: int
-    steps_per_epoch: int
-    total_steps: int
-    rows_per_epoch: int
-    metric: str
-    patience: int
-    weights: Path
-    history: Path
-    tensorboard: Path | None = None
-
-
-def fit(model: BertClassifier, batches: tf.data.Dataset, *, orders: Orders, judge: Judge, display: Display) -> Course:
-    """Fits the model and leaves it with the best weights.
+def fit(model: BertClassifier, batches: Batches, *, orders: Orders, judge: Judge, display: Display) -> Course:
+    """Fits the model from the newest checkpoint on, or from the start, and leaves it with the best weights.
 
     Args:
         model: compiled with the training step.
-        batches: those of all epochs, one after the other.
+        batches: those from a step on, one after the other.
         orders: how to fit.
         judge: measures the validation rows with the model as it stands; called after each epoch.
         display: gets the progress.
 
     Raises:
-        UsageError: the loss is no longer a finite number, and neither are the weights.
+        UsageError: loss or gradient is no finite number again and again, or the checkpoints are of another network.
+        tf.errors.ResourceExhaustedError: a step takes more memory than there is.
     """
-    course = Course()
     reset_peak_memory()
-    with _stop_signals() as asked:
-        watchers = [_Pace(course, orders, display, asked), _Keeper(course, orders, judge, display)]
-        if orders.tensorboard is not None:
-            watchers.append(tensorboard(orders.tensorboard))
-        model.fit(
-            batches,
-            epochs=orders.epochs,
-            steps_per_epoch=orders.steps_per_epoch,
-            callbacks=watchers,
-            verbose=0,
-        )
-        if asked:
-            # It may have come after the last step.
-            course.stopped = "signal"
-    if course.stopped == "diverged":
-        raise UsageError(_diverged(course))
-    course.peak_memory_bytes = peak_memory_bytes()
-    # Whoever stops in the middle of an epoch has gone past the best weights, though no epoch came after them.
-    if course.best_epoch != len(course.history) or course.stopped == "signal":
-        load_weights(model, orders.weights)
+    with asked_to_stop(time_limit_minutes=orders.time_limit_minutes) as asked, _saver(orders) as saver:
+        session = Session(model, orders, judge, display, asked, saver)
+        _go_on(session)
+        ended = session.course.done
+        trackers = [] if orders.tensorboard is None else [tensorboard(orders.tensorboard)]
+        while not session.course.done and session.course.stopped is None:
+            _stretch(session, batches, trackers)
+        if not ended and (orders.checkpoint_steps or session.course.stopped in ON_REQUEST):
+            save(session)
+    course = session.course
+    course.peak_memory_bytes = max(course.peak_memory_bytes, peak_memory_bytes())
+    _count_checkpoints(session)
+    _leave_best(session)
     return course
 
 
-class _Pace(keras.callbacks.Callback):
-    """Counts steps and time, moves the progress bar, and ends the fit when it is asked to or has made its steps."""
-
-    def __init__(self, course: Course, orders: Orders, display: Display, asked: list[int]) -> None:
-        super().__init__()
-        self.course, self.orders, self.display, self.asked = course, orders, display, asked
-        self.begun = 0.0
-
-    def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
-        self.display.start(f"epoch {epoch + 1}/{self.orders.epochs}", self.orders.steps_per_epoch)
-
-    def on_train_batch_begin(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
-        self.begun = time.perf_counter()
-
-    def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
-        course = self.course
-        if course.first_step_seconds is None:
-            course.first_step_seconds = seconds_since_start()
-        else:
-            course.seconds += time.perf_counter() - self.begun
-            course.steps += 1
-        self.display.advance(1, self._note(logs or {}))
-        if self.asked:
-            course.stopped = "signal"
-            self.display.say("stopping as asked, with the best weights so far; asked again, at once and with none")
-        if not isfinite(float((logs or {})["loss"])):
-            course.stopped = "diverged"
-        if course.stopped or course.steps + 1 == self.orders.total_steps:
-            self.model.stop_training = True
-
-    def _note(self, logs: Mapping[str, Any]) -> str:
-        course, orders = self.course, self.orders
-        rows = course.steps * orders.rows_per_epoch / orders.steps_per_epoch
-        speed = f"  {rows / course.seconds:.0f} examples/s" if course.seconds else ""
-        return f"loss {float(logs['loss']):.4f}{speed}"
+@contextmanager
+def _saver(orders: Orders) -> Iterator[Saver | None]:
+    if orders.checkpoints is None:
+        yield None
+        return
+    saver = Saver(orders.checkpoints)
+    try:
+        yield saver
+    finally:
+        saver.close()
 
 
-class _Keeper(keras.callbacks.Callback):
-    """Judges each epoch, keeps the best weights and ends the fit when they no longer improve."""
-
-    def __init__(self, course: Course, orders: Orders, judge: Judge, display: Display) -> None:
-        super().__init__()
-        self.course, self.orders, self.judge, self.display = course, orders, judge, display
-
-    def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
-        if self.course.stopped == "diverged":
-            return
-        # Whoever asked to stop does not want to wait for a judgement, unless there are no weights yet.
-        if self.course.stopped == "signal" and self.course.best_epoch is not None:
-            return
-        values, told = self.judge(), logs if isinstance(logs, dict) else {}
-        entry = {
-            "epoch": epoch + 1,
-            "loss": float(told["loss"]),
-            **{f"validation_{name}": value for name, value in values.items()},
-            # On several replicas it is a variable of each, of which no float can be made at once.
-            "learning_rate": float(tf.convert_to_tensor(self.model.optimizer.learning_rate)),
-            "seconds": self.course.seconds,
-        }
-        self.course.history.append(entry)
-        with open(self.orders.history, "a", encoding="utf-8") as file:
-            file.write(json.dumps(entry, allow_nan=False) + "\n")
-        # Callbacks after this one, such as TensorBoard's, know what was measured by these names.
-        told.update({f"val_{name}": value for name, value in values.items() if value is not None})
-        self.display.say(_line(entry, self.orders))
-        self._keep(epoch + 1, values.get(self.orders.metric))
-
-    def _keep(self, epoch: int, value: float | None) -> None:
-        course = self.course
-        if _better(value, course.best_value, self.orders.metric):
-            course.best_epoch, course.best_value = epoch, value
-            save_weights(self.model, self.orders.weights)
-        elif self.orders.patience and epoch - (course.best_epoch or 0) >= self.orders.patience:
-            course.stopped = course.stopped or "early"
-            self.model.stop_training = True
-            self.display.say(f"no better epoch since {course.best_epoch}: the training ends early")
+def _stretch(session: Session, batches: Batches, trackers: Sequence[keras.callbacks.Callback]) -> None:
+    """Fits to the end of an epoch that is gone on with in its middle, or else to the last one."""
+    course, orders = session.course, session.orders
+    if course.step == orders.steps_per_epoch:
+        # Stopped right before it was judged.
+        end_epoch(session, {"loss": float(session.model.mean_loss.result())})
+        return
+    session.model.fit(
+        batches(course.epoch, course.step),
+        initial_epoch=course.epoch,
+        epochs=course.epoch + 1 if course.step else orders.epochs,
+        steps_per_epoch=orders.steps_per_epoch - course.step,
+        callbacks=[Pace(session), Keeper(session), *trackers],
+        verbose=0,
+    )
+    if session.goes_back:
+        _go_back(session)
 
 
-def _better(value: float | None, best: float | None, metric: str) -> bool:
-    # Without a measure the latest weights are the best that is known.
-    if value is None or best is None:
-        return best is None
-    return value < best if metric in LOWER_IS_BETTER else value > best
+def _go_on(session: Session) -> None:
+    """Takes everything from the newest valid checkpoint, if there is one."""
+    if session.saver is None:
+        return
+    found = _restore(session)
+    made = steps_made(session.course, session.orders)
+    if found is None:
+        # Something to go back to in the first steps.
+        if session.orders.checkpoint_steps:
+            save(session)
+    elif not session.course.done:
+        at = f"step {made} of {session.orders.total_steps}"
+        session.display.say(f"going on at {at}, in epoch {session.course.epoch + 1}")
 
 
-def _diverged(course: Course) -> str:
+def _restore(session: Session) -> Checkpoint | None:
+    orders, saver = session.orders, session.saver
+    if saver is None:
+        return None
+    found, broken = newest_checkpoint(saver.folder)
+    for name, why in broken.items():
+        session.display.say(f"the checkpoint {name} is damaged and left out: {why}")
+    forget_later(saver.folder, found)
+    if found is None:
+        return None
+    session.course = _course(found, orders)
+    put_values(session.model, found.values)
+    session.saved_at = steps_made(session.course, orders)
+    session.mean_loss = [variable.numpy() for variable in session.model.mean_loss.variables]
+    write_text(orders.history, "".join(json.dumps(entry) + "\n" for entry in session.course.history))
+    if found.best is not None:
+        _bring_back(found, orders)
+    return found
+
+
+def _course(found: Checkpoint, orders: Orders) -> Course:
+    try:
+        return course_of(found.state, orders)
+    except (ValueError, LookupError, TypeError) as error:
+        raise UsageError(f"{found.folder} cannot be gone on from: {error}; train anew in another run=DIR") from error
+
+
+def _bring_back(found: Checkpoint, orders: Orders) -> None:
+    """Puts the best weights of a checkpoint in their place: those that lie there may be of a later epoch."""
+    aside = orders.weights.with_name(f".{orders.weights.name}.{os.getpid()}")
+    shutil.copyfile(str(found.best), aside)
+    aside.replace(orders.weights)
+
+
+def _go_back(session: Session) -> None:
+    """Goes back to the newest checkpoint with half the learning rate, unless that was done often enough.
+
+    Raises:
+        UsageError: it was, or there is none.
+    """
+    before = session.course
+    if session.saver is not None:
+        session.saver.wait()
+    if session.saver is None or before.returns == session.orders.returns or _restore(session) is None:
+        raise UsageError(_diverged(before, session.orders, session.skipped_in_row))
+    session.course.returns, session.course.skipped = before.returns + 1, before.skipped
+    optimizer: Any = getattr(session.model.optimizer, "inner_optimizer", session.model.optimizer)
+    optimizer.rate_factor.assign(optimizer.rate_factor * SLOWER)
+    optimizer.skipped_in_row.assign(0)
+    session.skipped_in_row = 0
+    # So that whoever goes on from here knows of it.
+    save(session)
+    made, factor = steps_made(session.course, session.orders), float(tf.convert_to_tensor(optimizer.rate_factor))
+    session.display.say(f"going back to step {made}, on with {factor:g} times the planned learning rate")
+
+
+def _count_checkpoints(session: Session) -> None:
+    if session.saver is None:
+        return
+    say_failures(session)
+    session.course.saved += session.saver.saved
+    session.course.lost += session.saver.lost
+    session.course.saving_seconds += session.saver.blocked_seconds
+
+
+def _leave_best(session: Session) -> None:
+    course, orders = session.course, session.orders
+    if course.best_epoch is None:
+        # Stopped in the first epoch: what there is, so that the run answers.
+        save_weights(session.model, orders.weights)
+    elif course.best_epoch != len(course.history) or course.stopped in ON_REQUEST or has_averages(session.model):
+        # Whoever stops in the middle of an epoch has gone past the best weights, though no epoch came after them.
+        load_weights(session.model, orders.weights)
+
+
+def _diverged(course: Course, orders: Orders, in_row: int) -> str:
     return (
-        f"the loss is no longer a finite number in step {course.steps + 1}, and the weights are lost; "
+        f"loss or gradient is no finite number in step {steps_made(course, orders)}{_rows(course, orders)}, as in the "
+        f"{in_row - 1} before it, after going back {course.returns} times to half the learning rate; "
         "lower train.learning_rate, raise train.warmup_share, or set train.precision=float32"
     )
 
 
-def _line(entry: Mapping[str, Any], orders: Orders) -> str:
-    line = f"epoch {entry['epoch']}/{orders.epochs}  loss {entry['loss']:.4f}"
-    measured = entry.get(f"validation_{orders.metric}")
-    return line if measured is None else f"{line}  validation {orders.metric} {measured:.4f}"
-
-
-@contextmanager
-def _stop_signals() -> Iterator[list[int]]:
-    """Notes the first interrupt or termination, so that the step under way is finished; a second one ends at once."""
-    asked: list[int] = []
-
-    def note(number: int, frame: FrameType | None) -> None:
-        if asked:
-            raise KeyboardInterrupt
-        asked.append(number)
-
-    # Only the main thread may set handlers; elsewhere (a notebook's worker, a server) the caller's stay.
-    try:
-        before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
-    except ValueError:
-        before = {}
-    try:
-        yield asked
-    finally:
-        for number, handler in before.items():
-            # A handler that was not set from Python is None, and cannot be set again.
-            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+def _rows(course: Course, orders: Orders) -> str:
+    if orders.rows_at is None:
+        return ""
+    rows = [int(row) for row in orders.rows_at(course.epoch, course.step - 1)]
+    more = f" and {len(rows) - ROWS_NAMED} more" if len(rows) > ROWS_NAMED else ""
+    return f" (training rows {', '.join(map(str, rows[:ROWS_NAMED]))}{more})"

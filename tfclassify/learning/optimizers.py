@@ -5,11 +5,14 @@ Source: Loshchilov and Hutter, Decoupled Weight Decay Regularization (2019).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import tensorflow as tf
 import tf_keras as keras
+
+from tfclassify.learning.averages import Average, is_due, moved, share
 
 DECAY_EVERY_STEPS = 16
 UNDECAYED = ("bias", "beta", "gamma")
@@ -60,16 +63,21 @@ class AdamW(keras.optimizers.Optimizer):
         beta_2: float = 0.999,
         epsilon: float = 1e-8,
         row_wise: bool = True,
+        average: Average | Mapping[str, Any] | None = None,
         name: str = "AdamW",
     ) -> None:
-        """Keeps the options; ``clip_norm`` 0 does not clip, ``row_wise`` False makes every update dense."""
+        """Keeps the options; ``clip_norm`` 0 does not clip, ``row_wise`` False makes every update dense.
+
+        With ``average`` the weights are averaged over the steps, beside what they are.
+        """
         super().__init__(name=name, jit_compile=False)
         self._learning_rate = self._build_learning_rate(learning_rate)
         self.decay, self.clip_norm, self.row_wise = weight_decay, clip_norm, row_wise
         self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
+        self.average = Average(**average) if isinstance(average, Mapping) else average
 
     def build(self, var_list: Sequence[tf.Variable]) -> None:
-        """Makes both moments of every variable, and the sum of rates since the last decay."""
+        """Makes both moments of every variable, its average, and the sum of rates since the last decay."""
         super().build(var_list)
         if getattr(self, "_built", False):
             return
@@ -77,31 +85,56 @@ class AdamW(keras.optimizers.Optimizer):
         self._first = [self.add_variable_from_reference(v, "m") for v in var_list]
         self._second = [self.add_variable_from_reference(v, "v") for v in var_list]
         self._rates = self.add_variable(shape=[], dtype=tf.float32, name="rates_since_decay")
+        self._applied = self.add_variable(shape=[], dtype=tf.float32, name="applied", initializer="ones")
+        self.skipped_in_row = self.add_variable(shape=[], dtype=tf.int64, name="skipped_in_row")
+        self.rate_factor = self.add_variable(shape=[], dtype=tf.float32, name="rate_factor", initializer="ones")
+        averaged = var_list if self.average is not None else ()
+        self.averages = [self.add_variable_from_reference(v, "average") for v in averaged]
+
+    def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, tf.Variable]], *given: Any, **options: Any) -> Any:
+        """Updates all variables by their gradients, and then their averages."""
+        pairs = list(grads_and_vars)
+        iterations = super().apply_gradients(pairs, *given, **options)
+        self._average([variable for _, variable in pairs])
+        return iterations
 
     def update_step(self, gradient: tf.Tensor | tf.IndexedSlices, variable: tf.Variable) -> None:
         """Updates one variable by its gradient."""
         index = self._index_dict[self._var_key(variable)]
         update = _update_rows if isinstance(gradient, tf.IndexedSlices) else _update_all
         powers = tf.cast(self.iterations + 1, variable.dtype)
+        applied = tf.cast(self._applied, variable.dtype)
         update(
             gradient,
             variable,
             self._first[index],
             self._second[index],
-            rate=tf.cast(self.learning_rate, variable.dtype),
-            betas=(self.beta_1, self.beta_2),
+            rate=tf.cast(self.learning_rate, variable.dtype) * applied,
+            # Of a step that is not applied the gradient is 0; kept whole, the moments stay what they are to the bit.
+            betas=(tf.where(applied > 0.0, self.beta_1, 1.0), tf.where(applied > 0.0, self.beta_2, 1.0)),
             powers=(tf.pow(self.beta_1, powers), tf.pow(self.beta_2, powers)),
             epsilon=self.epsilon,
         )
 
     def _clip_gradients(self, grads: Sequence[Any]) -> list[Any]:
-        """Sums repeated rows first: the norm of a gradient is that of its sums."""
+        """Clips by the norm of all gradients; where that is no finite number, the step is one that changes nothing.
+
+        Repeated rows are summed first: the norm of a gradient is that of its sums.
+        """
         summed = [self._summed(gradient) for gradient in grads]
-        if not self.clip_norm:
-            return summed
         norm = tf.linalg.global_norm(summed)
-        scale = self.clip_norm / tf.maximum(norm, self.clip_norm)
-        return [_scaled(gradient, scale) for gradient in summed]
+        finite = tf.math.is_finite(norm)
+        self._applied.assign(tf.cast(finite, tf.float32))
+        self.skipped_in_row.assign(tf.where(finite, tf.constant(0, tf.int64), self.skipped_in_row + 1))
+        clipped = self.clip_norm / tf.maximum(norm, self.clip_norm) if self.clip_norm else 1.0
+        return [_scaled(gradient, tf.where(finite, clipped, 0.0)) for gradient in summed]
+
+    def _compute_current_learning_rate(self) -> None:
+        """Lowers the rate of the schedule by the factor, which falls when a training has to go back."""
+        super()._compute_current_learning_rate()
+        # The first time is before there are any variables.
+        if getattr(self, "_built", False):
+            self._current_learning_rate.assign(self._current_learning_rate * self.rate_factor)
 
     def _summed(self, gradient: Any) -> Any:
         if not isinstance(gradient, tf.IndexedSlices):
@@ -119,7 +152,7 @@ class AdamW(keras.optimizers.Optimizer):
     def _apply_weight_decay(self, variables: Sequence[tf.Variable]) -> None:
         if not self.decay:
             return
-        self._rates.assign_add(tf.cast(self.learning_rate, tf.float32))
+        self._rates.assign_add(tf.cast(self.learning_rate, tf.float32) * self._applied)
         due = tf.equal((self.iterations + 1) % DECAY_EVERY_STEPS, 0)
         decayed = [variable for variable in variables if is_decayed(variable.name)]
         tf.cond(due, lambda: self._shrink(decayed), lambda: tf.constant(0.0))
@@ -131,6 +164,19 @@ class AdamW(keras.optimizers.Optimizer):
         self._rates.assign(0.0)
         return tf.constant(0.0)
 
+    def _average(self, variables: Sequence[tf.Variable]) -> None:
+        average, step = self.average, self.iterations
+        if average is None:
+            return
+
+        def move() -> tf.Tensor:
+            part = share(average, step)
+            for variable in variables:
+                moved(self.averages[self._index_dict[self._var_key(variable)]], variable, part)
+            return tf.constant(0.0)
+
+        tf.cond(is_due(average, step), move, lambda: tf.constant(0.0))
+
     def get_config(self) -> dict[str, Any]:
         """Returns what is needed to make the optimizer again."""
         options = ("clip_norm", "beta_1", "beta_2", "epsilon", "row_wise")
@@ -139,6 +185,7 @@ class AdamW(keras.optimizers.Optimizer):
             "name": self.name,
             "learning_rate": rate,
             "weight_decay": self.decay,
+            "average": None if self.average is None else asdict(self.average),
             **{option: getattr(self, option) for option in options},
         }
 
@@ -155,7 +202,7 @@ def _update_all(
     second: tf.Variable,
     *,
     rate: tf.Tensor,
-    betas: tuple[float, float],
+    betas: tuple[tf.Tensor, tf.Tensor],
     powers: tuple[tf.Tensor, tf.Tensor],
     epsilon: float,
 ) -> None:
@@ -180,7 +227,7 @@ def _update_rows(
     second: tf.Variable,
     *,
     rate: tf.Tensor,
-    betas: tuple[float, float],
+    betas: tuple[tf.Tensor, tf.Tensor],
     powers: tuple[tf.Tensor, tf.Tensor],
     epsilon: float,
 ) -> None:
@@ -194,6 +241,8 @@ def _update_rows(
 
 
 def _scaled(gradient: Any, scale: tf.Tensor) -> Any:
+    # Scaled by 0, what is no number is 0 as well.
     if isinstance(gradient, tf.IndexedSlices):
-        return tf.IndexedSlices(gradient.values * scale, gradient.indices, gradient.dense_shape)
-    return gradient * scale
+        values = tf.math.multiply_no_nan(gradient.values, scale)
+        return tf.IndexedSlices(values, gradient.indices, gradient.dense_shape)
+    return tf.math.multiply_no_nan(gradient, scale)

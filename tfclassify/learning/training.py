@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
-from tfclassify.data.batches import steps_per_epoch, training_batches
+from tfclassify.data.batches import epoch_batches, steps_per_epoch, training_batches
 from tfclassify.data.corpus import Corpus
 from tfclassify.data.rows import Rows, rows_of
 from tfclassify.data.token_store import Pieces, let_go
 from tfclassify.display import Display
+from tfclassify.learning.averages import Average
+from tfclassify.learning.course import Course, Orders
 from tfclassify.learning.features import encoded_rows, encoder_of
-from tfclassify.learning.fitting import Course, Orders, fit
+from tfclassify.learning.fitting import fit
 from tfclassify.learning.objectives import choose
 from tfclassify.learning.optimizers import AdamW, WarmupLinearDecay
 from tfclassify.learning.prediction import forward
@@ -34,7 +39,7 @@ from tfclassify.quality.metrics import watch
 from tfclassify.quality.predictions import in_scope
 from tfclassify.quality.thresholds import HALF, best_threshold, scope_threshold, tuned
 from tfclassify.runs import Run
-from tfclassify.settings import Settings
+from tfclassify.settings import Settings, TrainSettings, binding
 
 BY_VALIDATION = "validation"
 
@@ -76,7 +81,8 @@ def _learn(settings: Settings, corpus: Corpus, found: Found, pieces: Pieces, *, 
     rows = replace(rows, features=encoded_rows(features, corpus.splits["train"]))
     steps = steps_per_epoch(rows.lengths, train.buckets)
     total_steps = min(steps * train.epochs, train.steps or steps * train.epochs)
-    with STRATEGIES[train.strategy]().scope():
+    strategy = STRATEGIES[train.strategy]()
+    with strategy.scope():
         model = _compiled(found, corpus, settings, features, total_steps=total_steps)
     fixed = HALF if settings.answer.thresholds == BY_VALIDATION else float(settings.answer.thresholds)
     trained = Trained(settings, corpus.labels, pieces, limits, forward(model), threshold=fixed, features=features)
@@ -85,8 +91,8 @@ def _learn(settings: Settings, corpus: Corpus, found: Found, pieces: Pieces, *, 
         let_go(split.store)
     course = fit(
         model,
-        training_batches(rows, train.buckets, seed=settings.seed, epochs=train.epochs),
-        orders=_orders(settings, run, rows=len(rows), steps=steps, total_steps=total_steps),
+        partial(_batches, rows, settings, strategy.num_replicas_in_sync),
+        orders=_orders(settings, run, rows, steps=steps, total_steps=total_steps),
         judge=lambda: _watch(trained, corpus),
         display=display,
     )
@@ -139,28 +145,74 @@ def _compiled(
         train.learning_rate, warmup_steps=round(train.warmup_share * total_steps), total_steps=total_steps
     )
     optimizer = AdamW(
-        rate, weight_decay=train.weight_decay, clip_norm=train.clip_norm, row_wise=train.strategy == "one"
+        rate,
+        weight_decay=train.weight_decay,
+        clip_norm=train.clip_norm,
+        row_wise=train.strategy == "one",
+        average=_average(train, total_steps),
     )
     if train.precision == "float16":
         optimizer = keras.mixed_precision.LossScaleOptimizer(optimizer)
-    model.compile(optimizer=optimizer, step=training_step(choose(train.objectives)))
+    step = training_step(choose(train.objectives), accumulation_steps=train.accumulation_steps, seed=settings.seed)
+    model.compile(optimizer=optimizer, step=step)
     # A step that has to make the optimizer's variables first is traced twice.
     optimizer.build(model.trainable_variables)
     return model
 
 
-def _orders(settings: Settings, run: Run, *, rows: int, steps: int, total_steps: int) -> Orders:
+def _average(train: TrainSettings, total_steps: int) -> Average | None:
+    if train.average == "none":
+        return None
+    start = 1 + round(train.average_start * total_steps)
+    return Average(train.average, start=start, every=train.average_every, decay=train.average_decay)
+
+
+def _batches(rows: Rows, settings: Settings, replicas: int, epoch: int, step: int) -> tf.data.Dataset:
+    train = settings.train
+    return training_batches(
+        rows,
+        train.buckets,
+        seed=settings.seed,
+        epochs=train.epochs,
+        first_epoch=epoch,
+        first_step=step,
+        multiple=replicas * train.accumulation_steps,
+    )
+
+
+def _rows_at(rows: Rows, settings: Settings, epoch: int, step: int) -> Sequence[int]:
+    dealt = epoch_batches(rows.lengths, settings.train.buckets, seed=settings.seed, epoch=epoch, shuffle=True)
+    return next(dealt.since(step)).rows.tolist()
+
+
+def _orders(settings: Settings, run: Run, rows: Rows, *, steps: int, total_steps: int) -> Orders:
+    train = settings.train
     return Orders(
         epochs=-(-total_steps // steps),
         steps_per_epoch=steps,
         total_steps=total_steps,
-        rows_per_epoch=rows,
-        metric=settings.train.metric,
-        patience=settings.train.early_stopping,
+        rows_per_epoch=len(rows),
+        metric=train.metric,
+        patience=train.early_stopping,
         weights=run.weights,
         history=run.history,
         tensorboard=run.folder / "tensorboard" if "tensorboard" in settings.track else None,
+        checkpoints=run.checkpoints,
+        checkpoint_steps=train.checkpoint_steps,
+        fingerprint=_fingerprint(settings, rows),
+        time_limit_minutes=train.time_limit_minutes,
+        skips=train.skips,
+        returns=train.returns,
+        rows_at=partial(_rows_at, rows, settings),
     )
+
+
+def _fingerprint(settings: Settings, rows: Rows) -> str:
+    """Returns what has to be the same for a training to go on: settings and rows."""
+    digest = hashlib.sha256(json.dumps(binding(settings), sort_keys=True).encode())
+    for array in (rows.lengths, rows.targets, rows.weights):
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
 
 
 def _watch(trained: Trained, corpus: Corpus) -> Mapping[str, float | None]:

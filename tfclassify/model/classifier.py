@@ -23,6 +23,7 @@ from transformers.modeling_tf_pytorch_utils import convert_tf_weight_name_to_pt_
 
 from tfclassify.errors import UsageError
 from tfclassify.model.activations import gelu
+from tfclassify.model.dropout import seed_dropout
 from tfclassify.model.features import FEATURE_INPUTS, Measures
 from tfclassify.model.joining import PREFIX, FeatureJoin, names_of
 from tfclassify.model.unpadded import Forward, Shape, unpadded
@@ -57,13 +58,20 @@ class BertClassifier(TFBertForSequenceClassification):
         super().compile(optimizer=optimizer, loss=None, **options)
         self._step = step
         # Keras resets what it finds among a model's attributes at the beginning of each epoch.
-        self._mean_loss = keras.metrics.Mean("loss")
+        self.mean_loss = keras.metrics.Mean("loss")
 
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
-        """Runs the step on one batch."""
+        """Runs the step on one batch.
+
+        Returns:
+            ``loss`` float32[], the mean of the epoch so far over the steps with a finite loss; ``skipped``, how many
+            of the latest steps in a row have changed nothing because loss or gradient was no finite number.
+        """
         loss, rows = self._step(self, data)
-        self._mean_loss.update_state(loss, sample_weight=rows)
-        return {"loss": self._mean_loss.result()}
+        finite = tf.math.is_finite(loss)
+        self.mean_loss.update_state(tf.where(finite, loss, 0.0), sample_weight=tf.where(finite, rows, 0.0))
+        skipped = getattr(self.optimizer, "skipped_in_row", tf.cast(tf.logical_not(finite), tf.int64))
+        return {"loss": self.mean_loss.result(), "skipped": tf.convert_to_tensor(skipped)}
 
 
 def build(
@@ -95,6 +103,7 @@ def build(
     if config.hidden_act == "gelu":
         for layer in model.bert.encoder.layer:
             layer.intermediate.intermediate_act_fn = gelu
+    seed_dropout(model)
     model.build_in_name_scope()
     # Keras takes no layer for the model's own whose name the class has.
     model.join = None if features is None else FeatureJoin(features, width=config.hidden_size, classes=len(labels))

@@ -19,6 +19,8 @@ from tfclassify.model.features import FEATURE_INPUTS
 from tfclassify.model.joining import FeatureJoin
 
 MASKED = -1e9
+# What TensorFlow's fused layer norm on the CPU adds to a variance, and cannot be told otherwise.
+FUSED_EPSILON = 1e-3
 
 Weights = Mapping[str, tf.Variable]
 Forward = Callable[..., tf.Tensor]
@@ -159,7 +161,9 @@ def _gelu(values: tf.Tensor) -> tf.Tensor:
 
 
 def _normed(weights: Weights, name: str, values: tf.Tensor, shape: Shape) -> tf.Tensor:
-    # The last axis by its number: by -1 the graph optimizer does not know a layer norm, which it makes one op.
-    mean, variance = tf.nn.moments(values, axes=[1], keepdims=True)
+    # Where weights are constants, the graph optimizer makes this one op, if the last axis is given by its number; but
+    # that op adds 0.001 to the variance whatever stands here. So the values are scaled until that is what it should be.
+    scaled = values * sqrt(FUSED_EPSILON / shape.epsilon)
+    mean, variance = tf.nn.moments(scaled, axes=[1], keepdims=True)
     scale, offset = weights[f"{name}.weight"], weights[f"{name}.bias"]
-    return tf.nn.batch_normalization(values, mean, variance, offset, scale, shape.epsilon)
+    return tf.nn.batch_normalization(scaled, mean, variance, offset, scale, FUSED_EPSILON)

@@ -24,6 +24,7 @@ def check(settings: Settings, facts: Facts) -> None:
     _check_validation(settings, facts)
     _check_length(settings, facts)
     _check_buckets(settings, facts)
+    _check_accumulation(settings)
 
 
 def _check_task(settings: Settings, facts: Facts) -> None:
@@ -72,4 +73,13 @@ def _check_buckets(settings: Settings, facts: Facts) -> None:
         raise UsageError(
             f"train.buckets goes up to {end} tokens, but training texts have up to {longest}; "
             f"give a longer shape, or set text.max_length={end}"
+        )
+
+
+def _check_accumulation(settings: Settings) -> None:
+    parts, (rows, length) = settings.train.accumulation_steps, min(settings.train.buckets)
+    if parts > rows:
+        raise UsageError(
+            f"train.accumulation_steps is {parts}, but batches of {length} tokens have {rows} rows; "
+            f"expected at most {rows}, a row in each part"
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil
 
 from tfclassify.planning.buckets import Bucket, expected_batches, padding_share
 from tfclassify.planning.facts import Facts
@@ -58,7 +59,8 @@ def predict_costs(settings: Settings, facts: Facts) -> Costs:
         number * step_seconds(bucket, facts, precision=settings.train.precision)
         for number, bucket in expected_batches(lengths, buckets)
     )
-    return Costs(seconds, peak_memory_bytes(buckets, facts.encoder), padding_share(lengths, buckets))
+    peak = peak_memory_bytes(buckets, facts.encoder, parts=settings.train.accumulation_steps)
+    return Costs(seconds, peak, padding_share(lengths, buckets))
 
 
 def step_seconds(bucket: Bucket, facts: Facts, *, precision: str) -> float:
@@ -86,7 +88,7 @@ def activations(size: EncoderSize, rows: int, length: int) -> float:
     return float(rows * length * size.layers * per_token)
 
 
-def peak_memory_bytes(buckets: tuple[Bucket, ...], size: EncoderSize) -> int:
-    """Predicts the most memory that a training with these batch shapes takes."""
-    largest = max(activations(size, rows, length) for rows, length in buckets)
+def peak_memory_bytes(buckets: tuple[Bucket, ...], size: EncoderSize, *, parts: int = 1) -> int:
+    """Predicts the most memory that a training takes with these batch shapes, each computed in so many parts."""
+    largest = max(activations(size, ceil(rows / parts), length) for rows, length in buckets)
     return int(BASE_MEMORY_BYTES + BYTES_PER_PARAMETER * size.parameters + BYTES_PER_VALUE * largest)

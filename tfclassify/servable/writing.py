@@ -34,7 +34,7 @@ from tfclassify.text.hard_texts import hard_texts
 GOLDEN = "golden.json"
 GOLDEN_TOLERANCE = 1e-4
 # How rows were read, which whoever answers a file starts from.
-READING = ("text", "text_b", "features", "label_separator", "bad_rows", "empty")
+READING = ("text", "text_b", "features", "label_separator", "bad_rows", "bad_rows_limit", "empty")
 # What a last bit of a score can turn over, the order of near equals or which side of a threshold, is not compared.
 GOLDEN_OUTPUTS = ("label", "score", "scores", "masked")
 CLEAR = 0.3

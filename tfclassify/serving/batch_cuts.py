@@ -68,6 +68,9 @@ def cut(lengths: NDArray[np.int64], cost: Cost, limits: Limits) -> list[slice]:
         The pieces, which hold every row once, in order.
     """
     most_bytes = min(limits.padded_bytes, useful_bytes(cost))
+    if _alike(lengths, limits) and len(lengths) <= min(limits.rows, most_bytes // lengths[0]):
+        # Without padding there is nothing to weigh; and this is asked for with every request.
+        return [slice(0, len(lengths))]
     run = run_rows(limits)
     fitting = np.searchsorted(run, most_bytes // lengths, side="right") - 1
     # By falling number of rows, as the batches begin one row later each.
@@ -102,6 +105,11 @@ def first(waiting: Waiting, pieces: Sequence[slice], cost: Cost, *, now: float, 
         return pieces[numbers[oldest]]
     weights = np.bincount(numbers, np.maximum(ages, LEAST_AGE_SECONDS))
     return pieces[int(np.argmax(weights / costs))]
+
+
+def _alike(lengths: NDArray[np.int64], limits: Limits) -> bool:
+    """Says whether any number of these rows costs in proportion."""
+    return bool(len(lengths)) and not limits.allowed_rows and bool(lengths[0] == lengths[-1])
 
 
 def _padded(lengths: NDArray[np.int64], piece: slice) -> int:

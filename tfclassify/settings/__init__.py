@@ -1,5 +1,6 @@
 """Everything a run can be told: one validated tree, read from YAML files and dotted ``key=value`` overrides."""
 
+from tfclassify.settings.binding import binding, differing, free_values
 from tfclassify.settings.explaining import keys
 from tfclassify.settings.reading import changed, parse, read
 from tfclassify.settings.serving import ServeRequest
@@ -7,6 +8,7 @@ from tfclassify.settings.tree import (
     AUTO,
     AnswerSettings,
     DataSettings,
+    DoctorRequest,
     EvaluateRequest,
     ExportRequest,
     InspectRequest,
@@ -21,6 +23,7 @@ __all__ = [
     "AUTO",
     "AnswerSettings",
     "DataSettings",
+    "DoctorRequest",
     "EvaluateRequest",
     "ExportRequest",
     "InspectRequest",
@@ -30,7 +33,10 @@ __all__ = [
     "Settings",
     "TextSettings",
     "TrainSettings",
+    "binding",
     "changed",
+    "differing",
+    "free_values",
     "keys",
     "parse",
     "read",

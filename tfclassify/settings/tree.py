@@ -55,6 +55,7 @@ T = TypeVar("T")
 Planned = Annotated[T, _OrAuto()]
 NO_FLAG = BeforeValidator(_no_flag)
 Share = Annotated[float, Field(ge=0.0, lt=1.0), NO_FLAG]
+Limit = Annotated[float, Field(ge=0.0, le=1.0), NO_FLAG]
 PositiveInt = Annotated[int, Field(gt=0), NO_FLAG]
 PositiveFloat = Annotated[float, Field(gt=0.0), NO_FLAG]
 Bucket = tuple[PositiveInt, PositiveInt]
@@ -74,7 +75,7 @@ class DataSettings(BaseModel):
     model_config = STRICT
 
     train: str | None = None
-    """Training rows: a file (.csv .tsv .jsonl .parquet, each also .gz), a folder, tfds:NAME or sample:NAME."""
+    """Training rows: a file (.csv .tsv .jsonl .parquet, also packed), a folder, tfds:NAME or sample:NAME."""
     validation: str | None = None
     """Validation rows; cut out of the training rows where not given."""
     test: str | None = None
@@ -96,11 +97,15 @@ class DataSettings(BaseModel):
     features: Features = {}
     """Columns that are learnt from beside the text: [price, brand], or {price: number, brand: category}."""
     bad_rows: Literal["fail", "skip"] = "fail"
-    """What to do with rows that cannot be read: stop, or skip and count them."""
+    """What to do with rows that cannot be read or used: stop, or skip and count them."""
+    bad_rows_limit: Limit = 0.01
+    """Share of the rows of a file, at most, that may be skipped; five rows always may. More is a file read wrongly."""
     duplicates: Literal["keep", "drop"] = "keep"
     """Whether repeated training texts are kept, or dropped (and counted) after the first."""
     empty: Literal["drop", "keep", "fail"] = "drop"
     """What to do with rows whose text is empty: drop and count, keep, or stop."""
+    empty_limit: Limit = 0.5
+    """Share of the rows of a file, at most, that may be dropped for an empty text; five rows always may."""
     unknown_labels: Literal["fail", "drop"] = "fail"
     """What to do with validation or test rows whose label is not among the training labels."""
     encoding: str = "utf-8"
@@ -168,6 +173,8 @@ class TrainSettings(BaseModel):
     """How many batch shapes there may be, at most."""
     buckets: Planned[Buckets] = AUTO
     """Batch shapes [rows, length in tokens], by rising length."""
+    accumulation_steps: Planned[PositiveInt] = AUTO
+    """In how many parts a batch is computed, one after the other, before its one update; more take less memory."""
     precision: Planned[Literal["float32", "bfloat16", "float16"]] = AUTO
     """Number format of the matrix products."""
     strategy: Planned[Literal["one", "mirrored", "multi_worker", "tpu"]] = AUTO
@@ -180,12 +187,28 @@ class TrainSettings(BaseModel):
     """Validation metric by which the best epoch is chosen: accuracy, macro_f1, micro_f1, mcc, log_loss, or your own."""
     early_stopping: Planned[Annotated[int, Field(ge=0), NO_FLAG]] = AUTO
     """Epochs without a better validation metric after which training stops; 0 never stops early."""
+    average: Planned[Literal["none", "ema", "swa"]] = AUTO
+    """Which average of the weights is validated and kept: none, the latest (ema) or all (swa) steps since its start."""
+    average_start: Planned[Share] = AUTO
+    """Share of the steps before the first whose weights count in the average."""
+    average_every: Planned[PositiveInt] = AUTO
+    """Steps from one whose weights count in the average to the next."""
+    average_decay: Planned[Share] = AUTO
+    """What an ema keeps of itself in one step."""
     warmup_share: Planned[Share] = AUTO
     """Share of the steps over which the learning rate rises."""
     weight_decay: Planned[Annotated[float, Field(ge=0.0), NO_FLAG]] = AUTO
     """Decoupled weight decay; none on biases and layer norms."""
     clip_norm: Planned[Annotated[float, Field(ge=0.0), NO_FLAG]] = AUTO
     """Largest global norm of the gradients; 0 does not clip."""
+    checkpoint_steps: Planned[Annotated[int, Field(ge=0), NO_FLAG]] = AUTO
+    """Steps from one checkpoint to the next; 0 saves none but where the training is asked to stop."""
+    time_limit_minutes: PositiveFloat | None = None
+    """Minutes of training after which it stops as if asked to, and can be gone on with; by default it has no limit."""
+    skips: PositiveInt = 3
+    """Steps in a row with a loss or gradient that is no finite number after which the training goes back."""
+    returns: Annotated[int, Field(ge=0), NO_FLAG] = 2
+    """How often the training goes back to the latest checkpoint, each time with half the learning rate."""
 
 
 class AnswerSettings(BaseModel):
@@ -223,6 +246,36 @@ class Settings(BaseModel):
     model: ModelSettings = ModelSettings()
     train: TrainSettings = TrainSettings()
     answer: AnswerSettings = AnswerSettings()
+
+
+class VocabularySettings(BaseModel):
+    """Which model the lengths of texts are measured for."""
+
+    model_config = STRICT
+
+    name: Planned[str] = AUTO
+    """A preset, a folder, or a hub name; its word pieces count as tokens. By default the model that plan would take."""
+
+
+class DoctorRequest(BaseModel):
+    """What ``doctor`` can be told: data to look at, or a run's; nothing at all for the installation."""
+
+    model_config = STRICT
+
+    run: str | None = None
+    """Directory of a run, whose data are looked at as they are now; in place of data.train."""
+    output: str | None = None
+    """Folder for doctor.html and doctor.json; by default nothing is written."""
+    rows: PositiveInt = 50_000
+    """Rows of each split, at most, whose texts are looked at; of more a sample. All are counted."""
+    examples: PositiveInt = 5
+    """Rows, at most, that are shown for a finding."""
+    skip: tuple[str, ...] = ()
+    """Findings that are not looked for, such as [mislabelled, near_repeats]."""
+    seed: Annotated[int, Field(ge=0, lt=2**31), NO_FLAG] = 0
+    """Seed of samples and folds."""
+    data: DataSettings = DataSettings()
+    model: VocabularySettings = VocabularySettings()
 
 
 class EvaluateRequest(BaseModel):
@@ -280,7 +333,7 @@ class PredictRequest(BaseModel):
     servable: str | None = None
     """Folder of an exported classifier, or of one version of it; in place of the run."""
     input: str
-    """Rows to answer: a file (.csv .tsv .jsonl .parquet, each also .gz), or - for CSV on standard input, all of it."""
+    """Rows to answer: a file (.csv .tsv .jsonl .parquet, also packed), or - for CSV on standard input, all of it."""
     output: str = "-"
     """Where the answers go: .csv, .jsonl or .parquet, or - for CSV on standard output."""
     data: DataSettings = DataSettings()

@@ -25,7 +25,8 @@ class Columns:
     ``features`` are names of further columns with their kinds, ``number`` or ``category``.
 
     ``encoding`` is a codec that Python knows, or None or "auto": a byte order mark, else UTF-8.
-    ``delimiter`` None is a tab in .tsv files and a comma elsewhere.
+    ``delimiter`` None is a tab in .tsv files and a comma elsewhere. ``empty`` says what becomes of rows with an
+    empty text: those that are dropped need no label. The limits are shares of the rows, see :mod:`..left_out`.
     """
 
     text: str
@@ -39,6 +40,9 @@ class Columns:
     encoding: str | None = None
     delimiter: str | None = None
     bad_rows: Literal["fail", "skip"] = "fail"
+    bad_rows_limit: float = 1.0
+    empty: Literal["drop", "keep", "fail"] = "keep"
+    empty_limit: float = 1.0
 
 
 class Source(Protocol):
@@ -79,6 +83,13 @@ def parts(rows: Iterable[tuple[Row, int]]) -> Iterator[list[Row]]:
         raise
     if part or not given:
         yield part
+
+
+def slices(rows: pa.RecordBatch, size: int) -> Iterator[pa.RecordBatch]:
+    """Cuts rows that take so many bytes into batches as small as those of :func:`parts`, going by their mean size."""
+    most = max(1, min(BATCH_ROWS, -(-BATCH_BYTES * rows.num_rows // size)))
+    for start in range(0, rows.num_rows, most):
+        yield rows.slice(start, most)
 
 
 def different(names: list[str], *, location: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import codecs
-import gzip
 import io
 import zlib
 from collections.abc import Iterator
@@ -15,9 +14,11 @@ from pathlib import Path
 import pyarrow as pa
 
 from tfclassify.data.sources.columns import LONGEST_ROW_BYTES
+from tfclassify.data.sources.packed import CHUNK_BYTES, open_raw
 from tfclassify.errors import UsageError, nearest
 
-CHUNK_BYTES = 1 << 20
+# With or without a byte order mark.
+UTF_8 = "utf-8-sig"
 # UTF-32 before UTF-16: its little-endian mark begins with the other's.
 MARKS = (
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -25,6 +26,9 @@ MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+# Which of the first four bytes are not zero, in texts of Latin letters.
+UNMARKED = {bytes((1, 0, 1, 0)): "utf-16-le", bytes((0, 1, 0, 1)): "utf-16-be"}
+PATTERN = frozenset("*?[")
 
 
 def file_path(location: str) -> Path:
@@ -36,8 +40,7 @@ def file_path(location: str) -> Path:
     path = local(location)
     if path.is_file():
         return path
-    if "://" in location:
-        raise UsageError(f"{location} is an address; expected a local path: download it first")
+    check_local(location)
     if path.is_dir():
         raise UsageError(f"{location} is a folder; expected a file")
     if path.exists():
@@ -49,6 +52,16 @@ def file_path(location: str) -> Path:
     raise UsageError(f"{location} does not exist; expected a file{nearest(path.name, names)}")
 
 
+def check_local(location: str) -> None:
+    """Refuses addresses and patterns, which would be looked for as files of that name."""
+    if location.startswith("file://"):
+        raise UsageError(f"{location} is an address; expected a path: leave out 'file://'")
+    if "://" in location:
+        raise UsageError(f"{location} is an address; expected a local path: download it first")
+    if PATTERN.intersection(location):
+        raise UsageError(f"{location} does not exist, and patterns are not expanded; expected the path of one file")
+
+
 def local(location: str) -> Path:
     """Returns the path of a location, ``~`` replaced by the home folder."""
     try:
@@ -57,17 +70,12 @@ def local(location: str) -> Path:
         raise UsageError(f"{location}: there is no such user here; expected a path") from error
 
 
-def open_raw(path: Path) -> io.BufferedIOBase:
-    """Opens a file for reading its bytes from the beginning, decompressed where its name ends in .gz."""
-    return gzip.open(path, "rb") if path.suffix.lower() == ".gz" else open(path, "rb")
-
-
 @contextmanager
 def open_lines(location: str, encoding: str | None) -> Iterator[Iterator[str]]:
     """Opens a file of text as its lines, which end in LF, CR LF or CR.
 
-    Bytes of a UTF-8 file that are not UTF-8 become lone surrogates, so that the row can be named or left out:
-    see :func:`measured`. A line of more than 8 MiB comes in parts.
+    Bytes that cannot be decoded become lone surrogates, so that the row can be named or left out: see
+    :func:`measured`. A line of more than 8 MiB comes in parts.
 
     Raises:
         UsageError: there is no such file or no such encoding, or a byte order mark says otherwise.
@@ -75,10 +83,9 @@ def open_lines(location: str, encoding: str | None) -> Iterator[Iterator[str]]:
     path = file_path(location)
     with open_raw(path) as head:
         codec = codec_of(head.read(4), encoding, location=location)
-    errors = "surrogateescape" if codec == "utf-8-sig" else "strict"
     with (
         open_raw(path) as raw,
-        io.TextIOWrapper(io.BufferedReader(raw, CHUNK_BYTES), codec, errors, newline="") as stream,
+        io.TextIOWrapper(io.BufferedReader(raw, CHUNK_BYTES), codec, "surrogateescape", newline="") as stream,
     ):
         yield iter(partial(stream.readline, LONGEST_ROW_BYTES + 1), "")
 
@@ -93,13 +100,21 @@ def measured(line: str) -> tuple[int, bool]:
         return len(line.encode("utf-8", "surrogateescape")), False
 
 
+def named(encoding: str | None) -> str:
+    """Returns what to call an encoding in a message."""
+    return "UTF-8" if encoding is None or encoding.lower() in ("auto", "utf-8", "utf8") else encoding
+
+
 def codec_of(head: bytes, encoding: str | None, *, location: str) -> str:
     """Returns the codec of bytes that begin so: as asked, else by the byte order mark, else UTF-8 ("utf-8-sig")."""
-    marked = next((codec for mark, codec in MARKS if head.startswith(mark)), "utf-8-sig")
+    marked = next((codec for mark, codec in MARKS if head.startswith(mark)), UTF_8)
+    unmarked = UNMARKED.get(bytes(map(bool, head)))
+    if unmarked and marked == UTF_8 and (encoding or "auto").lower() in ("auto", "utf-8", "utf8"):
+        raise UsageError(f"{location} looks like UTF-16 without a byte order mark; set data.encoding={unmarked}")
     if encoding in (None, "auto"):
         return marked
     codec = _canonical(encoding)
-    if codec == "utf-8-sig" != marked:
+    if codec == UTF_8 != marked:
         raise UsageError(f"{location} begins with a {marked.upper()} byte order mark; set data.encoding={marked}")
     # The codecs that name a byte order would keep the mark as a character of the first row.
     return marked if codec.startswith(marked) else codec
@@ -112,7 +127,7 @@ def _canonical(encoding: str) -> str:
             f"data.encoding: no encoding '{encoding}'; expected one that Python knows, such as cp1252{known}"
         )
     name = codecs.lookup(encoding).name
-    return "utf-8-sig" if name == "utf-8" else name
+    return UTF_8 if name == "utf-8" else name
 
 
 def _is_for_text(encoding: str) -> bool:
@@ -134,30 +149,33 @@ def reading(location: str, encoding: str | None) -> Iterator[None]:
             f"{location} is not {encoding or error.encoding}: {_hexadecimal(error.object[error.start])} "
             f"cannot be decoded; set data.encoding to what the file was written in"
         ) from error
+    except UnicodeError as error:
+        # Such as UTF-16 without a byte order mark where one is asked for.
+        raise UsageError(
+            f"{location} is not {encoding}: {error}; set data.encoding to what it was written in"
+        ) from error
     except (OSError, EOFError, zlib.error, pa.ArrowException) as error:
         raise UsageError(f"{location} cannot be read: {_one_line(error)}") from error
 
 
-def undecodable(location: str) -> str:
-    """Describes the first byte of a file that is not UTF-8, with its offset in the (decompressed) file."""
-    offset, tail = 0, b""
-    with open_raw(file_path(location)) as stream:
-        while chunk := stream.read(CHUNK_BYTES):
-            block = tail + chunk
-            bad = _first_bad(block)
-            # A character of up to four bytes may be cut in two by the end of the block.
-            if bad < len(block) - 3:
-                return f"{_hexadecimal(block[bad])} at byte {offset + bad}"
-            offset, tail = offset + bad, block[bad:]
-    return f"{_hexadecimal(tail[0])} at byte {offset}" if tail else "no byte"
-
-
-def _first_bad(block: bytes) -> int:
-    try:
-        block.decode("utf-8")
-    except UnicodeDecodeError as error:
-        return error.start
-    return len(block)
+def undecodable(location: str, encoding: str | None) -> str:
+    """Describes the first byte of a file that cannot be decoded, with its offset in the (unpacked) file."""
+    path = file_path(location)
+    with open_raw(path) as stream:
+        head = stream.read(4)
+        decoder = codecs.getincrementaldecoder(codec_of(head, encoding, location=location))()
+        read, chunk = len(head), head
+        while chunk:
+            try:
+                decoder.decode(chunk)
+                chunk = stream.read(CHUNK_BYTES)
+                read += len(chunk)
+                if not chunk:
+                    decoder.decode(b"", final=True)
+            except UnicodeDecodeError as error:
+                # What is left of earlier chunks is in front; the end of both is that of what was read.
+                return f"{_hexadecimal(error.object[error.start])} at byte {read - len(error.object) + error.start}"
+    return "no byte"
 
 
 def _hexadecimal(byte: int) -> str:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib import metadata
-from pathlib import PurePath
 from typing import Any, Literal, Protocol
 
 import pyarrow as pa
 
 from tfclassify.data.sources.columns import Columns, Skipped, Source, different, uncounted
 from tfclassify.data.sources.delimited import read_delimited
-from tfclassify.data.sources.files import local
+from tfclassify.data.sources.files import check_local, local, reading
 from tfclassify.data.sources.folder import read_folder
 from tfclassify.data.sources.json_lines import read_json_lines
+from tfclassify.data.sources.packed import format_of
 from tfclassify.data.sources.parquet import read_parquet
 from tfclassify.data.sources.sample import read_sample
+from tfclassify.data.sources.saved import is_saved, read_saved
 from tfclassify.data.sources.tfds import read_tfds
 from tfclassify.errors import UsageError, nearest
 from tfclassify.extending import find
@@ -23,7 +24,10 @@ from tfclassify.extending import find
 GROUP = "tfclassify.sources"
 FILES = ("csv", "tsv", "jsonl", "parquet")
 PREFIXES = ("tfds", "sample")
-FORMS = "expected a .csv, .tsv, .jsonl or .parquet file (each also .gz), a folder, tfds:NAME or sample:NAME"
+FORMS = (
+    "expected a .csv, .tsv, .jsonl or .parquet file (each also .gz, .bz2, .xz, .zip or .tar), a folder, tfds:NAME or "
+    "sample:NAME"
+)
 
 SOURCES: Mapping[str, Source] = {
     "csv": read_delimited,
@@ -31,6 +35,7 @@ SOURCES: Mapping[str, Source] = {
     "jsonl": read_json_lines,
     "parquet": read_parquet,
     "folder": read_folder,
+    "saved": read_saved,
     "tfds": read_tfds,
     "sample": read_sample,
 }
@@ -74,13 +79,14 @@ def find_source(location: str) -> Source:
         return SOURCES[prefix]
     if _names_own(location):
         return _own(location, prefix)
-    suffix = PurePath(location.lower().removesuffix(".gz")).suffix.removeprefix(".")
+    with reading(location, None):
+        suffix = format_of(location)
     if suffix in FILES:
         return SOURCES[suffix]
     if _is_folder(location):
-        return SOURCES["folder"]
-    if "://" in location:
-        raise UsageError(f"{location} is an address; expected a local path: download it first")
+        return SOURCES["saved" if is_saved(location) else "folder"]
+    if "://" in location or not colon:
+        check_local(location)
     if colon:
         return _own(location, prefix)
     raise UsageError(f"{location} {_failing(location)}; {FORMS}")

@@ -11,6 +11,7 @@ from tfclassify.data.sources.files import file_path, local, reading
 from tfclassify.data.sources.finding import SOURCES, find_source
 from tfclassify.data.sources.folder import label_files
 from tfclassify.data.sources.sample import sample_file
+from tfclassify.data.sources.saved import saved_files
 from tfclassify.data.sources.tfds import prepared
 
 
@@ -31,6 +32,8 @@ def fingerprint(location: str) -> str | None:
             builder, split = prepared(location)
             folder = Path(builder.data_dir)
             return _combined(sorted(folder.rglob("*")), folder, name=f"{builder.info.full_name}:{split}")
+        if kinds[0] == "saved":
+            return _combined(saved_files(location), local(location), name="")
         if kinds[0] == "folder":
             return _combined((path for _, path in label_files(location)), local(location), name="")
         return _digest(file_path(location))

@@ -1,4 +1,4 @@
-"""JSON lines (.jsonl, also .gz): one object a line; of a key given twice the last value counts."""
+"""JSON lines (.jsonl, packed or not): one object a line; of a key given twice the last value counts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from tfclassify.data.sources.columns import LONGEST_ROW_BYTES, Columns, Skipped, parts, uncounted
-from tfclassify.data.sources.files import measured, open_lines, reading, undecodable
+from tfclassify.data.sources.files import measured, named, open_lines, reading, undecodable
 from tfclassify.errors import UsageError, nearest
 
 Record = dict[str, Any]
@@ -67,7 +67,7 @@ def _records(lines: Iterator[str], location: str, columns: Columns, skipped: Ski
 def _checked(line: str | None, columns: Columns, location: str, number: int) -> Record | None:
     """Parses and checks a line, None where it could not be decoded; returns None if it is to be left out."""
     try:
-        record = _parsed(line, location)
+        record = _parsed(line, columns, location)
         _check(record, columns)
     except ValueError as error:
         if columns.bad_rows == "skip":
@@ -78,9 +78,10 @@ def _checked(line: str | None, columns: Columns, location: str, number: int) -> 
     return record
 
 
-def _parsed(line: str | None, location: str) -> Record:
+def _parsed(line: str | None, columns: Columns, location: str) -> Record:
     if line is None:
-        raise ValueError(f"is not UTF-8 ({undecodable(location)}, see data.encoding)")
+        wrong = undecodable(location, columns.encoding)
+        raise ValueError(f"is not {named(columns.encoding)} ({wrong}, see data.encoding)")
     try:
         record = json.loads(line.rstrip("\r\n"))
     except json.JSONDecodeError as error:

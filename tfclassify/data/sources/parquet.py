@@ -1,4 +1,4 @@
-"""Parquet files (.parquet, also .gz): columns with the types they were written with."""
+"""Parquet files (.parquet, packed or not): columns with the types they were written with."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as arrow_parquet
 
 from tfclassify.data.sources.columns import BATCH_BYTES, BATCH_ROWS, Columns, Skipped, different, uncounted
-from tfclassify.data.sources.files import file_path, open_raw, reading
+from tfclassify.data.sources.files import file_path, reading
+from tfclassify.data.sources.packed import open_raw
 
 
 def read_parquet(location: str, columns: Columns, *, skipped: Skipped = uncounted) -> Iterator[pa.RecordBatch]:
@@ -32,10 +33,10 @@ def read_parquet(location: str, columns: Columns, *, skipped: Skipped = uncounte
 
 @contextmanager
 def _opened(location: str) -> Iterator[IO[bytes] | io.BufferedIOBase]:
-    """Opens a file that can be read from its end, as Parquet is and gzip is not."""
+    """Opens a file that can be read from its end, as Parquet is and packed files are not."""
     path = file_path(location)
     with open_raw(path) as stream, tempfile.TemporaryFile() as copy:
-        if path.suffix.lower() != ".gz":
+        if path.suffix.lower() == ".parquet":
             yield stream
             return
         shutil.copyfileobj(stream, copy)

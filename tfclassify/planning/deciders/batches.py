@@ -69,6 +69,22 @@ def decide_buckets(settings: Settings, facts: Facts) -> Decision:
     return Decision(buckets, f"the least padding that {len(chosen)} shapes can have: {share:.1%} of all tokens")
 
 
+def decide_accumulation(settings: Settings, facts: Facts) -> Decision:
+    """Computes a batch in one go, unless memory is too small for that."""
+    if facts.hardware.accelerators:
+        return Decision(1, "a batch is computed in one go; what memory an accelerator has is not known here")
+    buckets, free, parts = settings.train.buckets, facts.hardware.memory_bytes, 1
+    most = min(rows for rows, _ in buckets)
+    whole = needed = peak_memory_bytes(buckets, facts.encoder)
+    while needed > free and parts < most:
+        parts = min(2 * parts, most)
+        needed = peak_memory_bytes(buckets, facts.encoder, parts=parts)
+    of_memory = f"{whole / 1e9:.1f} GB, {free / 1e9:.1f} GB are free"
+    if parts == 1:
+        return Decision(1, f"a whole batch takes {of_memory}")
+    return Decision(parts, f"a whole batch would take {of_memory}; the parts together do the same, but slower")
+
+
 def _peak(settings: Settings, facts: Facts, tokens: int) -> int:
     length = settings.text.max_length
     return peak_memory_bytes(((min(settings.train.batch_size, tokens // length), length),), facts.encoder)
@@ -84,4 +100,5 @@ BATCHES = {
     "train.batch_tokens": decide_batch_tokens,
     "train.max_shapes": decide_max_shapes,
     "train.buckets": decide_buckets,
+    "train.accumulation_steps": decide_accumulation,
 }

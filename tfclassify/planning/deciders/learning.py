@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from math import ceil, isinf
 
+from tfclassify.planning.buckets import Bucket, expected_batches
+from tfclassify.planning.costs import step_seconds
 from tfclassify.planning.deciders.task import validation_rows
 from tfclassify.planning.facts import Decision, Facts
-from tfclassify.planning.statistics import imbalance
+from tfclassify.planning.statistics import cut_lengths, imbalance
 from tfclassify.settings import Settings
 
 EPOCHS = {"fast": 0.5, "balanced": 1.0, "best": 1.5}
@@ -16,6 +18,9 @@ RATE_AT_WIDTH_384 = 1e-4
 MANY_CLASSES, HIGHEST_FACTOR = 25, 3.0
 UNEVEN = 20
 FEATURE_RATE = 2e-3
+CHECKPOINTS, FEWEST_SECONDS, MOST_SECONDS = 20, 10.0, 600.0
+NOT_AVERAGED = "not used: nothing is averaged"
+AVERAGED_STEPS, REMEMBERED_SHARE = 100, 0.1
 
 
 def decide_objectives(settings: Settings, facts: Facts) -> Decision:
@@ -86,12 +91,66 @@ def decide_clip_norm(settings: Settings, facts: Facts) -> Decision:
     return Decision(1.0, "as in BERT's own code; a single odd batch cannot undo what was learnt")
 
 
+def decide_average(settings: Settings, facts: Facts) -> Decision:
+    """Averages nothing unless it is asked for."""
+    return Decision("none", "the rate falls to 0, so that the last steps move the weights less and less anyway")
+
+
+def decide_average_start(settings: Settings, facts: Facts) -> Decision:
+    """Leaves out the steps in which the weights still go somewhere."""
+    if settings.train.average == "swa":
+        return Decision(0.5, "over the second half of the steps, all of which count alike")
+    return Decision(0.0, "early weights are soon forgotten" if settings.train.average == "ema" else NOT_AVERAGED)
+
+
+def decide_average_every(settings: Settings, facts: Facts) -> Decision:
+    """Takes a hundred of the steps: each costs a pass over all weights."""
+    steps = _total_steps(settings, facts)
+    every = max(1, steps // AVERAGED_STEPS)
+    if settings.train.average == "none":
+        return Decision(every, NOT_AVERAGED)
+    return Decision(every, f"each costs a pass over all weights; there are {steps} steps in all")
+
+
+def decide_average_decay(settings: Settings, facts: Facts) -> Decision:
+    """Remembers a tenth of the training."""
+    if settings.train.average != "ema":
+        return Decision(
+            0.0, NOT_AVERAGED if settings.train.average == "none" else "all steps since the start count alike"
+        )
+    remembered = max(1.0, _total_steps(settings, facts) * REMEMBERED_SHARE)
+    decay = float(f"{1 - 1 / remembered:.6g}")
+    return Decision(decay, f"about the latest {remembered:.0f} steps count")
+
+
 def decide_early_stopping(settings: Settings, facts: Facts) -> Decision:
     """Waits for a third of the epochs, at least three: some tasks learn how rare labels are before all else."""
     if not validation_rows(facts):
         return Decision(0, "there are no validation rows to stop by")
     patience = max(3, ceil(settings.train.epochs / 3))
     return Decision(patience, f"{settings.train.epochs} epochs with a falling rate; the last ones gain little each")
+
+
+def decide_checkpoint_steps(settings: Settings, facts: Facts) -> Decision:
+    """Saves twenty times, but neither while one is still being written nor so rarely that much would be lost."""
+    total, batches = _total_steps(settings, facts), _batches(settings, facts)
+    seconds = sum(
+        number * step_seconds(bucket, facts, precision=settings.train.precision) for number, bucket in batches
+    )
+    pace = seconds / sum(number for number, _ in batches)
+    wanted = min(max(total / CHECKPOINTS, FEWEST_SECONDS / pace), MOST_SECONDS / pace)
+    steps = max(1, min(ceil(wanted), total))
+    return Decision(steps, f"of about {total} steps in all; {steps * pace:.0f} seconds of work, by the predicted speed")
+
+
+def _total_steps(settings: Settings, facts: Facts) -> int:
+    steps = settings.train.epochs * sum(number for number, _ in _batches(settings, facts))
+    return min(steps, settings.train.steps or steps)
+
+
+def _batches(settings: Settings, facts: Facts) -> list[tuple[int, Bucket]]:
+    lengths = cut_lengths(facts.statistics.splits["train"].lengths, settings.text.max_length)
+    return expected_batches(lengths, settings.train.buckets)
 
 
 def _ratio(ratio: float) -> str:
@@ -115,5 +174,10 @@ LEARNING = {
     "train.warmup_share": decide_warmup,
     "train.weight_decay": decide_weight_decay,
     "train.clip_norm": decide_clip_norm,
+    "train.average": decide_average,
+    "train.average_start": decide_average_start,
+    "train.average_every": decide_average_every,
+    "train.average_decay": decide_average_decay,
     "train.early_stopping": decide_early_stopping,
+    "train.checkpoint_steps": decide_checkpoint_steps,
 }

@@ -25,7 +25,7 @@ from tfclassify.serving.rest.replies import (
     refusal_reply,
     send_reply,
 )
-from tfclassify.serving.rest.requests import Request, request_of
+from tfclassify.serving.rest.requests import Request, request_ids, request_of
 from tfclassify.serving.rest.routes import API, Route, ready_route, route, unescaped
 from tfclassify.serving.rest.running import read_job, run_job, thrown
 from tfclassify.serving.status import Code, Refusal
@@ -86,9 +86,11 @@ def application(
     nosniff = ((b"x-content-type-options", b"nosniff"),)
     parts = Parts(models, options, guard, telemetry, page, ready or models.ready, (*cors_headers(options), *nosniff))
 
+    new_ids = request_ids()
+
     async def answer(scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            await _serve(parts, request_of(scope), receive, send)
+            await _serve(parts, request_of(scope, new_ids), receive, send)
 
     return answer
 

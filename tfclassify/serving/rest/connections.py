@@ -46,18 +46,30 @@ def _without_upgrade(data: bytes) -> bytes:
 
 
 class _Transport:
-    """A transport whose ``close`` lets what was last written arrive where there are bytes that nobody will read."""
+    """A transport that sends the head and the body of an answer together, and whose ``close`` lets them arrive.
+
+    Each write of uvicorn's would be a packet of its own, and wake the client before there is anything to read for it.
+    """
 
     def __init__(self, inner: Any, loop: asyncio.AbstractEventLoop, unread: Callable[[], bool]) -> None:
         self.inner, self.loop, self.unread = inner, loop, unread
         self.closed = False
+        self.waiting: list[bytes] = []
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.inner, name)
 
     def write(self, data: bytes) -> None:
-        if not self.closed:
-            self.inner.write(data)
+        if self.closed:
+            return
+        if not self.waiting:
+            self.loop.call_soon(self._send)
+        self.waiting.append(data)
+
+    def _send(self) -> None:
+        if self.waiting and not self.inner.is_closing():
+            self.inner.write(b"".join(self.waiting))
+        self.waiting.clear()
 
     def is_closing(self) -> bool:
         return self.closed or self.inner.is_closing()
@@ -66,6 +78,7 @@ class _Transport:
         if self.closed:
             return
         self.closed = True
+        self._send()
         # A client that does not read would hold the connection for ever.
         self.loop.call_later(LINGER_SECONDS, self.inner.abort)
         if self.unread() and self.inner.can_write_eof() and not self.inner.is_closing():

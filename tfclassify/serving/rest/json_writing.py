@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from tfclassify.serving.rest.dtypes import name_of_array
 from tfclassify.serving.rest.json_faults import invalid_argument
 
-_WHOLE = frozenset({"int8", "int16", "int32", "int64", "uint8", "uint32", "uint64"})
+_DECIMAL = frozenset(map(np.dtype, ("float32", "float64")))
+_WHOLE = frozenset(map(np.dtype, ("int8", "int16", "int32", "int64", "uint8", "uint32", "uint64")))
 # How much of a wrong value an error quotes, as stock does since 2.18.
 _QUOTED_CHARACTERS = 256
 Echo = Callable[[Any], str]
@@ -60,18 +61,18 @@ def tokens(values: NDArray[Any], *, as_bytes: bool) -> list[str]:
     Raises:
         Refusal: 400, the type has no form in JSON.
     """
-    flat, kind = values.reshape(-1), values.dtype.name
-    if kind in ("float32", "float64"):
+    flat, kind = values.reshape(-1), values.dtype
+    if kind in _DECIMAL:
         return decimals(flat)
     if kind in _WHOLE:
         return list(map(str, flat.tolist()))
-    if values.dtype.kind in "OSU":
+    if kind.kind in "OSU":
         return [_base64(value) for value in flat] if as_bytes else [quoted(value) for value in flat]
-    if kind == "bool":
+    if kind == np.bool_:
         return ["true" if value else "false" for value in flat]
     if not flat.size:
         return []
-    raise invalid_argument(f"Failed to write JSON value for tensor type: {name_of_array(values.dtype)}")
+    raise invalid_argument(f"Failed to write JSON value for tensor type: {name_of_array(kind)}")
 
 
 def nested(elements: list[str], shape: Sequence[int], *, keep: int) -> list[str]:

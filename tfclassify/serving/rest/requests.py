@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 import secrets
 import time
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
@@ -48,8 +49,14 @@ class Request:
         return self.headers.get("content-length", "0").lstrip("0") != "" or "transfer-encoding" in self.headers
 
 
-def request_of(scope: MutableMapping[str, Any]) -> Request:
-    """Reads the scope of an ASGI call."""
+def request_ids() -> Iterator[str]:
+    """Gives ids of 32 hexadecimal digits: half of them chance, so that no other server gives the same, and a number."""
+    first = secrets.token_hex(8)
+    return (f"{first}{number:016x}" for number in count(1))
+
+
+def request_of(scope: MutableMapping[str, Any], new_ids: Iterator[str]) -> Request:
+    """Reads the scope of an ASGI call, and gives the request an id where it has none."""
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
     state = scope.setdefault("state", {})
     asked_id = headers.get("x-request-id", "")
@@ -60,7 +67,7 @@ def request_of(scope: MutableMapping[str, Any]) -> Request:
         headers=headers,
         peer=(scope.get("client") or ("",))[0],
         state=state,
-        request_id=asked_id if _REQUEST_ID.fullmatch(asked_id) else secrets.token_hex(16),
+        request_id=asked_id if _REQUEST_ID.fullmatch(asked_id) else next(new_ids),
         traceparent=trace if _TRACEPARENT.fullmatch(trace) else "",
     )
 

@@ -1,0 +1,237 @@
+"""Who watches a fit from step to step: the pace, the guard against numbers that are none, the judge, the keeper."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import tensorflow as tf
+import tf_keras as keras
+from numpy.typing import NDArray
+
+from tfclassify.display import Display
+from tfclassify.hardware import seconds_since_start
+from tfclassify.learning.averages import averages_in_place
+from tfclassify.learning.checkpoints import Saver
+from tfclassify.learning.course import ON_REQUEST, Course, Orders, course_state, steps_made
+from tfclassify.learning.stopping import Asked
+from tfclassify.model.classifier import BertClassifier, save_weights
+
+Judge = Callable[[], Mapping[str, float | None]]
+LOWER_IS_BETTER = ("log_loss",)
+
+
+@dataclass
+class Session:
+    """One process's part of a training.
+
+    ``timed`` says whether a step has been traced already; ``skipped_in_row`` how many of the latest steps changed
+    nothing; ``saved_at`` the step of the latest checkpoint; ``mean_loss`` the running mean of an epoch that is gone on
+    with in its middle, as its variables hold it.
+    """
+
+    model: BertClassifier
+    orders: Orders
+    judge: Judge
+    display: Display
+    asked: Asked
+    saver: Saver | None
+    course: Course = field(default_factory=Course)
+    timed: bool = False
+    skipped_in_row: int = 0
+    saved_at: int = 0
+    mean_loss: Sequence[NDArray] = ()
+
+    @property
+    def goes_back(self) -> bool:
+        """Whether too many steps in a row have come to nothing."""
+        return self.skipped_in_row >= self.orders.skips
+
+
+def save(session: Session) -> None:
+    """Saves a checkpoint of this place, unless there is one already, or the latest step came to nothing."""
+    saver, made = session.saver, steps_made(session.course, session.orders)
+    if saver is None or session.skipped_in_row:
+        return
+    best = session.orders.weights if session.course.best_epoch is not None else None
+    saver.save(session.model, made, course_state(session.course, session.orders), best=best)
+    session.saved_at = made
+
+
+def say_failures(session: Session) -> None:
+    """Says of each checkpoint that could not be written why, once."""
+    saver = session.saver
+    while saver is not None and saver.failed:
+        step, why = saver.failed.popitem()
+        saver.lost += 1
+        session.display.say(
+            f"the checkpoint of step {step} could not be written ({why}); the one before it stays, training goes on"
+        )
+
+
+class Pace(keras.callbacks.Callback):
+    """Counts steps and time, moves the progress bar, saves, and ends the fit when it has to end."""
+
+    def __init__(self, session: Session) -> None:
+        """Begins at the step that comes next."""
+        super().__init__()
+        self.session, self.first = session, session.course.step
+        self.begun = 0.0
+
+    def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
+        """Opens the bar of the epoch, and gives the running mean of its loss the value that it had."""
+        session, orders = self.session, self.session.orders
+        session.display.start(f"epoch {epoch + 1}/{orders.epochs}", orders.steps_per_epoch)
+        if self.first:
+            session.display.advance(self.first, "")
+            # Keras has set the mean to 0 by now.
+            for variable, value in zip(self.model.mean_loss.variables, session.mean_loss, strict=True):
+                variable.assign(value)
+
+    def on_train_batch_begin(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
+        """Starts the clock."""
+        self.begun = time.perf_counter()
+
+    def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
+        """Counts the step, and looks whether to save, to go back or to end."""
+        session, course, told = self.session, self.session.course, logs or {}
+        made = self.first + batch + 1
+        self._count(made - course.step)
+        course.step = made
+        session.display.advance(1, self._note(told))
+        skipped = int(told["skipped"])
+        # Not every optimizer counts on.
+        session.skipped_in_row = max(skipped, session.skipped_in_row + 1) if skipped else 0
+        if session.skipped_in_row:
+            course.skipped += 1
+            session.display.say(f"step {self._made()} is left out: its loss or gradient is no finite number")
+        why = session.asked.why()
+        if why is not None:
+            course.stopped = why
+            session.display.say(STOPPING[why])
+        if course.stopped or session.goes_back or self._made() == session.orders.total_steps:
+            self.model.stop_training = True
+        # What is due in the last step of an epoch is saved when that is judged.
+        elif made < session.orders.steps_per_epoch and is_due(session):
+            save(session)
+
+    def _made(self) -> int:
+        return steps_made(self.session.course, self.session.orders)
+
+    def _count(self, steps: int) -> None:
+        course = self.session.course
+        if self.session.timed:
+            course.seconds += time.perf_counter() - self.begun
+            course.steps += steps
+        elif course.first_step_seconds is None:
+            course.first_step_seconds = seconds_since_start()
+        self.session.timed = True
+
+    def _note(self, logs: Mapping[str, Any]) -> str:
+        course, orders = self.session.course, self.session.orders
+        rows = course.steps * orders.rows_per_epoch / orders.steps_per_epoch
+        speed = f"  {rows / course.seconds:.0f} examples/s" if course.seconds else ""
+        return f"loss {float(logs['loss']):.4f}{speed}"
+
+
+class Keeper(keras.callbacks.Callback):
+    """Judges each epoch, keeps the best weights and ends the fit when they no longer improve."""
+
+    def __init__(self, session: Session) -> None:
+        """Watches this session."""
+        super().__init__()
+        self.session = session
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
+        """Judges the epoch if all its steps are made."""
+        session = self.session
+        # Whoever asked to stop does not want to wait for a judgement; it is made when the training goes on.
+        if session.course.stopped in ON_REQUEST or session.goes_back:
+            return
+        end_epoch(session, logs if isinstance(logs, dict) else {})
+        # The next epoch has all its steps before it.
+        self.model.stop_training = session.course.done or session.course.stopped is not None
+
+
+def is_due(session: Session) -> bool:
+    """Says whether it is time for a checkpoint, and nothing is being written."""
+    made = steps_made(session.course, session.orders)
+    every = session.orders.checkpoint_steps
+    if session.saver is None or not every or made - session.saved_at < every:
+        return False
+    ready = session.saver.ready()
+    say_failures(session)
+    return ready
+
+
+def end_epoch(session: Session, told: dict[str, Any]) -> None:
+    """Judges the epoch whose steps are made, writes its line, keeps the weights if they are the best so far."""
+    course, orders = session.course, session.orders
+    last = steps_made(course, orders) == orders.total_steps
+    # What is judged and kept are the averages, where there are any; training goes on with the weights.
+    with averages_in_place(session.model):
+        _judge(session, told)
+    course.epoch, course.step = course.epoch + 1, 0
+    course.done = last or course.stopped == "early"
+    # It may have been asked for while it was judged; time that is over is no reason to stop where all is done.
+    why = session.asked.why()
+    if why == "signal" or not course.done:
+        course.stopped = why or course.stopped
+    if not course.stopped and is_due(session):
+        save(session)
+
+
+def _judge(session: Session, told: dict[str, Any]) -> None:
+    course, orders = session.course, session.orders
+    values = session.judge()
+    entry = {
+        "epoch": course.epoch + 1,
+        "loss": float(told["loss"]),
+        **{f"validation_{name}": value for name, value in values.items()},
+        # On several replicas it is a variable of each, of which no float can be made at once.
+        "learning_rate": float(tf.convert_to_tensor(session.model.optimizer.learning_rate)),
+        "seconds": course.seconds,
+    }
+    course.history.append(entry)
+    with open(orders.history, "a", encoding="utf-8") as file:
+        file.write(json.dumps(entry, allow_nan=False) + "\n")
+    # Callbacks after this one, such as TensorBoard's, know what was measured by these names.
+    told.pop("skipped", None)
+    told.update({f"val_{name}": value for name, value in values.items() if value is not None})
+    session.display.say(_line(entry, orders))
+    _keep(session, values.get(orders.metric))
+
+
+def _keep(session: Session, value: float | None) -> None:
+    course, orders = session.course, session.orders
+    if _better(value, course.best_value, orders.metric):
+        course.best_epoch, course.best_value = course.epoch + 1, value
+        if session.saver is not None:
+            # A checkpoint that is being written holds the weights that were the best ones until now.
+            session.saver.wait()
+        save_weights(session.model, orders.weights)
+    elif orders.patience and course.epoch + 1 - (course.best_epoch or 0) >= orders.patience:
+        course.stopped = "early"
+        session.display.say(f"no better epoch since {course.best_epoch}: the training ends early")
+
+
+def _better(value: float | None, best: float | None, metric: str) -> bool:
+    # Without a measure the latest weights are the best that is known.
+    if value is None or best is None:
+        return best is None
+    return value < best if metric in LOWER_IS_BETTER else value > best
+
+
+def _line(entry: Mapping[str, Any], orders: Orders) -> str:
+    line = f"epoch {entry['epoch']}/{orders.epochs}  loss {entry['loss']:.4f}"
+    measured = entry.get(f"validation_{orders.metric}")
+    return line if measured is None else f"{line}  validation {orders.metric} {measured:.4f}"
+
+
+STOPPING = {
+    "signal": "stopping as asked; what is done is saved, and the training can go on; asked again, it ends at once",
+    "time": "train.time_limit_minutes is over: stopping; what is done is saved, and the training can go on",
+}
