@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from tfclassify.data.batches import epoch_batches, padding_share
+from tfclassify.data.features import listed
 from tfclassify.data.rows import rows_cut, rows_of
 from tfclassify.data.sources import fingerprint
 from tfclassify.display import SILENT, Display
@@ -249,6 +250,7 @@ def _facts(run: Run, prepared: Prepared) -> dict[str, str]:
         "run": str(run.folder),
         "model": f"{settings.model.name} ({prepared.found.source})",
         "data": str(settings.data.train),
+        **({"features beside the text": listed(settings.data.features)} if settings.data.features else {}),
         "unknown tokens": f"{unknown:.2%} of the training rows' tokens",
         "seed": str(settings.seed),
         "hardware": f"{hardware.cores} cores, {hardware.memory_bytes / 1e9:.0f} GB free memory"

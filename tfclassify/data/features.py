@@ -65,11 +65,12 @@ def check_the_same(given: Kinds, known: Kinds, *, kind: str) -> None:
         UsageError: it has others.
     """
     if given and (set(given) != set(known) or any(each not in (AUTO, known[name]) for name, each in given.items())):
-        trained = f"with the features {_listed(known)}" if known else "without features"
-        raise UsageError(f"data.features is {_listed(given)}, but the {kind} was trained {trained}; leave it out")
+        trained = f"with the features {listed(known)}" if known else "without features"
+        raise UsageError(f"data.features is {listed(given)}, but the {kind} was trained {trained}; leave it out")
 
 
-def _listed(kinds: Kinds) -> str:
+def listed(kinds: Kinds) -> str:
+    """Names columns with their kinds, as messages and reports do."""
     return ", ".join(f"{name} ({kind})" if kind != AUTO else name for name, kind in kinds.items())
 
 
