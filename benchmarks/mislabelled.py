@@ -1,6 +1,6 @@
 """Precision and recall of the check-up's mislabel finder, on labels flipped at random.
 
-    python benchmarks/mislabelled.py [--data FOLDER] [--sets trec6 banking77] [--shares 0.05 0.1 0.2] [--seeds 1] [--filters]
+    python benchmarks/mislabelled.py [--data FOLDER] [--sets trec6 banking77] [--shares 0.05 0.1] [--seeds 1]
 
 FOLDER/SET/train.csv has columns ``text`` and ``label``.
 A share of the training rows gets another label, each other one alike. What the data have of wrong labels themselves

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tfclassify.errors import UsageError, closest, nearest
+from tfclassify.errors import UsageError, closest, excerpt, nearest
 
 NAMES = ("learning_rate", "epochs", "BERT", "weight_decay")
 
@@ -46,3 +46,15 @@ def test_what_is_suggested_is_a_choice(name: str, choices: list[str]) -> None:
 def test_a_usage_error_is_a_value_error_that_says_its_line() -> None:
     with pytest.raises(ValueError, match=r"^one line$"):
         raise UsageError("one line")
+
+
+def test_a_message_is_one_line_whatever_it_quotes() -> None:
+    ends = "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"
+    message = str(UsageError(f"no column 'a{ends}b'"))
+    assert message.splitlines() == [message]
+    assert message == "no column 'a\\n\\r\\x0b\\x0c\\x1c\\x1d\\x1e\\x85\\u2028\\u2029b'"
+
+
+def test_an_excerpt_is_short() -> None:
+    assert excerpt("a" * 60) == "a" * 60
+    assert excerpt("a" * 61) == "a" * 57 + "..."

@@ -14,6 +14,7 @@ from tfclassify.display import Display
 from tfclassify.errors import UsageError
 from tfclassify.plan import plan
 from tfclassify.planning.facts import Decision
+from tfclassify.planning.planner import plan_yaml
 from tfclassify.settings import AUTO, Settings, keys, read
 
 TINY = {"model.name": "random-tiny"}
@@ -187,3 +188,16 @@ def test_a_mistake_in_the_shell_is_one_line(rows: Path, capsys: pytest.CaptureFi
         "tfclassify plan: data.label: column 'lable' is not in reviews.csv; columns are: text, label; "
         "did you mean 'label'?\n",
     )
+
+
+def test_what_a_check_up_finds_is_quoted_where_it_bears_on_a_decision(tmp_path: Path) -> None:
+    lines = [f"text {row % 40},{('good', 'bad')[row % 2]}" for row in range(80)]
+    (tmp_path / "rows.csv").write_text("\n".join(["text,label", *lines]) + "\n", encoding="utf-8")
+    made = plan({"data.train": str(tmp_path / "rows.csv"), "model.name": "random-tiny"})
+    reason = made.decisions["data.duplicates"].reason
+    assert reason.startswith("the setting's own; check-up: ")
+    assert "train: " in reason
+    assert "repeat the text of an earlier row" in reason
+    assert made.settings.data.duplicates == "keep"
+    assert "  duplicates: keep  # the setting's own; check-up: " in plan_yaml(made)
+    assert "check-up" not in made.decisions["model.task"].reason

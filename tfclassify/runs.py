@@ -217,6 +217,22 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tfclassify"
 
 
+def token_stores_bytes() -> int:
+    """Returns how many bytes the token stores in the cache may take together: ``TFCLASSIFY_TOKEN_STORES_GB``, or 20 GB.
+
+    Raises:
+        UsageError: the variable is no number of at least 0.
+    """
+    given = os.environ.get("TFCLASSIFY_TOKEN_STORES_GB", "20")
+    try:
+        gigabytes = float(given)
+    except ValueError:
+        gigabytes = -1.0
+    if not 0 <= gigabytes < float("inf"):
+        raise UsageError(f"TFCLASSIFY_TOKEN_STORES_GB={given}; expected a number of gigabytes, such as 20")
+    return int(gigabytes * 1e9)
+
+
 def state_of(run: Run) -> str:
     """Returns what the manifest says: ``training``, ``stopped``, ``failed`` or ``finished``; else ``damaged``."""
     try:

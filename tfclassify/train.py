@@ -18,12 +18,12 @@ from typing import Any
 import numpy as np
 
 from tfclassify.data.batches import epoch_batches, padding_share
+from tfclassify.data.corpus import check_unchanged
 from tfclassify.data.features import listed
 from tfclassify.data.rows import rows_cut, rows_of
-from tfclassify.data.sources import fingerprint
 from tfclassify.display import SILENT, Display
 from tfclassify.errors import UsageError
-from tfclassify.learning.checkpoint_folders import FIRST, checkpoint_folders
+from tfclassify.learning.checkpoint_folders import FIRST, by_step
 from tfclassify.learning.course import ON_REQUEST
 from tfclassify.learning.judging import judge_splits
 from tfclassify.learning.reporting import Training, results, write_report
@@ -146,6 +146,7 @@ def _finished(run: Run, prepared: Prepared, counts: dict[str, Any], display: Dis
     learned = learn(prepared.plan, prepared.corpus, prepared.found, prepared.pieces, run=run, display=display)
     course = learned.course
     counts |= {name: getattr(course, name) for name in ("skipped", "returns", "saved", "lost", "saving_seconds")}
+    prepared = replace(prepared, plan=learned.plan)
     _keep(run, prepared, learned)
     if course.stopped in ON_REQUEST:
         return False
@@ -155,7 +156,7 @@ def _finished(run: Run, prepared: Prepared, counts: dict[str, Any], display: Dis
 
 def _give_up(run: Run, note: Callable[..., None]) -> None:
     """Leaves a run that failed to whoever mends the cause; the name is free again where nothing came of it."""
-    if any(path.name != FIRST for path in checkpoint_folders(run.checkpoints)):
+    if any(path.name != FIRST for path in by_step(run.checkpoints)):
         note(state="failed")
         return
     shutil.rmtree(run.checkpoints, ignore_errors=True)
@@ -171,10 +172,18 @@ def _begin(run: Run, prepared: Prepared, display: Display) -> None:
 
 
 def _marks(prepared: Prepared) -> Marks:
-    """Takes the data's fingerprints: now, because the files may be others, or gone, when the training ends."""
-    data = prepared.plan.settings.data
+    """Takes the fingerprints of the data as they were read: the files may be others, or gone, when the training ends.
+
+    Raises:
+        UsageError: they are others already.
+    """
+    data, marks = prepared.plan.settings.data, prepared.corpus.marks
+    check_unchanged(marks)
     named = {split: getattr(data, split) for split in ("train", "validation", "test") if getattr(data, split)}
-    return {split: {"location": place, "sha256": fingerprint(place)} for split, place in named.items()}
+    return {
+        split: {"location": place, "sha256": marks[split].sha256 if split in marks else None}
+        for split, place in named.items()
+    }
 
 
 def _note_state(run: Run, prepared: Prepared, marks: Marks, *, state: str, **facts: Any) -> None:

@@ -149,7 +149,7 @@ ENCODINGS = (
         "the same, `data.bad_rows=skip`",
         "skipped and counted",
         file(delimited(among(("café", "a"))).encode() + b"caf\xe9,b\n", bad_rows="skip"),
-        note="dropped: 1 row (bad)",
+        note="train: row 32 cannot be read or used; set data.bad_rows=fail to see why",
         dropped={"bad": 1},
         texts=["café"],
     ),
@@ -166,7 +166,7 @@ ENCODINGS = (
         "the same, `data.bad_rows=skip`",
         "skipped and counted",
         file(among(("be\0hind", "a")), bad_rows="skip"),
-        note="dropped: 1 row (bad)",
+        note="train: row 21 cannot be read or used; set data.bad_rows=fail to see why",
         dropped={"bad": 1},
     ),
     Case(
@@ -247,7 +247,8 @@ QUOTES = (
         "stops: the file is read wrongly",
         file(among(*[("x",)] * 6), bad_rows="skip"),
         error=(
-            "rows.csv: 6 of 36 rows cannot be read or used, more than data.bad_rows_limit=0.01 of them; "
+            "rows.csv: 6 of 36 rows cannot be read or used (rows 21, 22, 23, 24, 25 and 1 more), more than "
+            "data.bad_rows_limit=0.01 of them; "
             "set data.bad_rows=fail to see what is wrong with the first, or raise the limit"
         ),
     ),
@@ -368,7 +369,7 @@ JSON = (
         "an array in a `.json` file",
         "refused by its name",
         file("[]", name="rows.json"),
-        error=f"rows.json is a '.json' file; {FORMS}",
+        error=f"rows.json is a '.json' file; {FORMS}: write one object a line, as .jsonl",
     ),
     Case(
         "L33",
@@ -574,14 +575,14 @@ TYPED = (
         "a pickle",
         "refused by its name: it could run what it likes",
         file(b"\x80\x04.", name="rows.pkl"),
-        error=f"rows.pkl is a '.pkl' file; {FORMS}",
+        error=f"rows.pkl is a '.pkl' file; {FORMS}: such files can run code when they are opened",
     ),
     Case(
         "L58",
         "NumPy's `.npy`",
         "refused by its name",
         file(np.array([1]).tobytes(), name="rows.npy"),
-        error=f"rows.npy is a '.npy' file; {FORMS}",
+        error=f"rows.npy is a '.npy' file; {FORMS}: such files can run code when they are opened",
     ),
 )
 

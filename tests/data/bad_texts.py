@@ -128,7 +128,7 @@ EMPTY = (
         "no label, `data.bad_rows=skip`",
         "skipped and counted",
         file(among(("x", ""), ("y", "nan")), bad_rows="skip"),
-        note="dropped: 2 rows (bad)",
+        note="train: rows 21, 22 cannot be read or used; set data.bad_rows=fail to see why",
         dropped={"bad": 2},
     ),
 )

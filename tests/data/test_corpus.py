@@ -201,9 +201,12 @@ def test_bad_rows_are_counted_and_not_too_many(read: Callable[..., Corpus], tmp_
     rows = [*many(994), ("", ""), ("no label", ""), ("nul\0", "a"), ("too", "many", "fields"), ("nan", "nan")]  # type: ignore[list-item]
     corpus = read(train=rows, bad_rows="skip")
     assert (corpus.read, corpus.dropped["bad"], corpus.dropped["empty"]) == (999, 4, 1)
+    named = "train: rows 996, 997, 998, 999 cannot be read or used; set data.bad_rows=fail to see why"
+    assert corpus.notes[0] == named
     assert refused(read, train=[*rows, *[("no label", "")] * 7], bad_rows="skip") == (
-        f"{tmp_path / 'train.csv'}: 11 of 1006 rows cannot be read or used, more than data.bad_rows_limit=0.01 of "
-        "them; set data.bad_rows=fail to see what is wrong with the first, or raise the limit"
+        f"{tmp_path / 'train.csv'}: 11 of 1006 rows cannot be read or used (rows 996, 997, 998, 999, 1000 and 6 more), "
+        "more than data.bad_rows_limit=0.01 of them; set data.bad_rows=fail to see what is wrong with the first, "
+        "or raise the limit"
     )
 
 

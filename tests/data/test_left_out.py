@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from tfclassify.data.left_out import check_left_out
+from tfclassify.data.left_out import check_left_out, named_rows
 from tfclassify.data.sources import Columns
 from tfclassify.errors import UsageError
 
@@ -24,6 +24,15 @@ def test_too_many_bad_rows() -> None:
         "FILE: 11 of 1000 rows cannot be read or used, more than data.bad_rows_limit=0.01 of them; "
         "set data.bad_rows=fail to see what is wrong with the first, or raise the limit"
     )
+
+
+def test_bad_rows_are_named() -> None:
+    with pytest.raises(
+        UsageError, match=r"7 of 7 rows cannot be read or used \(rows 1, 2, 3, 4, 5 and 2 more\), more than"
+    ):
+        check_left_out("FILE", COLUMNS, {"bad": 7}, [1, 2, 3, 4, 5])
+    assert named_rows([3], 1) == "row 3"
+    assert named_rows([3, 9], 2) == "rows 3, 9"
 
 
 def test_too_many_empty_texts() -> None:

@@ -220,6 +220,23 @@ def test_rows_without_a_label() -> None:
             "; the header has tabs in it: set data.delimiter='\"\\t\"'",
         ),
         (
+            ["it broke after a week", "neg"],
+            {},
+            "data.text: column 'text' is not in FILE; columns are: it broke after a week, neg"
+            "; the first row looks like data: put one with the names of the columns above it, such as text,label",
+        ),
+        (
+            ["17", "text body"],
+            {},
+            "data.text: column 'text' is not in FILE; columns are: 17, text body"
+            "; the first row looks like data: put one with the names of the columns above it, such as text,label",
+        ),
+        (
+            [f"c{place}" for place in range(21)],
+            {},
+            "data.text: column 'text' is not in FILE; columns are: " + ", ".join(f"c{p}" for p in range(20)) + ", ...",
+        ),
+        (
             ["id;sentence;outcome"],
             {},
             "data.text: column 'text' is not in FILE; columns are: id;sentence;outcome"

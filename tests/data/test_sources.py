@@ -28,6 +28,7 @@ from tfclassify.data.sources import (
     column_names,
     find_source,
     fingerprint,
+    passed_over,
     sample_splits,
 )
 from tfclassify.data.sources import columns as columns_module
@@ -462,6 +463,40 @@ def test_a_file_with_a_name_that_is_not_utf8(tmp_path: Path) -> None:
         assert fingerprint(str(path)) is not None
 
 
+@pytest.mark.parametrize(
+    ("location", "expected"),
+    [
+        ("file:///data/rows.csv", "is an address; expected a path: leave out 'file://'"),
+        ("gs://bucket/rows.csv.gz", "is an address; expected a local path: download it first"),
+        ("rows-*.csv", "does not exist, and patterns are not expanded; expected the path of one file"),
+        ("data/*", "does not exist, and patterns are not expanded; expected the path of one file"),
+        ("rows[1].csv", "does not exist, and patterns are not expanded; expected the path of one file"),
+    ],
+)
+def test_addresses_and_patterns(location: str, expected: str) -> None:
+    assert message(location) == f"FILE {expected}"
+
+
+def test_a_file_that_is_called_like_a_pattern(tmp_path: Path) -> None:
+    assert rows_of(written(tmp_path, "rows[1]*.csv", "text,label\na,x\n")) == [{"text": "a", "label": "x"}]
+
+
+def test_utf16_without_a_mark(tmp_path: Path) -> None:
+    for codec in ("utf-16-le", "utf-16-be"):
+        path = written(tmp_path, "rows.csv", "text,label\na,x\n".encode(codec))
+        assert message(path) == f"FILE looks like UTF-16 without a byte order mark; set data.encoding={codec}"
+        assert rows_of(path, replace(PLAIN, encoding=codec)) == [{"text": "a", "label": "x"}]
+
+
+def test_a_byte_that_an_encoding_does_not_have(tmp_path: Path) -> None:
+    path = written(tmp_path, "rows.csv", b"text,label\na,x\n\xe9\x81,x\nb,x\n")
+    columns = replace(SKIP, encoding="cp1252")
+    assert message(path, replace(PLAIN, encoding="cp1252")) == (
+        "FILE: row 2 is not cp1252: 0x81 at byte 16; set data.encoding to what it was written in, such as cp1252"
+    )
+    assert [row["text"] for row in skipped_of(path, columns)[0]] == ["a", "b"]
+
+
 def test_unreadable_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = written(tmp_path, "rows.csv", "text\na\n")
 
@@ -496,9 +531,17 @@ def test_locations_refused(location: str, expected: str) -> None:
 
 
 def test_other_files_are_refused(tmp_path: Path) -> None:
-    for name in ("rows.pkl", "rows.npy", "rows.json"):
-        path = written(tmp_path, name, "[]")
-        assert message(path) == f"FILE is a '{path.suffix}' file; {FORMS}"
+    code = "such files can run code when they are opened"
+    for suffix, hint in {
+        "pkl": f": {code}",
+        "npy": f": {code}",
+        "json": ": write one object a line, as .jsonl",
+        "xlsx": ": save it as .csv",
+        "txt": ": put its texts into a column of a table",
+        "docx": "",
+    }.items():
+        path = written(tmp_path, f"rows.{suffix}", "[]")
+        assert message(path) == f"FILE is a '.{suffix}' file; {FORMS}{hint}"
     assert message(written(tmp_path, "rows", "")) == f"FILE is a file without a suffix; {FORMS}"
 
 
@@ -774,6 +817,27 @@ def test_folder_with_a_folder_that_cannot_be_read(tmp_path: Path, monkeypatch: p
 
     monkeypatch.setattr(os, "scandir", refusing)
     assert message(folder) == "FILE/neg/deep cannot be read: Permission denied"
+
+
+def test_a_folder_in_the_form_of_aclimdb(tmp_path: Path) -> None:
+    folder = make_folder(tmp_path / "train")
+    for name in ("unsup/0.txt", "unsup/1.txt", "urls.txt"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text("none")
+    assert [row["label"] for row in rows_of(folder)] == ["neg", "neg", "pos"]
+    assert passed_over(str(folder)) == {"unsup": 2, "": 2}
+    make_folder(tmp_path / "test")
+    assert (
+        message(tmp_path) == "FILE holds splits rather than labels; set data.train=FILE/train and data.test=FILE/test"
+    )
+
+
+def test_labels_that_are_called_like_splits(tmp_path: Path) -> None:
+    for name in ("train", "bus"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "1.txt").write_text(name)
+    assert [row["label"] for row in rows_of(tmp_path)] == ["bus", "train"]
+    assert passed_over(str(tmp_path)) == {}
 
 
 def test_folder_without_files(tmp_path: Path) -> None:

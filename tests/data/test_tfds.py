@@ -153,3 +153,29 @@ def test_without_tensorflow_datasets(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UsageError) as caught:
         next(iter(read_tfds("tfds:imdb_reviews", COLUMNS)))
     assert str(caught.value) == ("tfds:imdb_reviews needs tensorflow-datasets; type: pip install tensorflow-datasets")
+
+
+@pytest.mark.slow
+def test_a_corpus_of_it(data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tfclassify.data.corpus import read_corpus
+    from tfclassify.data.labelling import texts_of
+    from tfclassify.display import SILENT
+    from tfclassify.learning.trained import pieces_of
+    from tfclassify.model.weights import find
+    from tfclassify.settings import DataSettings, parse
+
+    for module in (fingerprints, tfds_module):
+        monkeypatch.setattr(module, "prepared", partial(prepared, data_dir=data_dir))
+    pieces = pieces_of(find("random-tiny", cache=tmp_path).vocabulary, lower_case=True)
+    asked = {"train": "tfds:tiny_topics", "validation": "tfds:tiny_topics:test"}
+
+    def read(**more: str) -> Any:
+        return read_corpus(parse({**asked, **more}, DataSettings), pieces, seed=0, cache=tmp_path, display=SILENT)
+
+    with pytest.raises(UsageError) as caught:
+        read()
+    assert str(caught.value).startswith("data.label: column 'label' of tfds:tiny_topics is empty in row ")
+    corpus = read(bad_rows="skip")
+    assert corpus.labels.names == ("money", "sport")
+    assert sorted(texts_of(corpus.splits["train"])) == ["é 0", "é 1"]
+    assert (corpus.dropped["bad"], len(corpus.splits["validation"])) == (1, 1)

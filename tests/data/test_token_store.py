@@ -5,6 +5,8 @@ from __future__ import annotations
 import gc
 import json
 import os
+import random
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -26,7 +28,7 @@ from hypothesis import strategies as st
 
 from tfclassify.data import ragged, store_folders, token_store
 from tfclassify.data.ragged import Ragged
-from tfclassify.data.sources import Columns
+from tfclassify.data.sources import Columns, fingerprints, is_unchanged, mark_of
 from tfclassify.data.sources import columns as columns_module
 from tfclassify.data.splits import text_hash
 from tfclassify.data.token_store import Account, Pieces, Reading, TokenStore, open_store
@@ -494,6 +496,77 @@ def test_data_that_change_while_they_are_read(tmp_path: Path) -> None:
     assert kept_in(tmp_path) == []
 
 
+def test_data_that_change_after_they_were_read(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    store = stored(csv_of(4), tmp_path)
+    assert store.mark is not None
+    assert is_unchanged(store.mark)
+    # The same bytes in another file are the same data; other bytes of the same size are not.
+    (tmp_path / "copy.csv").write_text(csv_of(4))
+    (tmp_path / "copy.csv").rename(path)
+    assert is_unchanged(store.mark)
+    path.write_text(csv_of(4).replace("text 0", "text 7"))
+    assert not is_unchanged(store.mark)
+    path.unlink()
+    assert not is_unchanged(store.mark)
+
+
+def test_a_change_that_files_tell_of_is_found_without_reading_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text(csv_of(4))
+    monkeypatch.setattr(fingerprints, "COARSEST_SECONDS", -1.0)
+    mark = mark_of(str(path))
+    assert mark is not None
+    assert mark.settled
+    monkeypatch.setattr(fingerprints, "fingerprint", lambda _: "other")
+    assert is_unchanged(mark)
+    os.utime(path, (0, 0))
+    assert not is_unchanged(mark)
+    # A file that was changed just before may be changed again in the same tick of the clock.
+    assert not is_unchanged(replace(mark, settled=False))
+
+
+def test_room_is_made_for_a_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    display = Display(say=said.append)
+    pieces = pieces_of(tmp_path)
+
+    def another(rows: int) -> TokenStore:
+        (tmp_path / "rows.csv").write_text(csv_of(rows))
+        return open_store(str(tmp_path / "rows.csv"), PLAIN, pieces, cache=tmp_path / "cache", display=display)
+
+    first = another(3000)
+    assert first.bytes == sum(
+        path.stat().st_size for path in (tmp_path / "cache").rglob("*") if path.is_file() and path.name != "store.json"
+    )
+    monkeypatch.setenv("TFCLASSIFY_TOKEN_STORES_GB", "0.0003")
+    second = another(3001)
+    # Both are in use.
+    assert len(kept_in(tmp_path)) == 2
+    del first
+    third = another(3002)
+    assert len(kept_in(tmp_path)) == 2
+    assert texts_of(second.text)[-1] == "text 3000 é?"
+    sizes = [each.bytes / 1e6 for each in (second, third)]
+    assert said[-1] == (
+        f"{tmp_path / 'rows.csv'}: 3002 rows are kept as tokens in {sizes[1]:.1f} MB on disk; all such stores take "
+        f"{sum(sizes):.1f} MB of at most 0 MB (TFCLASSIFY_TOKEN_STORES_GB)"
+    )
+    assert len(said) == 3
+    another(3002)
+    assert len(said) == 3
+
+
+@pytest.mark.parametrize("given", ["many", "-1", "inf", "nan"])
+def test_room_that_is_no_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str) -> None:
+    monkeypatch.setenv("TFCLASSIFY_TOKEN_STORES_GB", given)
+    assert message(csv_of(4), tmp_path) == (
+        f"TFCLASSIFY_TOKEN_STORES_GB={given}; expected a number of gigabytes, such as 20"
+    )
+
+
 def test_another_process_that_is_faster(tmp_path: Path) -> None:
     other = pieces_of(tmp_path)
 
@@ -627,7 +700,42 @@ def test_a_process_that_is_killed(tmp_path: Path) -> None:
     assert trash.startswith(".")
     pieces = replace(pieces_of(tmp_path), vocabulary=tmp_path / "vocabulary.txt")
     assert len(opened(tmp_path / "rows.csv", tmp_path, pieces=pieces)) == 9000
-    assert len(kept_in(tmp_path)) == 2
+    # What it left is gone too.
+    assert len(kept_in(tmp_path)) == 1
+    assert trash not in kept_in(tmp_path)
+
+
+@pytest.mark.slow
+def test_processes_that_are_killed_at_any_moment(tmp_path: Path) -> None:
+    """Twenty times: whatever the killed one left, the next has all rows, and they are the right ones."""
+    (tmp_path / "rows.csv").write_text(csv_of(20_000))
+    program = """
+print("ready", flush=True)
+opened("rows.csv")
+print("done", flush=True)
+"""
+    pieces = replace(pieces_of(tmp_path), vocabulary=tmp_path / "vocabulary.txt")
+    texts = [f"text {row} é?" for row in range(20_000)]
+    chance, seconds, left_behind = random.Random(time.time_ns()), 0.0, 0
+    for number in range(21):
+        shutil.rmtree(tmp_path / "cache", ignore_errors=True)
+        process = started(tmp_path, program)
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        begun = time.perf_counter()
+        if number == 0:
+            assert process.stdout.readline() == "done\n"
+            seconds = time.perf_counter() - begun
+        time.sleep(chance.uniform(0, seconds) if number else 0)
+        process.kill()
+        process.communicate()
+        left_behind += any(name.startswith(".") for name in kept_in(tmp_path))
+        store = opened(tmp_path / "rows.csv", tmp_path, pieces=pieces)
+        assert store.account == Account(read=20_000, kept=20_000)
+        assert texts_of(store.text) == texts
+        np.testing.assert_array_equal(store.pieces.values, np.frombuffer("".join(texts).encode("utf-32-le"), np.uint32))
+        assert len(kept_in(tmp_path)) == 1
+    assert left_behind
 
 
 @pytest.mark.slow
@@ -658,6 +766,6 @@ def test_facts_are_plain(tmp_path: Path) -> None:
     stored(csv_of(3), tmp_path)
     (folder,) = (tmp_path / "cache" / "token_stores").iterdir()
     facts = json.loads((folder / store_folders.FACTS).read_text())
-    assert facts["account"] == {"read": 3, "kept": 3, "empty": 0, "bad": 0}
+    assert facts["account"] == {"read": 3, "kept": 3, "empty": 0, "bad": 0, "first_bad": []}
     assert facts["label_names"] == ["0", "1", "2"]
     assert facts["pieces_type"] == "uint16"

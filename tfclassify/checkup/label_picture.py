@@ -15,6 +15,7 @@ from tfclassify.quality.report.pictures.drawing import (
     element,
     legend,
     rectangle,
+    square,
     text,
     tick_words,
     ticks,
@@ -45,7 +46,7 @@ def label_picture(labels: Counts) -> Picture | None:
     shares = {label: {name: rows[name] / totals[name] for name in rows} for label, rows in shown.items()}
     most = max(share for each in shares.values() for share in each.values()) or 1.0
     entries = [(_class(place), name) for place, name in enumerate(totals)]
-    drawn, top = legend(entries, left=NAME_WIDTH, top=0.0, right=WIDTH)
+    drawn, top = legend(entries, left=NAME_WIDTH, top=0.0, right=WIDTH, mark=_mark)
     frame = Frame(NAME_WIDTH, top + 10, WIDTH - NAME_WIDTH - RIGHT, ROW * len(shares), (0, 100 * most), (0, 1))
     drawn += axes(
         frame, x_ticks=[(value, f"{words}%") for value, words in tick_words(ticks(0, 100 * most))], y_ticks=[]
@@ -81,6 +82,12 @@ def _row(frame: Frame, place: int, label: str, shares: Mapping[str, float], rows
                 element("circle", title, cx=frame.x(100 * share), cy=y + ROW / 2, r=4.5, class_=_class(number))
             )
     return drawn
+
+
+def _mark(x: float, y: float, class_: str) -> Markup:
+    """Draws the mark of a split in the legend as it is drawn in the picture."""
+    is_bar = class_.startswith("bar")
+    return square(x, y, class_) if is_bar else element("circle", cx=x + 5.5, cy=y - 3.5, r=4.5, class_=class_)
 
 
 def _class(number: int) -> str:

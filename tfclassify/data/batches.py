@@ -172,6 +172,17 @@ def training_batches(
     return tf.data.Dataset.from_generator(made, output_signature=_signature(rows)).prefetch(8)
 
 
+def one_batch(rows: Rows, bucket: Bucket, *, multiple: int = 1) -> tf.data.Dataset:
+    """Returns a single batch of a shape, full of the longest row that fits, of the form of the training's batches."""
+    longest = np.where(rows.lengths <= bucket[1], rows.lengths, -1).argmax()
+    batch = Batch(np.full(bucket[0], longest, np.int32), bucket)
+
+    def made() -> Iterator[Arrays]:
+        yield fill(rows, batch, multiple=multiple)
+
+    return tf.data.Dataset.from_generator(made, output_signature=_signature(rows)).prefetch(8)
+
+
 def _signature(rows: Rows) -> Mapping[str, tf.TensorSpec]:
     targets = rows.targets
     features = _features(rows, np.zeros(0, np.int32))

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from tfclassify.data.features import Features, features_of
+from tfclassify.data.left_out import named_rows
 from tfclassify.data.roles import present, resolve_columns
 from tfclassify.data.sources import Columns
 from tfclassify.errors import UsageError
@@ -18,7 +19,6 @@ __all__ = ["Examples", "Where", "examples", "resolve_columns", "taken", "without
 
 # White space as str.isspace has it, and characters without any width.
 SEEN = r"[^\s\x{0b}\x{1c}-\x{1f}\x{85}\p{Z}\x{200b}-\x{200d}\x{2060}\x{feff}]"
-NAMED_ROWS = 5
 # As Python, pandas and NumPy write a value that is missing.
 NOT_A_NUMBER = pa.array(["nan", "NaN"])
 
@@ -297,6 +297,9 @@ def _owning(owners: NDArray[np.integer], items: NDArray[np.bool_], faults: Fault
 
 
 def _holds_nul(text: pa.StringArray) -> NDArray[np.bool_]:
+    # A look at all bytes together is far quicker than one at each text.
+    if not any((np.frombuffer(data, np.uint8) == 0).any() for data in text.buffers()[2:] if data):
+        return np.zeros(len(text), bool)
     return pc.match_substring(text, "\0").to_numpy(zero_copy_only=False)
 
 
@@ -305,6 +308,5 @@ def _empty(text: pa.StringArray) -> NDArray[np.bool_]:
 
 
 def _rows(bad: NDArray[np.bool_], where: Where) -> str:
-    rows = [str(row) for row in where.rows[bad]]
-    more = f" and {len(rows) - NAMED_ROWS} more" if len(rows) > NAMED_ROWS else ""
-    return f"row{'s' if len(rows) > 1 else ''} {', '.join(rows[:NAMED_ROWS])}{more}"
+    rows = where.rows[bad].tolist()
+    return named_rows(rows, len(rows))

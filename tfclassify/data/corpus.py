@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tfclassify.data.checks import resolve_columns
-from tfclassify.data.describing import notes_on, statistics_of
+from tfclassify.data.describing import notes_on, notes_on_bad_rows, statistics_of
 from tfclassify.data.feature_kinds import planned_columns
 from tfclassify.data.labelling import LabelMap, Split, chosen, in_scope, label_map, labelled
 from tfclassify.data.locations import locations, notes_on_locations
 from tfclassify.data.oddities import notes_on_oddities
 from tfclassify.data.repeats import shared_texts
-from tfclassify.data.sources import Columns, column_names
+from tfclassify.data.sources import Columns, Mark, column_names, is_unchanged
 from tfclassify.data.splits import assign, deal
 from tfclassify.data.token_store import Pieces, Reading, TokenStore, open_store
 from tfclassify.display import Display
@@ -32,7 +32,8 @@ class Corpus:
     """Everything that is known of a data set once it has been read.
 
     ``dropped`` counts rows by reason over all splits: rows read = rows of all splits + rows dropped. ``reasons`` says
-    for each column that nobody named which one was taken, and why. ``notes`` are lines for whoever trains.
+    for each column that nobody named which one was taken, and why. ``notes`` are lines for whoever trains. ``marks``
+    are those of the data of each split that was named, for :func:`check_unchanged`; a source of one's own has none.
     """
 
     splits: Mapping[str, Split]
@@ -43,6 +44,7 @@ class Corpus:
     read: int
     dropped: Mapping[str, int]
     notes: tuple[str, ...]
+    marks: Mapping[str, Mark]
 
 
 def read_corpus(asked: DataSettings, pieces: Pieces, *, seed: int, cache: Path, display: Display) -> Corpus:
@@ -68,6 +70,8 @@ def read_corpus(asked: DataSettings, pieces: Pieces, *, seed: int, cache: Path, 
     splits = _splits(stores, labels, asked, seed=seed, dropped=dropped)
     statistics = statistics_of(splits, labels)
     cut_out = tuple(name for name in splits if name not in places)
+    marks = {name: store.mark for name, store in stores.items() if store.mark is not None}
+    check_unchanged(marks)
     return Corpus(
         splits=splits,
         labels=labels,
@@ -78,10 +82,25 @@ def read_corpus(asked: DataSettings, pieces: Pieces, *, seed: int, cache: Path, 
         dropped=dropped,
         notes=(
             *notes_on_locations(places),
+            *notes_on_bad_rows({name: store.account for name, store in stores.items()}),
             *notes_on(statistics, dropped=dropped, cut_out=cut_out, shared=shared_texts(splits)),
             *notes_on_oddities(splits, labels, columns, statistics, pieces.vocabulary),
         ),
+        marks=marks,
     )
+
+
+def check_unchanged(marks: Mapping[str, Mark]) -> None:
+    """Refuses data that are not what they were when they were read; quick where their files tell.
+
+    Raises:
+        UsageError: a location has other bytes now, or is gone.
+    """
+    for name, mark in marks.items():
+        if not is_unchanged(mark):
+            raise UsageError(
+                f"data.{name}={mark.location} has changed since it was read; start again once nothing writes to it"
+            )
 
 
 def _splits(

@@ -8,8 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tfclassify.data.labelling import OUT_OF_SCOPE, LabelMap, Split
+from tfclassify.data.left_out import named_rows
 from tfclassify.data.rows import piece_lengths
 from tfclassify.data.splits import duplicates, overlap
+from tfclassify.data.token_store import Account
 from tfclassify.errors import excerpt, one_line
 from tfclassify.planning.statistics import SplitStatistics, Statistics, unknown_share
 from tfclassify.text.packing import packed_lengths
@@ -52,6 +54,16 @@ def notes_on(
         shared: some of the texts that two splits share, by the pairs of ``statistics.overlap``.
     """
     return tuple(one_line(note) for note in _notes(statistics, dropped, cut_out, shared or {}))
+
+
+def notes_on_bad_rows(accounts: Mapping[str, Account]) -> Iterator[str]:
+    """Says which rows of each file were skipped."""
+    for name, account in accounts.items():
+        if account.first_bad:
+            yield (
+                f"{name}: {named_rows(account.first_bad, account.bad)} cannot be read or used; "
+                "set data.bad_rows=fail to see why"
+            )
 
 
 def _notes(

@@ -66,10 +66,14 @@ def _alike(rows: Mapping[str, int]) -> Iterator[str]:
                 continue
             seen.append(group)
             if len(seen) <= NAMED_GROUPS:
-                named = " and ".join(f"'{excerpt(name)}' ({rows[name]:,} rows)" for name in sorted(group))
+                named = " and ".join(f"'{excerpt(name)}' ({_rows(rows[name])})" for name in sorted(group))
                 yield f"labels {named} differ {what}; if they are one class, give them one name"
     if len(seen) > NAMED_GROUPS:
         yield f"{len(seen) - NAMED_GROUPS} more groups of labels differ in as little"
+
+
+def _rows(number: int) -> str:
+    return "1 row" if number == 1 else f"{number:,} rows"
 
 
 def _groups(names: Mapping[str, int], fold: Fold) -> list[set[str]]:

@@ -9,7 +9,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from tfclassify.data import ragged
 from tfclassify.data.labelling import Split
 from tfclassify.data.ragged import Ragged
 from tfclassify.data.token_store import let_go
@@ -47,8 +46,5 @@ def folded(texts: pa.LargeStringArray) -> pa.LargeStringArray:
 
 
 def _column(texts: Ragged, rows: NDArray[np.int32]) -> pa.LargeStringArray:
-    lengths = ragged.lengths(texts)[rows]
-    offsets = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
-    starts = np.repeat(np.asarray(texts.offsets[rows]) - offsets[:-1], lengths)
-    values = np.asarray(texts.values[starts + np.arange(offsets[-1])])
-    return pa.LargeStringArray.from_buffers(len(rows), pa.py_buffer(offsets), pa.py_buffer(values))
+    whole = pa.LargeStringArray.from_buffers(len(texts), pa.py_buffer(texts.offsets), pa.py_buffer(texts.values))
+    return whole.take(pa.array(rows))

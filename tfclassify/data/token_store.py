@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import uuid
+import weakref
+from array import array
 from bisect import bisect_right
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,14 +31,15 @@ from tfclassify.data import feature_files, ragged
 from tfclassify.data.checks import Examples, Where, examples, taken, without_bad
 from tfclassify.data.feature_files import StoredFeatures
 from tfclassify.data.label_names import check_label_count
-from tfclassify.data.left_out import check_left_out
+from tfclassify.data.left_out import NAMED_ROWS, check_left_out
 from tfclassify.data.ragged import Ragged, RaggedFiles
-from tfclassify.data.sources import Columns, find_source, fingerprint, format_of, numbered
+from tfclassify.data.sources import Columns, Mark, find_source, format_of, is_unchanged, mark_of, numbered
 from tfclassify.data.splits import text_hash
-from tfclassify.data.store_folders import Facts, facts_of, write_folder
+from tfclassify.data.store_folders import Facts, evict, hold, size_of, write_folder
 from tfclassify.display import Display
 from tfclassify.errors import UsageError
 from tfclassify.hardware import usable_cores
+from tfclassify.runs import token_stores_bytes
 from tfclassify.text.maps import AS_GIVEN, Prepared
 
 VERSION = 3
@@ -76,17 +80,24 @@ class Reading:
 
 @dataclass(frozen=True)
 class Account:
-    """Where the rows of a location went: ``read`` is the sum of the rows kept and of those dropped."""
+    """Where the rows of a location went: ``read`` is the sum of the rows kept and of those dropped.
+
+    ``first_bad`` are the numbers of the first bad rows.
+    """
 
     read: int = 0
     kept: int = 0
     empty: int = 0
     bad: int = 0
+    first_bad: Sequence[int] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True)
 class TokenStore:
-    """N rows, memory-mapped. ``pieces`` hold no [CLS] or [SEP]; ``label_ids`` are places in ``label_names``."""
+    """N rows, memory-mapped. ``pieces`` hold no [CLS] or [SEP]; ``label_ids`` are places in ``label_names``.
+
+    ``mark`` is that of the data they were read from; ``bytes`` are those on disk, which stay as long as this is used.
+    """
 
     account: Account
     label_names: tuple[str, ...]
@@ -99,6 +110,8 @@ class TokenStore:
     weights: NDArray[np.float32]
     hashes: NDArray[np.uint64]
     unknown: NDArray[np.int32]
+    mark: Mark | None = None
+    bytes: int = 0
     features: StoredFeatures | None = None
 
     def __len__(self) -> int:
@@ -111,25 +124,39 @@ def open_store(location: str, reading: Reading, pieces: Pieces, *, cache: Path, 
     Raises:
         UsageError: the location cannot be read as asked, or changes while it is read; the cache cannot be written to.
     """
-    data = fingerprint(location)
+    most_bytes, mark = token_stores_bytes(), mark_of(location)
     # A source of one's own may give other rows the next time: its store is for this time only.
-    name = f".unmarked-{uuid.uuid4().hex}" if data is None else _mark(location, data, reading, pieces)
+    name = f".unmarked-{uuid.uuid4().hex}" if mark is None else _name(location, mark.sha256, reading, pieces)
     folder = cache / "token_stores" / name
 
     def fill(aside: Path) -> Facts:
         facts = _write_files(location, reading, pieces, aside, display)
-        if data != fingerprint(location):
+        if mark is not None and not is_unchanged(mark):
             raise UsageError(f"{location} changed while it was read; start again once nothing writes to it")
         return facts
 
-    store = _open(folder, facts_of(folder) or write_folder(folder, fill))
-    if data is None:
+    held = hold(folder)
+    if held is None:
+        held = write_folder(folder, fill)
+        _make_room(folder, location, held.facts, most_bytes, display)
+    store = _open(folder, held.facts, mark)
+    weakref.finalize(store, os.close, held.descriptor)
+    if mark is None:
         # What is mapped stays until it is let go of.
         shutil.rmtree(folder, ignore_errors=True)
     return store
 
 
-def _mark(location: str, data: str, reading: Reading, pieces: Pieces) -> str:
+def _make_room(folder: Path, location: str, facts: Facts, most_bytes: int, display: Display) -> None:
+    """Removes stores that were used long ago, where there are more than may be kept, and says what this one takes."""
+    left = evict(folder.parent, most_bytes=most_bytes)
+    display.say(
+        f"{location}: {facts['account']['kept']} rows are kept as tokens in {size_of(facts) / 1e6:.1f} MB on disk; "
+        f"all such stores take {left / 1e6:.1f} MB of at most {most_bytes / 1e6:.0f} MB (TFCLASSIFY_TOKEN_STORES_GB)"
+    )
+
+
+def _name(location: str, data: str, reading: Reading, pieces: Pieces) -> str:
     told = {
         "version": VERSION,
         "tensorflow": tf.__version__,
@@ -154,7 +181,7 @@ def let_go(store: TokenStore) -> None:
     feature_files.let_go(store.features)
 
 
-def _open(folder: Path, facts: Facts) -> TokenStore:
+def _open(folder: Path, facts: Facts, mark: Mark | None) -> TokenStore:
     pieces_type = np.dtype(facts["pieces_type"])
 
     def mapped(name: str, dtype: Any) -> Ragged | None:
@@ -162,6 +189,8 @@ def _open(folder: Path, facts: Facts) -> TokenStore:
 
     return TokenStore(
         account=Account(**facts["account"]),
+        mark=mark,
+        bytes=size_of(facts),
         label_names=tuple(facts["label_names"]),
         text=ragged.open_ragged(folder, "text", np.uint8),
         text_b=mapped("text_b", np.uint8),
@@ -180,7 +209,8 @@ def _write_files(location: str, reading: Reading, pieces: Pieces, folder: Path, 
     columns = reading.columns
     names: dict[str, int] = {}
     ledger: Counter[str] = Counter()
-    chunks = _chunks(location, reading, ledger)
+    first_bad: list[int] = []
+    chunks = _chunks(location, reading, ledger, first_bad)
     pieces_type = np.uint16 if _tokens(pieces.vocabulary) <= 2**16 else np.int32
     with ExitStack() as stack:
         texts = {name: ragged.create(stack, folder, name, np.uint8) for name in _text_columns(columns)}
@@ -206,7 +236,7 @@ def _write_files(location: str, reading: Reading, pieces: Pieces, folder: Path, 
             feature_files.append(features, chunk.features)
             flat["unknown"].write(_unknown(made, pieces.unknown).tobytes())
             display.advance(len(chunk.text), "rows")
-    account = Account(read=ledger.total(), kept=ledger["kept"], empty=ledger["empty"], bad=ledger["bad"])
+    account = Account(ledger.total(), ledger["kept"], ledger["empty"], ledger["bad"], first_bad)
     return {
         "account": asdict(account),
         "label_names": list(names),
@@ -215,15 +245,18 @@ def _write_files(location: str, reading: Reading, pieces: Pieces, folder: Path, 
     }
 
 
-def _chunks(location: str, reading: Reading, ledger: Counter[str]) -> Iterator[Examples]:
+def _chunks(location: str, reading: Reading, ledger: Counter[str], first_bad: list[int]) -> Iterator[Examples]:
     """Reads, checks and drops rows, counting each, in chunks of a size that the tokenizer likes."""
-    skipped: list[int] = []
+    unusable: list[int] = []
+    skipped = array("q")
     batches = find_source(location)(location, reading.columns, skipped=skipped.append)
     for batch, rows in numbered(batches, skipped, max_rows=reading.max_rows):
         for start in range(0, batch.num_rows, CHUNK_ROWS):
             part = batch.slice(start, CHUNK_ROWS)
             where = Where(location, rows[start : start + CHUNK_ROWS])
-            sound, where = without_bad(examples(part, reading.columns, where=where), where)
+            checked = examples(part, reading.columns, where=where)
+            unusable += where.rows[checked.bad][: NAMED_ROWS - len(unusable)].tolist()
+            sound, where = without_bad(checked, where)
             kept = _without_empty(sound, reading.empty, where)
             ledger["kept"] += len(kept.text)
             ledger["empty"] += len(sound.text) - len(kept.text)
@@ -232,7 +265,9 @@ def _chunks(location: str, reading: Reading, ledger: Counter[str]) -> Iterator[E
     ledger["bad"] += len(skipped) if reading.max_rows is None else bisect_right(skipped, reading.max_rows)
     if not ledger.total():
         raise UsageError(f"{location} has no rows; expected at least one")
-    check_left_out(location, reading.columns, ledger)
+    unread = skipped[: min(ledger["bad"], NAMED_ROWS)].tolist()
+    first_bad += sorted([*unread, *unusable])[: min(ledger["bad"], NAMED_ROWS)]
+    check_left_out(location, reading.columns, ledger, first_bad)
 
 
 def _without_empty(chunk: Examples, rule: str, where: Where) -> Examples:

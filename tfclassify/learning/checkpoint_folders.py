@@ -100,7 +100,7 @@ def newest_checkpoint(parent: Path) -> tuple[Checkpoint | None, dict[str, str]]:
         The checkpoint, None where there is none, and what is wrong with each newer one, by the folder's name.
     """
     broken: dict[str, str] = {}
-    for folder in reversed(checkpoint_folders(parent)):
+    for folder in reversed(by_step(parent)):
         try:
             return read_checkpoint(folder), broken
         except (ValueError, LookupError, TypeError, AttributeError, OSError) as error:
@@ -108,7 +108,7 @@ def newest_checkpoint(parent: Path) -> tuple[Checkpoint | None, dict[str, str]]:
     return None, broken
 
 
-def checkpoint_folders(parent: Path) -> list[Path]:
+def by_step(parent: Path) -> list[Path]:
     """Returns the folders of all checkpoints, valid or not, by rising step."""
     found = [path for path in parent.glob(f"{PREFIX}*") if path.name.removeprefix(PREFIX).isdecimal()]
     return sorted(found, key=lambda path: int(path.name.removeprefix(PREFIX)))
@@ -116,7 +116,7 @@ def checkpoint_folders(parent: Path) -> list[Path]:
 
 def prune(parent: Path, *, keep: int) -> None:
     """Removes all but the latest checkpoints, and what dead processes have left."""
-    for folder in [*checkpoint_folders(parent)[:-keep], *parent.glob(f".{PREFIX}*")]:
+    for folder in [*by_step(parent)[:-keep], *parent.glob(f".{PREFIX}*")]:
         shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -15,7 +15,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from tfclassify.errors import UsageError
-from tfclassify.learning.checkpoint_folders import Checkpoint, Values, checkpoint_folders, prune, write_checkpoint
+from tfclassify.learning.checkpoint_folders import Checkpoint, Values, by_step, prune, write_checkpoint
 from tfclassify.model.classifier import BertClassifier
 
 KEPT = 2
@@ -130,7 +130,7 @@ class Saver:
 
 def forget_later(folder: Path, kept: Checkpoint | None) -> None:
     """Removes what was broken, or is no longer the way that the training takes, and what dead processes have left."""
-    folders = checkpoint_folders(folder)
+    folders = by_step(folder)
     prune(folder, keep=len(folders) + 1)
     for later in folders if kept is None else folders[folders.index(kept.folder) + 1 :]:
         shutil.rmtree(later, ignore_errors=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 import random
@@ -14,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
-from tfclassify.data.batches import epoch_batches, steps_per_epoch, training_batches
+from tfclassify.data.batches import epoch_batches, one_batch, steps_per_epoch, training_batches
 from tfclassify.data.corpus import Corpus
 from tfclassify.data.rows import Rows, rows_of
 from tfclassify.data.token_store import Pieces, let_go
@@ -23,6 +24,7 @@ from tfclassify.learning.averages import Average
 from tfclassify.learning.course import Course, Orders
 from tfclassify.learning.features import encoded_rows, encoder_of
 from tfclassify.learning.fitting import fit
+from tfclassify.learning.memory import in_more_parts, largest_bucket, note_plan, try_step
 from tfclassify.learning.objectives import choose
 from tfclassify.learning.optimizers import AdamW, WarmupLinearDecay
 from tfclassify.learning.prediction import forward
@@ -32,7 +34,7 @@ from tfclassify.learning.trained import Trained, limits_of, predict_split
 from tfclassify.learning.weighting import head_bias, label_weights, row_weights
 from tfclassify.model.classifier import BertClassifier, build
 from tfclassify.model.features import Encoder
-from tfclassify.model.weights import Found
+from tfclassify.model.weights import Found, encoder_size
 from tfclassify.planning.planner import Plan
 from tfclassify.quality.calibration import fit_temperature, scope_score, scores
 from tfclassify.quality.metrics import watch
@@ -46,11 +48,15 @@ BY_VALIDATION = "validation"
 
 @dataclass(frozen=True)
 class Learned:
-    """A trained classifier, the network behind it, and what the training went through."""
+    """A trained classifier, the network behind it, what the training went through, and the plan as it was in the end.
+
+    The plan is another than before only where a batch had to be computed in more parts.
+    """
 
     trained: Trained
     model: BertClassifier
     course: Course
+    plan: Plan
 
 
 def learn(plan: Plan, corpus: Corpus, found: Found, pieces: Pieces, *, run: Run, display: Display) -> Learned:
@@ -67,13 +73,19 @@ def learn(plan: Plan, corpus: Corpus, found: Found, pieces: Pieces, *, run: Run,
     Raises:
         UsageError: an objective is unknown, or a class weight is for no label.
     """
-    settings = plan.settings
-    with _seeded(settings):
-        return _learn(settings, corpus, found, pieces, run=run, display=display)
+    while True:
+        try:
+            # A network that has to be built again is the same one then.
+            with _seeded(plan.settings):
+                return _learn(plan, corpus, found, pieces, run=run, display=display)
+        except tf.errors.ResourceExhaustedError as error:
+            plan = in_more_parts(plan, error)
+        gc.collect()
+        note_plan(run, plan, display)
 
 
-def _learn(settings: Settings, corpus: Corpus, found: Found, pieces: Pieces, *, run: Run, display: Display) -> Learned:
-    train = settings.train
+def _learn(plan: Plan, corpus: Corpus, found: Found, pieces: Pieces, *, run: Run, display: Display) -> Learned:
+    settings, train = plan.settings, plan.settings.train
     set_precision(train.precision)
     limits = limits_of(pieces, max_length=settings.text.max_length)
     features = encoder_of(corpus.splits["train"], settings)
@@ -89,14 +101,16 @@ def _learn(settings: Settings, corpus: Corpus, found: Found, pieces: Pieces, *, 
     for split in corpus.splits.values():
         # What was read to count and to split has been read.
         let_go(split.store)
+    parts = strategy.num_replicas_in_sync * train.accumulation_steps
+    try_step(model, one_batch(rows, largest_bucket(train.buckets, encoder_size(found)), multiple=parts))
     course = fit(
         model,
-        partial(_batches, rows, settings, strategy.num_replicas_in_sync),
+        partial(_batches, rows, settings, parts),
         orders=_orders(settings, run, rows, steps=steps, total_steps=total_steps),
         judge=lambda: _watch(trained, corpus),
         display=display,
     )
-    return Learned(_calibrated(trained, corpus), model, course)
+    return Learned(_calibrated(trained, corpus), model, course, plan)
 
 
 @contextmanager
@@ -167,7 +181,7 @@ def _average(train: TrainSettings, total_steps: int) -> Average | None:
     return Average(train.average, start=start, every=train.average_every, decay=train.average_decay)
 
 
-def _batches(rows: Rows, settings: Settings, replicas: int, epoch: int, step: int) -> tf.data.Dataset:
+def _batches(rows: Rows, settings: Settings, multiple: int, epoch: int, step: int) -> tf.data.Dataset:
     train = settings.train
     return training_batches(
         rows,
@@ -176,7 +190,7 @@ def _batches(rows: Rows, settings: Settings, replicas: int, epoch: int, step: in
         epochs=train.epochs,
         first_epoch=epoch,
         first_step=step,
-        multiple=replicas * train.accumulation_steps,
+        multiple=multiple,
     )
 
 

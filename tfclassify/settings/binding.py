@@ -1,4 +1,7 @@
-"""Which settings bind a training that goes on: all but those that its result does not depend on."""
+"""Which settings bind a training that goes on: all but those that its result does not depend on.
+
+Parts of a batch change no more of it than the order of additions, and which units dropout drops.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from pydantic import BaseModel
 
 from tfclassify.settings.tree import AUTO, Settings
 
-FREE = ("run", "track", "train.checkpoint_steps", "train.time_limit_minutes")
+FREE = ("run", "track", "train.accumulation_steps", "train.checkpoint_steps", "train.time_limit_minutes")
 
 
 def binding(settings: Settings) -> dict[str, Any]:

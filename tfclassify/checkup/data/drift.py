@@ -19,6 +19,7 @@ CHANCE = 0.001
 KINDS = 3
 # What is too small to matter, however sure: a share of rows under another label, a distance of distributions.
 LABEL_DISTANCE, LENGTH_DISTANCE, STRANGE_FACTOR = 0.1, 0.1, 1.5
+ANEW = "if they should be alike, put all rows into data.train and leave the others out: they are cut from it at random"
 FEWEST_ROWS = 50
 MOST_ROWS, MOST_CHARACTERS = 20_000, 10_000_000
 WORD = re.compile(r"\w+")
@@ -55,8 +56,7 @@ def _labels(material: Material, name: str, limit: float) -> Iterator[Finding]:
         f"train; most differs “{label_text(labels[most])}” ({shares[0, most]:.1%} in train, {shares[1, most]:.1%} in "
         f"{name}; p {_p(chance)}).",
         cost="Scores are calibrated to, and classes weighed by, other shares than those judged by.",
-        remedy="split anew at random (leave it out, and data.validation_share is cut from train), if it should be "
-        "like train",
+        remedy=ANEW,
         counts={"distance": distance, "p": chance},
     )
 
@@ -81,7 +81,7 @@ def _lengths(material: Material, name: str, limit: float) -> Iterator[Finding]:
         f"{np.median(train):,.0f}; the distributions are {found.statistic:.2f} apart (p {_p(float(found.pvalue))}).",
         cost="The longest input and the batch shapes are planned for all, but learnt are only lengths like those of "
         "train.",
-        remedy="split anew at random, if it should be like train",
+        remedy=ANEW,
         counts={"distance": float(found.statistic), "p": float(found.pvalue)},
     )
 
@@ -105,7 +105,7 @@ def _words(material: Material, name: str, limit: float) -> Iterator[Finding]:
         sentence=f"{name}: {strange.mean():.1%} of the words of a text are not in train, where {expected.mean():.1%} "
         f"would be expected (p {_p(chance)}).",
         cost="These texts are about other things, or written otherwise, than those that are learnt from.",
-        remedy="add training rows like them, or split anew at random, if they should be like train",
+        remedy=f"add training rows like them; or, {ANEW}",
         counts={"share": float(strange.mean()), "expected": float(expected.mean()), "p": chance},
     )
 

@@ -15,7 +15,7 @@ from tfclassify.quality.baseline import baseline_scores, fit_baseline
 FOLDS = 5
 MOST_ROWS, MOST_CHARACTERS = 20_000, 12_000_000
 # One linear model a label and fold: what is left of the rows where there are many labels.
-MOST_MODELS_ROWS = 1_500_000
+MOST_MODELS_ROWS = 1_000_000
 FEWEST_ROWS, FEWEST_PER_LABEL = 50, 5
 
 

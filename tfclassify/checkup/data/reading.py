@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from itertools import chain
 
@@ -21,7 +21,7 @@ from tfclassify.display import Display
 from tfclassify.errors import UsageError
 from tfclassify.settings import DataSettings, changed
 
-MOST_FAULTS = 200
+MOST_SAID = 5
 # Between the two texts of a pair where their hash is taken: in no text that a person wrote.
 BETWEEN = "\0"
 
@@ -32,7 +32,7 @@ class _Gathered:
 
     numbers: list[NDArray[np.int64]] = field(default_factory=list)
     hashes: list[NDArray[np.uint64]] = field(default_factory=list)
-    keys: list[int] = field(default_factory=list)
+    keys: list[NDArray[np.int32]] = field(default_factory=list)
     sample: list[int] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
     others: list[Mapping[str, str]] = field(default_factory=list)
@@ -107,9 +107,9 @@ def _read_split(
         batches = find_source(location)(location, columns, skipped=skipped.append)
         for batch, numbers in numbered(batches, skipped, max_rows=asked.max_rows):
             gathered.last = max([gathered.last, *skipped[-1:], *numbers[-1:].tolist()])
-            for part, checked, where in _checked(batch, columns, Where(location, numbers), gathered):
-                _keep(gathered, part, checked, where, columns, sets, drop_empty=asked.empty != "keep", chance=chance)
-                _thin_out(gathered, rows)
+            checked = _checked(batch, columns, Where(location, numbers), gathered)
+            _keep(gathered, batch, checked, numbers, columns, sets, chance=chance)
+            _thin_out(gathered, rows)
             display.advance(batch.num_rows, "rows")
     except UsageError as error:
         broken = True
@@ -143,46 +143,45 @@ def _why_skipped(location: str, columns: Columns, skipped: list[int]) -> str | N
     return None
 
 
-def _checked(
-    batch: pa.RecordBatch, columns: Columns, where: Where, gathered: _Gathered
-) -> Iterator[tuple[pa.RecordBatch, Examples, Where]]:
-    """Checks a batch; where that fails its halves, down to the row that is at fault."""
-    try:
-        yield batch, examples(batch, columns, where=where), where
-        return
-    except UsageError as error:
-        if len(gathered.faulty) >= MOST_FAULTS:
-            raise
-        if batch.num_rows == 1:
+def _checked(batch: pa.RecordBatch, columns: Columns, where: Where, gathered: _Gathered) -> Examples:
+    """Checks a batch, notes the rows that cannot be used, and what is wrong with the first of them."""
+    checked = examples(batch, columns, where=where)
+    bad = np.flatnonzero(checked.bad)
+    gathered.faulty += where.rows[bad].tolist()
+    if len(bad) and len(gathered.said) < MOST_SAID:
+        first = int(bad[0])
+        try:
+            examples(batch.slice(first, 1), replace(columns, bad_rows="fail"), where=_one(where, first))
+        except UsageError as error:
             gathered.said.append(str(error))
-            gathered.faulty.append(int(where.rows[0]))
-            return
-    half = batch.num_rows // 2
-    for start, length in ((0, half), (half, batch.num_rows - half)):
-        part = Where(where.location, where.rows[start : start + length])
-        yield from _checked(batch.slice(start, length), columns, part, gathered)
+    return checked
+
+
+def _one(where: Where, row: int) -> Where:
+    return Where(where.location, where.rows[row : row + 1])
 
 
 def _keep(
     gathered: _Gathered,
     batch: pa.RecordBatch,
     checked: Examples,
-    where: Where,
+    numbers: NDArray[np.int64],
     columns: Columns,
     sets: dict[tuple[str, ...], int],
     *,
-    drop_empty: bool,
     chance: np.random.Generator,
 ) -> None:
-    kept = np.flatnonzero(~checked.empty) if drop_empty else np.arange(len(checked.text))
-    gathered.empty += len(checked.text) - len(kept)
+    empty = checked.empty & ~checked.bad & (columns.empty != "keep")
+    kept = np.flatnonzero(~(empty | checked.bad))
+    gathered.empty += int(empty.sum())
     chosen = pa.array(kept)
     text = _joined(checked, BETWEEN).take(chosen)
     before = sum(map(len, gathered.numbers))
-    gathered.numbers.append(where.rows[kept])
+    gathered.numbers.append(numbers[kept])
     gathered.hashes.append(text_hash(text))
     labels = checked.labels.take(chosen).to_pylist()
-    gathered.keys += [sets.setdefault(tuple(sorted(set(each))), len(sets)) for each in labels]
+    keys = [sets.setdefault(tuple(sorted(set(each))), len(sets)) for each in labels]
+    gathered.keys.append(np.array(keys, np.int32))
     draws = chance.random(len(kept))
     places = np.flatnonzero(draws < gathered.below)
     gathered.sample += (before + places).tolist()
@@ -226,7 +225,7 @@ def _split(location: str, gathered: _Gathered, faults: Faults) -> SplitRows:
         location=location,
         numbers=np.concatenate([np.zeros(0, np.int64), *gathered.numbers]),
         hashes=np.concatenate([np.zeros(0, np.uint64), *gathered.hashes]),
-        keys=np.array(gathered.keys, np.int32),
+        keys=np.concatenate([np.zeros(0, np.int32), *gathered.keys]),
         sample=np.array(gathered.sample, np.int64),
         texts=tuple(gathered.texts),
         others={name: tuple(row.get(name, "") for row in gathered.others) for name in names},

@@ -29,6 +29,14 @@ FORMS = (
     "sample:NAME"
 )
 
+# What to do with files of other kinds.
+HINTS = {
+    "json": ": write one object a line, as .jsonl",
+    "xlsx": ": save it as .csv",
+    "txt": ": put its texts into a column of a table",
+    **dict.fromkeys(("pkl", "pickle", "npy", "npz", "pt"), ": such files can run code when they are opened"),
+}
+
 SOURCES: Mapping[str, Source] = {
     "csv": read_delimited,
     "tsv": read_delimited,
@@ -89,7 +97,7 @@ def find_source(location: str) -> Source:
         check_local(location)
     if colon:
         return _own(location, prefix)
-    raise UsageError(f"{location} {_failing(location)}; {FORMS}")
+    raise UsageError(f"{location} {_failing(location)}; {FORMS}{HINTS.get(suffix, '')}")
 
 
 def column_names(location: str, settings: Format) -> tuple[str, ...]:

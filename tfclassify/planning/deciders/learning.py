@@ -137,6 +137,8 @@ def decide_checkpoint_steps(settings: Settings, facts: Facts) -> Decision:
     seconds = sum(
         number * step_seconds(bucket, facts, precision=settings.train.precision) for number, bucket in batches
     )
+    if not batches:
+        return Decision(0, "the shapes of the batches hold no training row")
     pace = seconds / sum(number for number, _ in batches)
     wanted = min(max(total / CHECKPOINTS, FEWEST_SECONDS / pace), MOST_SECONDS / pace)
     steps = max(1, min(ceil(wanted), total))
