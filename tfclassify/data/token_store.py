@@ -34,7 +34,7 @@ from tfclassify.data.label_names import check_label_count
 from tfclassify.data.left_out import NAMED_ROWS, check_left_out
 from tfclassify.data.ragged import Ragged, RaggedFiles
 from tfclassify.data.sources import Columns, Mark, find_source, format_of, is_unchanged, mark_of, numbered
-from tfclassify.data.splits import text_hash
+from tfclassify.data.splits import pair_hash
 from tfclassify.data.store_folders import Facts, evict, hold, size_of, write_folder
 from tfclassify.display import Display
 from tfclassify.errors import UsageError
@@ -226,13 +226,14 @@ def _write_files(location: str, reading: Reading, pieces: Pieces, folder: Path, 
         features = feature_files.create(stack, folder, columns.features, location)
         display.start(f"reading {location}", 0)
         for chunk, mapped, made in _tokenized(chunks, pieces):
-            _append_texts(texts, mapped)
+            for name, file in texts.items():
+                ragged.append_texts(file, getattr(mapped, name))
             _append_labels(labels, chunk.labels, names)
             check_label_count(len(names), columns, location)
             for (values, lengths), file in zip(made, tokens, strict=True):
                 ragged.append(file, values, lengths)
             flat["weights"].write(chunk.weights.tobytes())
-            flat["hashes"].write(_hashes(chunk).tobytes())
+            flat["hashes"].write(pair_hash(chunk.text, chunk.text_b).tobytes())
             feature_files.append(features, chunk.features)
             flat["unknown"].write(_unknown(made, pieces.unknown).tobytes())
             display.advance(len(chunk.text), "rows")
@@ -324,27 +325,10 @@ def _text_columns(columns: Columns) -> list[str]:
     return [name for name in TEXT_COLUMNS if present[name]]
 
 
-def _append_texts(files: dict[str, RaggedFiles], chunk: Examples) -> None:
-    for name, file in files.items():
-        column = getattr(chunk, name).cast(pa.large_binary())
-        _, offsets, data = column.buffers()
-        bounds = np.frombuffer(offsets, np.int64)[column.offset : column.offset + len(column) + 1]
-        values = np.frombuffer(data, np.uint8)[bounds[0] : bounds[-1]] if len(column) else np.zeros(0, np.uint8)
-        ragged.append(file, values, np.diff(bounds))
-
-
 def _append_labels(file: RaggedFiles, labels: pa.ListArray, names: dict[str, int]) -> None:
     flat = labels.flatten().to_pylist()
     ids = [names.setdefault(name, len(names)) for name in flat]
     ragged.append(file, np.array(ids, np.int32), labels.value_lengths().to_numpy(zero_copy_only=False))
-
-
-def _hashes(chunk: Examples) -> NDArray[np.uint64]:
-    first = text_hash(chunk.text)
-    if chunk.text_b is None:
-        return first
-    # A pair is the same as another when both texts are; the odd factor keeps (a, b) apart from (b, a).
-    return first * np.uint64(0x9E3779B97F4A7C15) + text_hash(chunk.text_b)
 
 
 def _unknown(made: list[Flat], unknown: int) -> NDArray[np.int32]:
