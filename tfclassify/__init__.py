@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterable
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from tfclassify.errors import UsageError
-
 if TYPE_CHECKING:
     from tfclassify.classifier import TextClassifier
 
@@ -37,35 +35,19 @@ def load(folder: str) -> Callable[..., list[dict[str, Any]]]:
     Returns:
         A function from a list of texts (and, for pairs, a second list) to a list of answers: ``label``, ``score``,
         ``scores`` by label, ``labels`` (multi-label), ``in_scope``, ``scope_score``, ``route``, ``rule``, ``masked``.
-        It raises UsageError where it is given anything else.
+        A classifier of texts with features takes a list of rows, ``{"text": ..., FEATURE: ...}``, with None for a
+        feature that is missing. The function raises UsageError where it is given anything else.
 
     Raises:
         UsageError: there is no trained classifier in the folder.
     """
     from tfclassify.servable.answerer import open_answerer
+    from tfclassify.servable.asking import asked
 
     answerer = open_answerer(folder)
 
-    def answers(texts: Iterable[str], texts_b: Iterable[str] | None = None) -> list[dict[str, Any]]:
-        first, second = _listed(texts), None if texts_b is None else _listed(texts_b)
-        _check_pairs(first, second, kind=answerer.kind, wanted=answerer.pairs)
-        return answerer.answer(first, second)
+    def answers(texts: Iterable[Any], texts_b: Iterable[str] | None = None) -> list[dict[str, Any]]:
+        given = asked(texts, texts_b, answerer)
+        return answerer.answer(given.texts, given.texts_b, features=given.features)
 
     return answers
-
-
-def _listed(texts: Iterable[str]) -> list[str]:
-    if isinstance(texts, str):
-        raise UsageError("a single text is given; expected a list of texts")
-    listed = list(texts)
-    for text in listed:
-        if not isinstance(text, str):
-            raise UsageError(f"a {type(text).__name__} is among the texts; expected a list of texts")
-    return listed
-
-
-def _check_pairs(first: list[str], second: list[str] | None, *, kind: str, wanted: bool) -> None:
-    if wanted != (second is not None):
-        raise UsageError(f"the {kind} answers {'pairs; give two lists' if wanted else 'single texts; give one list'}")
-    if second is not None and len(first) != len(second):
-        raise UsageError(f"{len(first)} texts and {len(second)} second texts are given; expected as many")

@@ -18,6 +18,7 @@ from sklearn.utils import Tags
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
+from tfclassify.data.tables import beside, columns_of
 from tfclassify.learning.trained import Scored, Trained, open_trained, score_texts
 from tfclassify.runs import open_run, state_of
 from tfclassify.settings import Settings, changed, parse
@@ -36,12 +37,13 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
 
     Args:
         settings: what is asked, as in a settings file: nested or dotted keys. Without ``run`` each fit makes a new
-            directory under ``runs``. The rows come from ``fit``, whatever ``data.train`` and the names of columns say.
+            directory under ``runs``. The rows come from ``fit``, whatever ``data.train`` and the names of columns say,
+            but for ``data.features``: with those, and then with ``data.text`` and ``data.text_b``, X is a table.
 
     Attributes:
         classes_: C labels, of the type of ``y``; in a multi-label task the numbers of its columns.
         run_: absolute path of the run.
-        n_features_in_: 1 for texts, 2 for pairs.
+        n_features_in_: 1 for texts, 2 for pairs, and one more for each feature.
         multilabel_: whether a text may have several labels.
     """
 
@@ -53,7 +55,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         """Plans and trains.
 
         Args:
-            X: N texts; or pairs, as an array or sequence [N, 2].
+            X: N texts; or pairs, as an array or sequence [N, 2]. With ``data.features`` a table with those columns and
+                ``text`` (of pairs ``text_b``): a data frame, an Arrow table or a list of dicts; None is missing.
             y: N labels (text, integers or truth values), or 0/1 [N, C] in a multi-label task.
             sample_weight: N weights of the rows in the loss, at least 0.
 
@@ -62,21 +65,22 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
             UsageError: the settings are wrong.
             KeyboardInterrupt: the training was stopped on request; its best weights so far are kept.
         """
-        columns = _texts(X)
+        asked_for = parse(self.settings or {}, Settings)
+        columns, features = columns_of(X, asked_for.data)
         rows = len(columns["text"])
         columns |= _targets(y, rows=rows) | _weights(sample_weight, rows=rows)
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "estimator.parquet"
-            arrow_parquet.write_table(pa.table(columns), path)
+            arrow_parquet.write_table(pa.table(beside(columns, features)), path)
             asked = {f"data.{role}": role if role in columns else None for role in ROLES}
-            run = train(changed(parse(self.settings or {}, Settings), {**asked, "data.train": str(path)}))
+            run = train(changed(asked_for, {**asked, "data.train": str(path)}))
         if state_of(run) != "finished":
             raise KeyboardInterrupt(f"the training was stopped; its best weights so far are in {run.folder}")
         self.run_ = os.path.abspath(run.folder)
         self._trained = open_trained(run)
         self.multilabel_ = "labels" in columns
         self.classes_ = _classes(y, self._trained)
-        self.n_features_in_ = 2 if "text_b" in columns else 1
+        self.n_features_in_ = (2 if "text_b" in columns else 1) + len(features)
         return self
 
     def predict_proba(self, X: Any) -> NDArray[np.float32]:  # noqa: N803
@@ -99,14 +103,15 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
 
     def _scored(self, X: Any) -> Scored:  # noqa: N803
         check_is_fitted(self, "run_")
-        columns = _texts(X)
-        if (2 if "text_b" in columns else 1) != self.n_features_in_:
-            expected = "pairs [N, 2]" if self.n_features_in_ == 2 else "texts [N]"
-            raise ValueError(f"X has {len(columns)} texts a row; expected {expected}, as in fit")
         if not hasattr(self, "_trained"):
             self._trained = open_trained(open_run(self.run_))
+        columns, features = columns_of(X, self._trained.settings.data)
+        texts = self.n_features_in_ - len(features)
+        if len(columns) != texts:
+            expected = "pairs [N, 2]" if texts == 2 else "texts [N]"
+            raise ValueError(f"X has {len(columns)} texts a row; expected {expected}, as in fit")
         second = columns["text_b"].to_pylist() if "text_b" in columns else None
-        scored = score_texts(self._trained, columns["text"].to_pylist(), second)
+        scored = score_texts(self._trained, columns["text"].to_pylist(), second, features=features)
         # The network's labels are sorted as text, scikit-learn's as what they are.
         places = [_place(self._trained, label) for label in self.classes_.tolist()]
         return replace(
@@ -125,23 +130,6 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         tags.input_tags.two_d_array = False
         tags.classifier_tags.multi_label = True
         return tags
-
-
-def _texts(X: Any) -> dict[str, pa.Array]:  # noqa: N803
-    """Takes one or two columns of texts."""
-    if hasattr(X, "toarray"):
-        raise ValueError("X is a sparse matrix; expected texts [N], or pairs of texts [N, 2]")
-    rows = np.asarray(X, object)
-    if rows.ndim not in (1, 2) or (rows.ndim == 2 and rows.shape[1] != 2):
-        raise ValueError(f"X has shape {rows.shape}; expected texts [N], or pairs of texts [N, 2]")
-    if not len(rows):
-        raise ValueError("X has no rows; expected at least one text")
-    for place, value in enumerate(rows.flat):
-        if not isinstance(value, str):
-            row = place // (rows.size // len(rows))
-            raise ValueError(f"row {row} of X has a {type(value).__name__}; expected text")
-    columns = rows.T if rows.ndim == 2 else [rows]
-    return {name: pa.array(column, pa.string()) for name, column in zip(("text", "text_b"), columns, strict=False)}
 
 
 def _targets(y: Any, *, rows: int) -> dict[str, pa.Array]:

@@ -9,8 +9,9 @@ if __name__ == "__main__":
     raise SystemExit(main("export"))
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from tfclassify.servable.operations import check_server
 from tfclassify.servable.package import complete
 from tfclassify.servable.questions import Questions, questions, some
 from tfclassify.servable.versions import Version, new_version
-from tfclassify.servable.writing import Order, Proof, Replaced, describe, write_proven
+from tfclassify.servable.writing import Answers, Order, Proof, Replaced, describe, write_proven
 from tfclassify.settings import ExportRequest, parse
 
 FLOAT32 = "float32"
@@ -97,6 +98,17 @@ def _replaced(place: str | None) -> Replaced | None:
     if place is None:
         return None
     if is_servable(place):
-        return Replaced(place, open_servable(place).answer)
+        servable = open_servable(place)
+        return Replaced(place, _of_its_own(servable.answer, servable.facts["data"].get("features", {})))
     trained = open_trained(open_run(place), precision=FLOAT32)
-    return Replaced(place, lambda texts, texts_b=None: answer(trained, texts, texts_b))
+    return Replaced(place, _of_its_own(partial(answer, trained), trained.settings.data.features))
+
+
+def _of_its_own(answers: Answers, names: Collection[str]) -> Answers:
+    """Gives what is to be replaced the features that it knows, which may be fewer."""
+
+    def made(*texts: Sequence[str], features: Mapping[str, Sequence[Any]] | None = None) -> list[dict[str, Any]]:
+        known = {name: column for name, column in (features or {}).items() if name in names}
+        return answers(*texts, **({"features": known} if known else {}))
+
+    return made

@@ -20,6 +20,7 @@ from typing import Any, cast
 import pyarrow as pa
 
 from tfclassify.data.checks import Examples, Where, examples, resolve_columns, taken
+from tfclassify.data.features import check_the_same
 from tfclassify.data.left_out import check_left_out
 from tfclassify.data.sinks import PIPE, open_sink
 from tfclassify.data.sources import Columns, column_names, files_of, find_source, numbered, read_piped
@@ -92,7 +93,10 @@ def _place(request: PredictRequest) -> str:
 
 def _asked(answerer: Answerer, given: DataSettings) -> DataSettings:
     """Reads as the run did, unless the request says otherwise, but for what belongs to the files of the training."""
-    return answerer.data.model_copy(update={**NOT_AS_TRAINED, **given.model_dump(exclude_unset=True)})
+    features = answerer.data.features
+    check_the_same(given.features, features, kind=answerer.kind)
+    asked = {**NOT_AS_TRAINED, **given.model_dump(exclude_unset=True), "features": features}
+    return answerer.data.model_copy(update=asked)
 
 
 def _check_pairs(answerer: Answerer, columns: Columns, location: str) -> None:
@@ -166,7 +170,9 @@ def _stream(
 def _answered(answerer: Answerer, batch: pa.RecordBatch, given: Examples, renamed: dict[str, str]) -> pa.RecordBatch:
     """Puts the answers beside the columns of a batch."""
     texts_b = None if given.text_b is None else given.text_b.to_pylist()
-    answers = answerer.answer(given.text.to_pylist(), texts_b)
+    answers = answerer.answer(
+        given.text.to_pylist(), texts_b, features=None if given.features is None else given.features.by_name
+    )
     made = {name: pa.array([each[name] for each in answers], kind) for name, kind in ANSWERS.items()}
     if answerer.multilabel:
         made["labels"] = pa.array([each["labels"] for each in answers], pa.list_(pa.string()))

@@ -52,6 +52,11 @@ class Run:
         return self.folder / "labels.json"
 
     @property
+    def features(self) -> Path:
+        """What was measured of the features, where rows have any."""
+        return self.folder / "features.json"
+
+    @property
     def history(self) -> Path:
         """One line of metrics per epoch."""
         return self.folder / "metrics.jsonl"

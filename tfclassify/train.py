@@ -19,6 +19,7 @@ import numpy as np
 
 from tfclassify.data.batches import epoch_batches, padding_share
 from tfclassify.data.corpus import check_unchanged
+from tfclassify.data.features import listed
 from tfclassify.data.rows import rows_cut, rows_of
 from tfclassify.display import SILENT, Display
 from tfclassify.errors import UsageError
@@ -275,6 +276,7 @@ def _facts(run: Run, prepared: Prepared) -> dict[str, str]:
         "run": str(run.folder),
         "model": f"{settings.model.name} ({prepared.found.source})",
         "data": str(settings.data.train),
+        **({"features beside the text": listed(settings.data.features)} if settings.data.features else {}),
         "unknown tokens": f"{unknown:.2%} of the training rows' tokens",
         "seed": str(settings.seed),
         "hardware": f"{hardware.cores} cores, {hardware.memory_bytes / 1e9:.0f} GB free memory"

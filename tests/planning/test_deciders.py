@@ -535,3 +535,24 @@ def test_every_reason_is_one_line_that_says_something(key: str) -> None:
     assert reason.strip() == reason
     assert len(reason.splitlines()) == 1
     assert len(reason.split()) >= 3
+
+
+@pytest.mark.parametrize(
+    ("rate", "features", "expected", "reason"),
+    [
+        (1e-4, ["price"], 2e-3, "their layers are new and small; at 0.0001 they would hardly move"),
+        (2e-3, ["price"], 2e-3, "as train.learning_rate, which is not below that of a new network"),
+        (5e-3, ["price"], 5e-3, "as train.learning_rate, which is not below that of a new network"),
+        (1e-4, [], 1e-4, "not used: there are no features beside the text"),
+    ],
+)
+def test_the_rate_of_features(rate: float, features: list[str], expected: float, reason: str) -> None:
+    asked = {"train__learning_rate": rate, "data__features": features}
+    assert decide("train.feature_learning_rate", facts(), **asked) == Decision(expected, reason)
+
+
+def test_the_layer_in_which_features_meet_the_text() -> None:
+    reason = "2 features; enough for what they and a text say together"
+    assert decide("model.feature_width", facts(), data__features=["a", "b"]) == Decision(64, reason)
+    unused = "not used: there are no features beside the text"
+    assert decide("model.feature_width", facts()) == Decision(64, unused)

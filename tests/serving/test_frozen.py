@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from tfclassify.export import Export
 from tfclassify.hardware import multiplies_bfloat16
@@ -64,3 +65,25 @@ def test_its_self_test_allows_for_it(toy_exported: Export) -> None:
 def test_a_folder_without_a_model(tmp_path: Path) -> None:
     with pytest.raises(Refusal):
         load_saved_model(tmp_path, name="none", version=1, timeout_seconds=60, bfloat16=True)
+
+
+def test_tables_come_along(tmp_path: Path) -> None:
+    """A table is no constant, and would be an empty one in the session of another."""
+    module = tf.Module()
+    keys, values = tf.constant(["a", "b"]), tf.constant([5, 7], tf.int64)
+    module.table = tf.lookup.StaticHashTable(tf.lookup.KeyValueTensorInitializer(keys, values), -1)
+    module.weight = tf.Variable(2.0)
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="text")])
+    def run(text: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {
+            "found": module.table.lookup(text),
+            "scaled": tf.cast(module.table.lookup(text), tf.float32) * module.weight,
+        }
+
+    tf.saved_model.save(module, str(tmp_path), signatures={"serving_default": run})
+    loaded = load_saved_model(tmp_path, name="table", version=1, timeout_seconds=60, bfloat16=True)
+    made = loaded.call("serving_default", {"text": np.array(["b", "c", "a"], object)})
+    assert made["found"].tolist() == [7, -1, 5]
+    assert made["scaled"].tolist() == [14.0, -2.0, 10.0]
+    loaded.close()

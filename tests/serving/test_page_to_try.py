@@ -111,6 +111,19 @@ def test_texts_come_first_and_other_inputs_by_kind(tmp_path):
     ]
 
 
+def test_numbers_that_are_features_may_be_missing(tmp_path):
+    facts = {"data": {"features": {"price": "number", "area": "category"}}}
+    (tmp_path / "servable.json").write_text(json.dumps(facts))
+    kinds = {"text": 7, "price": 1, "area": 7, "size": 1}
+    signature = Signature({name: TensorInfo(name, kind, (-1,)) for name, kind in kinds.items()}, {}, "")
+    assert described(signature, tmp_path)[1]["inputs"] == [
+        {"name": "text", "field": "text"},
+        {"name": "area", "field": "text"},
+        {"name": "price", "field": "number", "optional": True},
+        {"name": "size", "field": "number"},
+    ]
+
+
 def test_what_a_person_cannot_fill_in_has_no_fields(tmp_path):
     assert described(TOKENS, tmp_path)[1]["inputs"] is None
 
@@ -534,6 +547,22 @@ def test_extra_inputs_are_sent_by_kind(tab, tmp_path):
         tab.until(ANSWERED)
     instance = {"text": "t", "area": "north", "count": 3, "price": 1.5, "sold": True}
     assert [asked[1] for asked in canned.asked] == [{"instances": [instance]}]
+
+
+@needs_browser
+def test_a_number_that_is_missing_is_sent_as_such(tab, tmp_path):
+    (tmp_path / "servable.json").write_text(json.dumps({"data": {"features": {"price": "number"}}}))
+    kinds = {"text": 7, "price": 1, "size": 1}
+    signature = Signature({name: TensorInfo(name, kind, (-1,)) for name, kind in kinds.items()}, {}, "")
+    with site(shown_page(FakeModels({"m": signature}, tmp_path)), canned := Canned({"predictions": [1]})) as address:
+        tab.open(address)
+        tab.until("document.querySelector('[data-input=price]')")
+        ask_for(tab, "NaN")
+        tab.until(ANSWERED)
+    ((_, body, _),) = canned.asked
+    (instance,) = body["instances"]
+    assert (instance["text"], instance["size"]) == ("NaN", 0)
+    assert instance["price"] != instance["price"]
 
 
 @needs_browser

@@ -122,7 +122,7 @@ def fill(rows: Rows, batch: Batch, *, multiple: int = 1) -> Arrays:
 
     Returns:
         ``input_ids``, ``attention_mask``, ``token_type_ids`` int32[B, L]; ``labels`` int32[B] or float32[B, C];
-        ``weights`` float32[B], 0 for rows that only fill the batch.
+        ``weights`` float32[B], 0 for rows that only fill the batch; and what the rows' features are, [B, ...].
     """
     size, used = shared_rows(batch.bucket[0], multiple), len(batch.rows)
     packed = rows.pack(batch.rows, (size, batch.bucket[1]))
@@ -134,7 +134,12 @@ def fill(rows: Rows, batch: Batch, *, multiple: int = 1) -> Arrays:
         "token_type_ids": packed.types,
         "labels": _filled(rows.targets[batch.rows], size),
         "weights": _filled(rows.weights[batch.rows], size),
+        **{name: _filled(values, size) for name, values in _features(rows, batch.rows).items()},
     }
+
+
+def _features(rows: Rows, chosen: NDArray[np.int32]) -> Mapping[str, NDArray]:
+    return {} if rows.features is None else rows.features(chosen)
 
 
 def shared_rows(rows: int, multiple: int) -> int:
@@ -164,7 +169,7 @@ def training_batches(
             for batch in dealt.since(first_step if epoch == first_epoch else 0):
                 yield fill(rows, batch, multiple=multiple)
 
-    return tf.data.Dataset.from_generator(made, output_signature=_signature(rows.targets)).prefetch(8)
+    return tf.data.Dataset.from_generator(made, output_signature=_signature(rows)).prefetch(8)
 
 
 def one_batch(rows: Rows, bucket: Bucket, *, multiple: int = 1) -> tf.data.Dataset:
@@ -175,10 +180,12 @@ def one_batch(rows: Rows, bucket: Bucket, *, multiple: int = 1) -> tf.data.Datas
     def made() -> Iterator[Arrays]:
         yield fill(rows, batch, multiple=multiple)
 
-    return tf.data.Dataset.from_generator(made, output_signature=_signature(rows.targets)).prefetch(8)
+    return tf.data.Dataset.from_generator(made, output_signature=_signature(rows)).prefetch(8)
 
 
-def _signature(targets: NDArray) -> Mapping[str, tf.TensorSpec]:
+def _signature(rows: Rows) -> Mapping[str, tf.TensorSpec]:
+    targets = rows.targets
+    features = _features(rows, np.zeros(0, np.int32))
     tokens = tf.TensorSpec([None, None], tf.int32)
     return {
         "input_ids": tokens,
@@ -186,6 +193,7 @@ def _signature(targets: NDArray) -> Mapping[str, tf.TensorSpec]:
         "token_type_ids": tokens,
         "labels": tf.TensorSpec([None, *targets.shape[1:]], targets.dtype),
         "weights": tf.TensorSpec([None], tf.float32),
+        **{name: tf.TensorSpec([None, *values.shape[1:]], values.dtype) for name, values in features.items()},
     }
 
 

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from tfclassify.data.features import Features, features_of
 from tfclassify.data.left_out import named_rows
 from tfclassify.data.roles import present, resolve_columns
 from tfclassify.data.sources import Columns
@@ -39,7 +40,7 @@ class Examples:
     ``labels``: list<string>[N], one label each in a single-label task, none where not asked for;
     ``weights``: float32[N], finite and at least 0;
     ``empty``: bool[N], whether the text (of a pair: either text) has nothing but white space and
-    zero-width characters;
+    zero-width characters; ``features`` None where not asked for;
     ``bad``: bool[N], which rows cannot be used, whatever else is said of them here: none unless they may be skipped.
     """
 
@@ -50,6 +51,7 @@ class Examples:
     id: pa.StringArray | None
     empty: NDArray[np.bool_]
     bad: NDArray[np.bool_]
+    features: Features | None = None
 
 
 @dataclass
@@ -90,8 +92,19 @@ def examples(batch: pa.RecordBatch, columns: Columns, *, where: Where) -> Exampl
         weights=_weights(batch, columns.weight, faults),
         id=None if columns.id is None else _ids(batch, columns.id, faults),
         empty=empty,
+        features=_features(batch, columns, faults),
         bad=faults.bad,
     )
+
+
+def _features(batch: pa.RecordBatch, columns: Columns, faults: Faults) -> Features | None:
+    if not columns.features:
+        return None
+
+    def mark(name: str, bad: NDArray[np.bool_], found: str, expected: str) -> None:
+        _mark(faults, "data.features", name, bad, found, expected)
+
+    return features_of(batch, columns.features, location=faults.where.location, mark=mark)
 
 
 def without_bad(chunk: Examples, where: Where) -> tuple[Examples, Where]:
@@ -112,6 +125,7 @@ def taken(chunk: Examples, mask: NDArray[np.bool_]) -> Examples:
         id=None if chunk.id is None else chunk.id.filter(chosen),
         empty=chunk.empty[mask],
         bad=chunk.bad[mask],
+        features=None if chunk.features is None else chunk.features.filtered(mask),
     )
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from tfclassify.data.checks import resolve_columns
 from tfclassify.data.describing import notes_on, notes_on_bad_rows, statistics_of
+from tfclassify.data.feature_kinds import planned_columns
 from tfclassify.data.labelling import LabelMap, Split, chosen, in_scope, label_map, labelled
 from tfclassify.data.locations import locations, notes_on_locations
 from tfclassify.data.oddities import notes_on_oddities
@@ -54,6 +55,7 @@ def read_corpus(asked: DataSettings, pieces: Pieces, *, seed: int, cache: Path, 
     """
     places = locations(asked)
     columns, reasons = resolve_columns(column_names(places["train"], asked), asked, location=places["train"])
+    columns, kinds = planned_columns(columns, places["train"])
     reading = Reading(columns, asked.empty, asked.max_rows)
     stores = {name: open_store(place, reading, pieces, cache=cache, display=display) for name, place in places.items()}
     _check_rows(stores, places)
@@ -74,7 +76,7 @@ def read_corpus(asked: DataSettings, pieces: Pieces, *, seed: int, cache: Path, 
         splits=splits,
         labels=labels,
         columns=columns,
-        reasons={**_not_needed(columns, asked), **reasons},
+        reasons={**_not_needed(columns, asked), **reasons, **kinds},
         statistics=statistics,
         read=sum(store.account.read for store in stores.values()),
         dropped=dropped,

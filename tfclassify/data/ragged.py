@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import DTypeLike, NDArray
 
 
@@ -48,6 +49,15 @@ def append(files: RaggedFiles, values: NDArray, lengths: NDArray) -> None:
     start = files.values.tell() // files.dtype.itemsize
     files.values.write(np.ascontiguousarray(values, files.dtype).tobytes())
     files.offsets.write((start + np.cumsum(lengths, dtype=np.int64)).tobytes())
+
+
+def append_texts(files: RaggedFiles, texts: pa.Array) -> None:
+    """Appends texts, an Arrow array without nulls, as rows of UTF-8."""
+    column = texts.cast(pa.large_binary())
+    _, offsets, data = column.buffers()
+    bounds = np.frombuffer(offsets, np.int64)[column.offset : column.offset + len(column) + 1]
+    values = np.frombuffer(data, np.uint8)[bounds[0] : bounds[-1]] if len(column) else np.zeros(0, np.uint8)
+    append(files, values, np.diff(bounds))
 
 
 def open_ragged(folder: Path, name: str, dtype: DTypeLike) -> Ragged:

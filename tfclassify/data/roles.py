@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
+from tfclassify.data.features import check_names
 from tfclassify.data.sources import Columns
 from tfclassify.errors import UsageError, excerpt, nearest
 from tfclassify.settings import DataSettings
@@ -42,6 +43,8 @@ def resolve_columns(
     row_id = _decided("id", asked.id, _optional("id"), names, location, reasons)
     _check_different({"text": text, "text_b": text_b, "label": label, "labels": labels}, location)
     weight = None if asked.weight is None else present("data.weight", asked.weight, names, location)
+    roles = {"text": text, "text_b": text_b, "label": label, "labels": labels, "weight": weight, "id": row_id}
+    check_names(asked.features, roles, location)
     columns = Columns(
         text=str(text),
         text_b=text_b,
@@ -50,6 +53,9 @@ def resolve_columns(
         label_separator=asked.label_separator,
         weight=weight,
         id=row_id,
+        features=tuple(
+            (present("data.features", name, names, location), kind) for name, kind in asked.features.items()
+        ),
         encoding=asked.encoding,
         delimiter=asked.delimiter,
         bad_rows=asked.bad_rows,

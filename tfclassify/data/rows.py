@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -30,13 +30,15 @@ class Rows:
     """What batches are made of: of N rows the lengths int32[N] in tokens, and what a batch of some of them holds.
 
     ``pack(rows, shape)`` gives ids, mask and types in a static shape; ``targets`` is int32[N], or float32[N, C] in a
-    multi-label task; ``weights`` is float32[N].
+    multi-label task; ``weights`` is float32[N]. ``features(rows)`` gives, of rows that have any, what the network takes
+    beside the tokens: arrays of R rows by name.
     """
 
     lengths: NDArray[np.int32]
     pack: Callable[[NDArray[np.int32], tuple[int, int]], Packed]
     targets: NDArray
     weights: NDArray[np.float32]
+    features: Callable[[NDArray[np.int32]], Mapping[str, NDArray]] | None = None
 
     def __len__(self) -> int:
         return len(self.lengths)

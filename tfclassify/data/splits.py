@@ -50,6 +50,14 @@ def in_parts(*columns: Hashes, seed: int = 0) -> Iterator[tuple[NDArray[np.intp]
         yield tuple(np.flatnonzero(each == part) for each in numbers)
 
 
+def pair_hash(text: pa.StringArray, text_b: pa.StringArray | None) -> Hashes:
+    """Returns the hash of every text, or of every pair of texts, uint64[N]."""
+    if text_b is None:
+        return text_hash(text)
+    # A pair is the same as another when both texts are; the odd factor keeps (a, b) apart from (b, a).
+    return text_hash(text) * np.uint64(0x9E3779B97F4A7C15) + text_hash(text_b)
+
+
 def duplicates(hashes: Hashes) -> int:
     """Returns the number of rows whose text an earlier row has."""
     return len(hashes) - sum(len(np.unique(hashes[rows])) for (rows,) in in_parts(hashes))

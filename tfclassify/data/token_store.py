@@ -27,13 +27,14 @@ import pyarrow as pa
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from tfclassify.data import ragged
+from tfclassify.data import feature_files, ragged
 from tfclassify.data.checks import Examples, Where, examples, taken, without_bad
+from tfclassify.data.feature_files import StoredFeatures
 from tfclassify.data.label_names import check_label_count
 from tfclassify.data.left_out import NAMED_ROWS, check_left_out
 from tfclassify.data.ragged import Ragged, RaggedFiles
 from tfclassify.data.sources import Columns, Mark, find_source, format_of, is_unchanged, mark_of, numbered
-from tfclassify.data.splits import text_hash
+from tfclassify.data.splits import pair_hash
 from tfclassify.data.store_folders import Facts, evict, hold, size_of, write_folder
 from tfclassify.display import Display
 from tfclassify.errors import UsageError
@@ -111,6 +112,7 @@ class TokenStore:
     unknown: NDArray[np.int32]
     mark: Mark | None = None
     bytes: int = 0
+    features: StoredFeatures | None = None
 
     def __len__(self) -> int:
         return len(self.pieces)
@@ -176,6 +178,7 @@ def let_go(store: TokenStore) -> None:
             ragged.let_go(each.values, each.offsets)
         elif isinstance(each, np.ndarray):
             ragged.let_go(each)
+    feature_files.let_go(store.features)
 
 
 def _open(folder: Path, facts: Facts, mark: Mark | None) -> TokenStore:
@@ -198,6 +201,7 @@ def _open(folder: Path, facts: Facts, mark: Mark | None) -> TokenStore:
         weights=ragged.open_values(folder / "weights.values", np.float32),
         hashes=ragged.open_values(folder / "hashes.values", np.uint64),
         unknown=ragged.open_values(folder / "unknown.values", np.int32),
+        features=feature_files.open_features(folder, facts),
     )
 
 
@@ -219,19 +223,27 @@ def _write_files(location: str, reading: Reading, pieces: Pieces, folder: Path, 
             name: stack.enter_context(open(folder / f"{name}.values", "wb"))
             for name in ("weights", "hashes", "unknown")
         }
+        features = feature_files.create(stack, folder, columns.features, location)
         display.start(f"reading {location}", 0)
         for chunk, mapped, made in _tokenized(chunks, pieces):
-            _append_texts(texts, mapped)
+            for name, file in texts.items():
+                ragged.append_texts(file, getattr(mapped, name))
             _append_labels(labels, chunk.labels, names)
             check_label_count(len(names), columns, location)
             for (values, lengths), file in zip(made, tokens, strict=True):
                 ragged.append(file, values, lengths)
             flat["weights"].write(chunk.weights.tobytes())
-            flat["hashes"].write(_hashes(chunk).tobytes())
+            flat["hashes"].write(pair_hash(chunk.text, chunk.text_b).tobytes())
+            feature_files.append(features, chunk.features)
             flat["unknown"].write(_unknown(made, pieces.unknown).tobytes())
             display.advance(len(chunk.text), "rows")
     account = Account(ledger.total(), ledger["kept"], ledger["empty"], ledger["bad"], first_bad)
-    return {"account": asdict(account), "label_names": list(names), "pieces_type": np.dtype(pieces_type).name}
+    return {
+        "account": asdict(account),
+        "label_names": list(names),
+        "pieces_type": np.dtype(pieces_type).name,
+        **feature_files.facts(features),
+    }
 
 
 def _chunks(location: str, reading: Reading, ledger: Counter[str], first_bad: list[int]) -> Iterator[Examples]:
@@ -313,27 +325,10 @@ def _text_columns(columns: Columns) -> list[str]:
     return [name for name in TEXT_COLUMNS if present[name]]
 
 
-def _append_texts(files: dict[str, RaggedFiles], chunk: Examples) -> None:
-    for name, file in files.items():
-        column = getattr(chunk, name).cast(pa.large_binary())
-        _, offsets, data = column.buffers()
-        bounds = np.frombuffer(offsets, np.int64)[column.offset : column.offset + len(column) + 1]
-        values = np.frombuffer(data, np.uint8)[bounds[0] : bounds[-1]] if len(column) else np.zeros(0, np.uint8)
-        ragged.append(file, values, np.diff(bounds))
-
-
 def _append_labels(file: RaggedFiles, labels: pa.ListArray, names: dict[str, int]) -> None:
     flat = labels.flatten().to_pylist()
     ids = [names.setdefault(name, len(names)) for name in flat]
     ragged.append(file, np.array(ids, np.int32), labels.value_lengths().to_numpy(zero_copy_only=False))
-
-
-def _hashes(chunk: Examples) -> NDArray[np.uint64]:
-    first = text_hash(chunk.text)
-    if chunk.text_b is None:
-        return first
-    # A pair is the same as another when both texts are; the odd factor keeps (a, b) apart from (b, a).
-    return first * np.uint64(0x9E3779B97F4A7C15) + text_hash(chunk.text_b)
 
 
 def _unknown(made: list[Flat], unknown: int) -> NDArray[np.int32]:

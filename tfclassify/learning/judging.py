@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from tfclassify.data.labelling import LabelMap, Split, in_scope
+from tfclassify.data.labelling import Split, in_scope
 from tfclassify.data.mapped_texts import mapped_names, mapped_texts
 from tfclassify.display import Display
+from tfclassify.learning.features import beside_text
 from tfclassify.learning.trained import Trained, kind_of, predict_split
 from tfclassify.quality.baseline import Baseline, baseline_scores, fit_baseline
 from tfclassify.quality.predictions import Predictions
@@ -59,28 +60,38 @@ def judge_splits(
     names = mapped_names(judged[reported])
     if "train" not in learnt:
         return Judgement(predictions, reported, texts, names)
-    baseline = _fitted(learnt["train"], trained.labels, display)
-    answers = _answers(baseline, texts, judged[reported], trained.labels)
+    baseline = _fitted(learnt["train"], trained, display)
+    answers = _answers(baseline, texts, judged[reported], trained)
     if trained.labels.multilabel and "validation" in learnt:
-        answers = replace(answers, thresholds=_threshold(baseline, learnt["validation"]))
+        answers = replace(answers, thresholds=_threshold(baseline, learnt["validation"], trained))
     return Judgement(predictions, reported, texts, names, baseline, answers)
 
 
-def _fitted(train: Split, labels: LabelMap, display: Display) -> Baseline:
+def _fitted(train: Split, trained: Trained, display: Display) -> Baseline:
+    """Fits the baseline on what the classifier learns from: the texts, and the features beside them."""
+    labels = trained.labels
     rows = np.flatnonzero(in_scope(train))
     if len(rows) > BASELINE_ROWS:
         rows = np.sort(np.random.default_rng(0).choice(rows, BASELINE_ROWS, replace=False))
     display.start("fitting the baseline", 0)
-    return fit_baseline(mapped_texts(train, rows), train.truth[rows], labels=labels.names, multilabel=labels.multilabel)
+    return fit_baseline(
+        mapped_texts(train, rows),
+        train.truth[rows],
+        labels=labels.names,
+        multilabel=labels.multilabel,
+        beside=beside_text(trained.features, train, rows),
+    )
 
 
-def _threshold(baseline: Baseline, validation: Split) -> float:
+def _threshold(baseline: Baseline, validation: Split, trained: Trained) -> float:
     """Gives the baseline the threshold that it is best with, as the classifier has its own."""
-    return best_threshold(baseline_scores(baseline, mapped_texts(validation)), validation.truth)
+    beside = beside_text(trained.features, validation)
+    return best_threshold(baseline_scores(baseline, mapped_texts(validation), beside=beside), validation.truth)
 
 
-def _answers(baseline: Baseline, texts: Sequence[str], split: Split, labels: LabelMap) -> Predictions:
-    scores = baseline_scores(baseline, texts)
+def _answers(baseline: Baseline, texts: Sequence[str], split: Split, trained: Trained) -> Predictions:
+    labels = trained.labels
+    scores = baseline_scores(baseline, texts, beside=beside_text(trained.features, split))
     return Predictions(
         kind=kind_of(labels),
         labels=labels.names,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from tfclassify.data.checks import resolve_columns
 from tfclassify.data.corpus import Corpus, read_corpus
+from tfclassify.data.features import check_the_same
 from tfclassify.data.labelling import Split, labelled
 from tfclassify.data.sources import column_names, fingerprint
 from tfclassify.data.splits import overlap
@@ -66,7 +67,10 @@ def _own_rows(run: Run, trained: Trained, display: Display) -> Material:
 
 def _other_rows(trained: Trained, given: DataSettings, display: Display) -> Material:
     """Reads rows that the run has not seen, by its own columns unless others are named."""
-    data = trained.settings.data.model_copy(update={**NOT_AS_TRAINED, **given.model_dump(exclude_unset=True)})
+    learnt_from = trained.settings.data.features
+    check_the_same(given.features, learnt_from, kind="run")
+    asked = {**NOT_AS_TRAINED, **given.model_dump(exclude_unset=True), "features": learnt_from}
+    data = trained.settings.data.model_copy(update=asked)
     place = str(data.test)
     columns, _ = resolve_columns(column_names(place, data), data, location=place)
     reading = Reading(columns, data.empty, data.max_rows)

@@ -11,17 +11,23 @@ from numpy.typing import NDArray
 from tfclassify.data.batches import Bucket, epoch_batches, fill
 from tfclassify.data.rows import Rows
 from tfclassify.model.classifier import INPUTS, BertClassifier, outputs
+from tfclassify.model.features import FEATURE_INPUTS
 
-Forward = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]
+Forward = Callable[..., tf.Tensor]
 
 
 def forward(model: BertClassifier) -> Forward:
-    """Returns the network without dropout as one graph: ids, mask, types int32[B, L] to logits float32[B, C]."""
-    tokens = tf.TensorSpec([None, None], tf.int32)
+    """Returns the network without dropout as one graph: ids, mask, types int32[B, L] to logits float32[B, C].
 
-    @tf.function(input_signature=[tokens, tokens, tokens])
-    def run(input_ids: tf.Tensor, attention_mask: tf.Tensor, token_type_ids: tf.Tensor) -> tf.Tensor:
-        batch = dict(zip(INPUTS, (input_ids, attention_mask, token_type_ids), strict=True))
+    Of a network with features the graph takes those after them.
+    """
+    tokens = tf.TensorSpec([None, None], tf.int32)
+    names = INPUTS if model.join is None else (*INPUTS, *FEATURE_INPUTS)
+    further = [] if model.join is None else model.join.specs()
+
+    @tf.function(input_signature=[tokens, tokens, tokens, *further])
+    def run(*given: tf.Tensor) -> tf.Tensor:
+        batch = dict(zip(names, given, strict=True))
         return outputs(model, batch, training=False)["logits"]
 
     return run
@@ -61,7 +67,9 @@ def logits_of(
         arrays = fill(rows, batch)
         # Rows and columns that only fill the shape are not worth computing where shapes may differ.
         used, length = len(batch.rows), int(rows.lengths[batch.rows].max())
-        found[batch.rows] = run(*(tf.constant(arrays[name][:used, :length]) for name in INPUTS)).numpy()
+        tokens = [tf.constant(arrays[name][:used, :length]) for name in INPUTS]
+        features = [tf.constant(arrays[name][:used]) for name in FEATURE_INPUTS if name in arrays]
+        found[batch.rows] = run(*tokens, *features).numpy()
         if advance is not None:
             advance(used, "")
     return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,9 +16,11 @@ from tfclassify.data.ragged import Ragged
 from tfclassify.data.rows import Limits, Rows, rows_of, rows_of_pieces
 from tfclassify.data.token_store import Pieces
 from tfclassify.errors import UsageError
+from tfclassify.learning.features import Columns, Encode, encoded_given, encoded_rows
 from tfclassify.learning.prediction import Forward, covering, forward, logits_of
 from tfclassify.learning.strategies import set_precision, usable_precision
 from tfclassify.model.classifier import answering, build
+from tfclassify.model.features import Encoder, encoder, measures_of
 from tfclassify.model.weights import find
 from tfclassify.quality.calibration import scope_score, scores
 from tfclassify.quality.predictions import Kind, Predictions
@@ -39,7 +41,8 @@ class Trained:
 
     ``threshold`` is the score from which on a label is given where a row may have several; ``scope_threshold`` the
     scope score from which on a text is one of the classes, None where every text is taken for one. ``answering`` is a
-    faster way to the same logits, for export, where there is one.
+    faster way to the same logits, for export, where there is one. ``features`` encodes the features of rows that have
+    any.
     """
 
     settings: Settings
@@ -51,6 +54,7 @@ class Trained:
     threshold: float = HALF
     scope_threshold: float | None = None
     answering: Forward | None = None
+    features: Encoder | None = None
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,7 @@ def open_trained(run: Run, *, precision: str | None = None) -> Trained:
     """
     settings = read([str(run.plan)], Settings)
     facts = _facts(run)
+    features = _features(run) if settings.data.features else None
     found = find(str(run.huggingface), cache=cache_folder())
     set_precision(precision or usable_precision(settings.train.precision))
     model = build(
@@ -87,6 +92,7 @@ def open_trained(run: Run, *, precision: str | None = None) -> Trained:
         multilabel=facts.labels.multilabel,
         dropout=settings.model.dropout,
         weights=run.weights,
+        features=None if features is None else features.measures,
     )
     pieces = pieces_of(found.vocabulary, lower_case=settings.text.lower_case, maps=settings.text.maps)
     limits = limits_of(pieces, max_length=settings.text.max_length)
@@ -100,6 +106,7 @@ def open_trained(run: Run, *, precision: str | None = None) -> Trained:
         facts.threshold,
         facts.scope_threshold,
         answering(model),
+        features,
     )
 
 
@@ -114,7 +121,7 @@ class _Facts:
 
 
 def write_facts(run: Run, trained: Trained) -> None:
-    """Writes the label names, the temperature of their scores and the thresholds."""
+    """Writes the label names, the temperature of their scores, the thresholds, and what is known of features."""
     facts = {
         "kind": kind_of(trained.labels),
         "labels": list(trained.labels.names),
@@ -124,6 +131,15 @@ def write_facts(run: Run, trained: Trained) -> None:
         "scope_threshold": trained.scope_threshold,
     }
     write_json(run.labels, facts)
+    if trained.features is not None:
+        write_json(run.features, trained.features.measures.described())
+
+
+def _features(run: Run) -> Encoder:
+    try:
+        return encoder(measures_of(json.loads(run.features.read_text(encoding="utf-8"))))
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        raise UsageError(f"{run.features} is not what a training writes ({error!r}); train again") from error
 
 
 def _facts(run: Run) -> _Facts:
@@ -157,7 +173,8 @@ def limits_of(pieces: Pieces, *, max_length: int) -> Limits:
 
 def predict_split(trained: Trained, split: Split, *, advance: Advance | None = None) -> Predictions:
     """Answers the rows of a split, beside what is true of them."""
-    scored = _score(trained, rows_of(split, trained.limits), advance)
+    rows = replace(rows_of(split, trained.limits), features=encoded_rows(trained.features, split))
+    scored = _score(trained, rows, advance)
     return Predictions(
         kind=kind_of(trained.labels),
         labels=trained.labels.names,
@@ -169,18 +186,39 @@ def predict_split(trained: Trained, split: Split, *, advance: Advance | None = N
     )
 
 
-def score_texts(trained: Trained, texts: Sequence[str], texts_b: Sequence[str] | None = None) -> Scored:
-    """Scores N texts, or N pairs."""
+def score_texts(
+    trained: Trained, texts: Sequence[str], texts_b: Sequence[str] | None = None, *, features: Columns | None = None
+) -> Scored:
+    """Scores N texts, or N pairs, with the features of their rows where the training had any.
+
+    Raises:
+        UsageError: features are not those of the training.
+    """
+    encoded = _encoded(trained, features, rows=len(texts))
     first, masked = tokenized(trained.pieces, texts)
-    if texts_b is None:
-        return _score(trained, rows_of_pieces(first, None, trained.limits), None, masked=masked)
-    second, masked_b = tokenized(trained.pieces, texts_b)
-    return _score(trained, rows_of_pieces(first, second, trained.limits), None, masked=masked + masked_b)
+    second = None
+    if texts_b is not None:
+        second, masked_b = tokenized(trained.pieces, texts_b)
+        masked = masked + masked_b
+    rows = replace(rows_of_pieces(first, second, trained.limits), features=encoded)
+    return _score(trained, rows, None, masked=masked)
 
 
-def answer(trained: Trained, texts: Sequence[str], texts_b: Sequence[str] | None = None) -> list[dict[str, Any]]:
-    """Answers N texts, or N pairs, each as callers of a servable get it."""
-    scored = score_texts(trained, texts, texts_b)
+def _encoded(trained: Trained, features: Columns | None, *, rows: int) -> Encode | None:
+    if trained.features is None:
+        if features:
+            raise UsageError(
+                f"features are given ({', '.join(features)}), but the run was trained without; leave them out"
+            )
+        return None
+    return encoded_given(trained.features, features or {}, rows=rows)
+
+
+def answer(
+    trained: Trained, texts: Sequence[str], texts_b: Sequence[str] | None = None, *, features: Columns | None = None
+) -> list[dict[str, Any]]:
+    """Answers N texts, or N pairs, each as callers of a servable get it; ``features`` by name, N each."""
+    scored = score_texts(trained, texts, texts_b, features=features)
     rows = zip(scored.scores.tolist(), scored.scope_scores.tolist(), scored.masked.tolist(), strict=True)
     return [_answer(trained, *row) for row in rows]
 

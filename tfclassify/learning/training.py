@@ -24,6 +24,7 @@ from tfclassify.data.token_store import Pieces, let_go
 from tfclassify.display import Display
 from tfclassify.learning.averages import Average
 from tfclassify.learning.course import Course, Orders
+from tfclassify.learning.features import encoded_rows, encoder_of
 from tfclassify.learning.feeding import fed
 from tfclassify.learning.fitting import fit
 from tfclassify.learning.memory import in_more_parts, largest_bucket, note_plan, try_step
@@ -36,6 +37,7 @@ from tfclassify.learning.strategies import STRATEGIES, set_precision
 from tfclassify.learning.trained import Trained, limits_of, predict_split
 from tfclassify.learning.weighting import head_bias, label_weights, row_weights
 from tfclassify.model.classifier import BertClassifier, build
+from tfclassify.model.features import Encoder
 from tfclassify.model.weights import Found, encoder_size
 from tfclassify.planning.planner import Plan
 from tfclassify.quality.calibration import fit_temperature, scope_score, scores
@@ -109,13 +111,15 @@ def _learn(
     settings, train = plan.settings, plan.settings.train
     set_precision(train.precision)
     limits = limits_of(pieces, max_length=settings.text.max_length)
+    features = encoder_of(corpus.splits["train"], settings)
     rows = _weighted(rows_of(corpus.splits["train"], limits), corpus, settings)
+    rows = replace(rows, features=encoded_rows(features, corpus.splits["train"]))
     steps = steps_per_epoch(rows.lengths, train.buckets)
     total_steps = min(steps * train.epochs, train.steps or steps * train.epochs)
     strategy = STRATEGIES[train.strategy]()
     folding = _folding(train, strategy.num_replicas_in_sync)
     with strategy.scope():
-        model = _compiled(found, corpus, settings, total_steps=total_steps, folding=folding)
+        model = _compiled(found, corpus, settings, features, total_steps=total_steps, folding=folding)
     findings = before_training(
         model,
         settings,
@@ -125,7 +129,7 @@ def _learn(
     )
     refuse(findings, say=display.say)
     fixed = HALF if settings.answer.thresholds == BY_VALIDATION else float(settings.answer.thresholds)
-    trained = Trained(settings, corpus.labels, pieces, limits, forward(model), threshold=fixed)
+    trained = Trained(settings, corpus.labels, pieces, limits, forward(model), threshold=fixed, features=features)
     for split in corpus.splits.values():
         # What was read to count and to split has been read.
         let_go(split.store)
@@ -174,7 +178,13 @@ def _folding(train: TrainSettings, replicas: int) -> Folding | None:
 
 
 def _compiled(
-    found: Found, corpus: Corpus, settings: Settings, *, total_steps: int, folding: Folding | None
+    found: Found,
+    corpus: Corpus,
+    settings: Settings,
+    features: Encoder | None,
+    *,
+    total_steps: int,
+    folding: Folding | None,
 ) -> BertClassifier:
     train = settings.train
     labels, counted = corpus.labels, corpus.statistics.splits["train"]
@@ -183,6 +193,7 @@ def _compiled(
         labels=labels.names,
         multilabel=labels.multilabel,
         dropout=settings.model.dropout,
+        features=None if features is None else features.measures,
         bias=head_bias(
             settings.model.head_bias,
             labels.names,

@@ -25,13 +25,21 @@ from transformers.modeling_tf_pytorch_utils import convert_tf_weight_name_to_pt_
 from tfclassify.errors import UsageError
 from tfclassify.model.activations import gelu
 from tfclassify.model.dropout import seed_dropout
+from tfclassify.model.features import FEATURE_INPUTS, Measures
+from tfclassify.model.joining import PREFIX, FeatureJoin, names_of
 from tfclassify.model.unpadded import Forward, Shape, unpadded
 from tfclassify.model.weights import WEIGHTS_FILE, Found
 
 INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 
 # What a pre-trained encoder may come without.
-NEW_LAYERS = ("classifier.", "bert.pooler.")
+NEW_LAYERS = ("classifier.", "bert.pooler.", PREFIX)
+
+ENCODER_ALONE = """This is the encoder of a classifier of texts and features, for AutoModel and AutoTokenizer.
+
+The classifier's head takes features beside the text, which no class of transformers does; it is in weights/best of the
+run, and in its exports.
+"""
 
 # A training step on one batch: the loss float32[] and the number of rows that it is the mean of, float32[].
 Step = Callable[["BertClassifier", Any], tuple[tf.Tensor, tf.Tensor]]
@@ -41,7 +49,10 @@ class BertClassifier(TFBertForSequenceClassification):
     """BERT with a classification head, whose training step is given when it is compiled.
 
     Inputs are int32[B, L] ``input_ids``, ``attention_mask`` and ``token_type_ids``; outputs float32[B, C] logits.
+    Where rows have features, ``join`` adds what they have to say; :func:`outputs` is the forward pass of both.
     """
+
+    join: FeatureJoin | None
 
     def compile(self, *, optimizer: keras.optimizers.Optimizer, step: Step, **options: Any) -> None:
         """Compiles with an optimizer and the step that uses it."""
@@ -74,6 +85,7 @@ def build(
     dropout: float,
     bias: NDArray[np.float32] | None = None,
     weights: Path | None = None,
+    features: Measures | None = None,
 ) -> BertClassifier:
     """Builds the network and loads its weights.
 
@@ -84,6 +96,7 @@ def build(
         dropout: dropout in front of the head, a share.
         bias: where the biases of a new head begin, float32[C]; by default at zero.
         weights: weights of an earlier training instead of the pre-trained ones.
+        features: what is known of the features of rows, where they have any.
 
     Raises:
         UsageError: the weights are no BERT's, or cannot be read.
@@ -95,6 +108,8 @@ def build(
             layer.intermediate.intermediate_act_fn = gelu
     seed_dropout(model)
     model.build_in_name_scope()
+    # Keras takes no layer for the model's own whose name the class has.
+    model.join = None if features is None else FeatureJoin(features, width=config.hidden_size, classes=len(labels))
     if bias is not None:
         model.classifier.bias.assign(bias)
     source = weights or found.weights
@@ -151,6 +166,9 @@ def save_huggingface(
 ) -> None:
     """Writes what ``AutoModelForSequenceClassification`` and ``AutoTokenizer`` read, in PyTorch as well.
 
+    Of a network with features it writes the encoder, for ``AutoModel``: no class of that library has a head that
+    takes features, and the text's part of the head alone would give other answers without a word.
+
     Args:
         model: the network.
         folder: for config.json, vocab.txt, tokenizer_config.json and model.safetensors.
@@ -160,10 +178,13 @@ def save_huggingface(
     """
     folder.mkdir(parents=True, exist_ok=True)
     config = model.config
-    config.architectures = ["BertForSequenceClassification"]
+    config.architectures = ["BertForSequenceClassification" if model.join is None else "BertModel"]
     config.save_pretrained(folder)
     shutil.copyfile(found.vocabulary, folder / "vocab.txt")
     (folder / "tokenizer_config.json").write_text(_tokenizer_config(config, lower_case), encoding="utf-8")
+    if model.join is not None:
+        _save_encoder(model, folder)
+        return
     if weights is None:
         save_weights(model, folder / WEIGHTS_FILE)
         return
@@ -175,14 +196,30 @@ def save_huggingface(
         shutil.copyfile(weights, folder / WEIGHTS_FILE)
 
 
+def _save_encoder(model: BertClassifier, folder: Path) -> None:
+    state = {name.removeprefix("bert."): value for name, value in _pytorch_state(model).items() if name[:5] == "bert."}
+    (folder / WEIGHTS_FILE).unlink(missing_ok=True)
+    save_file(state, folder / WEIGHTS_FILE, metadata={"format": "pt"})
+    (folder / "README.md").write_text(ENCODER_ALONE, encoding="utf-8")
+
+
 def outputs(model: BertClassifier, batch: Mapping[str, tf.Tensor], *, training: bool) -> dict[str, tf.Tensor]:
     """Runs the network once.
 
     Returns:
         ``logits`` float32[B, C] of one forward pass.
     """
+    if model.join is not None:
+        return {"logits": _joined(model, model.join, batch, training=training)}
     result = model({name: batch[name] for name in INPUTS}, training=training)
     return {"logits": tf.cast(result.logits, tf.float32)}
+
+
+def _joined(model: BertClassifier, join: FeatureJoin, batch: Mapping[str, tf.Tensor], *, training: bool) -> tf.Tensor:
+    result = model.bert(**{name: batch[name] for name in INPUTS}, training=training)
+    pooled = model.dropout(result.pooler_output, training=training)
+    features = {name: batch[name] for name in FEATURE_INPUTS}
+    return tf.cast(model.classifier(pooled), tf.float32) + join(pooled, features)
 
 
 def answering(model: BertClassifier) -> Forward | None:
@@ -191,7 +228,7 @@ def answering(model: BertClassifier) -> Forward | None:
     if (config.hidden_act, config.position_embedding_type) != ("gelu", "absolute"):
         return None
     shape = Shape(config.num_hidden_layers, config.num_attention_heads, config.hidden_size, config.layer_norm_eps)
-    return unpadded({name: variable for variable, name, _ in _named(model)}, shape)
+    return unpadded({name: variable for variable, name, _ in _named(model)}, shape, model.join)
 
 
 def _config(found: Found, *, labels: Sequence[str], multilabel: bool, dropout: float) -> BertConfig:
@@ -230,7 +267,9 @@ def _pytorch_state(model: BertClassifier) -> dict[str, np.ndarray]:
 
 def _named(model: BertClassifier) -> Iterator[tuple[tf.Variable, str, bool]]:
     """Gives each variable with its name in PyTorch, and whether it is transposed there."""
-    for layer in model.layers:
+    if model.join is not None:
+        yield from ((variable, name, False) for variable, name in names_of(model.join))
+    for layer in (layer for layer in model.layers if layer is not model.join):
         for variable in layer.weights:
             name, transpose = convert_tf_weight_name_to_pt_weight_name(variable.name, "", variable.shape)
             yield variable, name, transpose.value == "simple"
@@ -239,7 +278,7 @@ def _named(model: BertClassifier) -> Iterator[tuple[tf.Variable, str, bool]]:
 def _today(name: str) -> str:
     """Names a weight as it is named today: older files call the norms' gamma and beta, and bare encoders no owner."""
     name = name.replace("LayerNorm.gamma", "LayerNorm.weight").replace("LayerNorm.beta", "LayerNorm.bias")
-    return name if name.startswith(("bert.", "classifier.")) else f"bert.{name}"
+    return name if name.startswith(("bert.", "classifier.", PREFIX)) else f"bert.{name}"
 
 
 def _tokenizer_config(config: BertConfig, lower_case: bool) -> str:

@@ -11,15 +11,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import sqrt
+from typing import Any
 
 import tensorflow as tf
+
+from tfclassify.model.features import FEATURE_INPUTS
+from tfclassify.model.joining import FeatureJoin
 
 MASKED = -1e9
 # What TensorFlow's fused layer norm on the CPU adds to a variance, and cannot be told otherwise.
 FUSED_EPSILON = 1e-3
 
 Weights = Mapping[str, tf.Variable]
-Forward = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]
+Forward = Callable[..., tf.Tensor]
 
 
 @dataclass(frozen=True)
@@ -49,17 +53,19 @@ class Places:
     mask: tf.Tensor
 
 
-def unpadded(weights: Weights, shape: Shape) -> Forward:
+def unpadded(weights: Weights, shape: Shape, join: FeatureJoin | None = None) -> Forward:
     """Returns the forward pass as one graph: ids, mask, types int32[B, L] to logits float32[B, C].
 
     Args:
         weights: by PyTorch's names; matrices as [in, out].
         shape: of the encoder, with exact GELU and absolute positions.
+        join: what features add to the logits; they are the graph's last two arguments then.
     """
     tokens = tf.TensorSpec([None, None], tf.int32)
+    further = [] if join is None else join.specs()
 
-    @tf.function(input_signature=[tokens, tokens, tokens], autograph=False)
-    def run(input_ids: tf.Tensor, attention_mask: tf.Tensor, token_type_ids: tf.Tensor) -> tf.Tensor:
+    @tf.function(input_signature=[tokens, tokens, tokens, *further], autograph=False)
+    def run(input_ids: tf.Tensor, attention_mask: tf.Tensor, token_type_ids: tf.Tensor, *features: tf.Tensor) -> Any:
         places = _places(attention_mask)
         with tf.name_scope("network/bert/embeddings/"):
             values = _embedded(weights, shape, places, input_ids, token_type_ids)
@@ -69,7 +75,11 @@ def unpadded(weights: Weights, shape: Shape) -> Forward:
         with tf.name_scope("network/bert/pooler/"):
             pooled = tf.tanh(_dense(weights, "bert.pooler.dense", values))
         with tf.name_scope("network/classifier/"):
-            return _dense(weights, "classifier", pooled)
+            logits = _dense(weights, "classifier", pooled)
+        if join is None:
+            return logits
+        with tf.name_scope("network/features/"):
+            return logits + join(pooled, dict(zip(FEATURE_INPUTS, features, strict=True)))
 
     return run
 

@@ -54,6 +54,7 @@ def fit_baseline(
     *,
     labels: Sequence[str],
     multilabel: bool,
+    beside: csr_matrix | None = None,
     max_rows: int = 50_000,
 ) -> Baseline:
     """Fits TF-IDF of words (1-2-grams) and letters (2-4-grams) with one logistic regression per class.
@@ -67,6 +68,7 @@ def fit_baseline(
         truth: int32[B], rows of -1 are passed over; bool[B, C] when multi-label.
         labels: C names. A class without a row is known, and never given.
         multilabel: labels are independent of each other.
+        beside: features that rows have beside the text, float32[B, F], of about the size of one.
         max_rows: a fixed random sample of so many is fitted where there are more.
 
     Raises:
@@ -80,21 +82,25 @@ def fit_baseline(
     if not len(usable):
         raise ValueError("a baseline of 0 rows; expected at least one in scope")
     rows = _sample(texts, usable, max_rows=max_rows)
-    model = _fit([texts[row] for row in rows], targets[rows], multilabel=multilabel)
+    chosen = None if beside is None else beside[rows]
+    model = _fit([texts[row] for row in rows], targets[rows], beside=chosen, multilabel=multilabel)
     return Baseline(model, len(rows), time.perf_counter() - begun)
 
 
-def baseline_scores(baseline: Baseline, texts: Sequence[str]) -> NDArray[np.float32]:
+def baseline_scores(
+    baseline: Baseline, texts: Sequence[str], *, beside: csr_matrix | None = None
+) -> NDArray[np.float32]:
     """Returns float32[B, C]: a probability per label; rows sum to one unless multi-label."""
     model = baseline.model
     scores = np.empty((len(texts), len(model.bias)), np.float32)
     for start in range(0, len(texts), CHUNK_ROWS):
-        part = texts[start : start + CHUNK_ROWS]
-        logits = np.tile(model.bias.astype(np.float64), (len(part), 1))
-        if model.vectorizers:
-            logits += _features(model.vectorizers, part) @ model.weights
+        part = slice(start, start + CHUNK_ROWS)
+        logits = np.tile(model.bias.astype(np.float64), (len(texts[part]), 1))
+        if len(model.weights):
+            more = None if beside is None else beside[part]
+            logits += _features(model.vectorizers, texts[part], more) @ model.weights
         odds = expit(logits)
-        scores[start : start + CHUNK_ROWS] = odds if model.multilabel else odds / odds.sum(axis=1, keepdims=True)
+        scores[part] = odds if model.multilabel else odds / odds.sum(axis=1, keepdims=True)
     return scores
 
 
@@ -108,13 +114,13 @@ def _sample(texts: Sequence[str], usable: NDArray[np.intp], *, max_rows: int) ->
     return usable[np.sort(shuffled[: max(1, min(max_rows, affordable))])]
 
 
-def _fit(texts: list[str], targets: NDArray[np.bool_], *, multilabel: bool) -> LinearModel:
+def _fit(texts: list[str], targets: NDArray[np.bool_], *, beside: csr_matrix | None, multilabel: bool) -> LinearModel:
     vectorizers = tuple(each.fit(texts) for each in _vectorizers() if _has_terms(each, texts))
     shares = targets.mean(axis=0)
     bias = np.array([_log_odds(share) for share in shares], np.float32)
-    if not vectorizers:
+    if not vectorizers and beside is None:
         return LinearModel((), np.zeros((0, len(bias)), np.float32), bias, multilabel)
-    features = _features(vectorizers, texts)
+    features = _features(vectorizers, texts, beside)
     weights = np.zeros((features.shape[1], len(bias)), np.float32)
     # Two classes that exclude each other are one question, asked once.
     mirrored = not multilabel and len(bias) == 2
@@ -147,8 +153,9 @@ def _has_terms(vectorizer: TfidfVectorizer, texts: list[str]) -> bool:
     return any(map(vectorizer.build_analyzer(), texts))
 
 
-def _features(vectorizers: Sequence[TfidfVectorizer], texts: Sequence[str]) -> csr_matrix:
-    return hstack([vectorizer.transform(texts) for vectorizer in vectorizers], format="csr")
+def _features(vectorizers: Sequence[TfidfVectorizer], texts: Sequence[str], beside: csr_matrix | None) -> csr_matrix:
+    more = [] if beside is None else [beside]
+    return hstack([*(vectorizer.transform(texts) for vectorizer in vectorizers), *more], format="csr")
 
 
 def _log_odds(share: float) -> float:

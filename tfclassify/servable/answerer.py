@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from tfclassify.learning.trained import Trained, answer, open_trained
@@ -18,10 +19,11 @@ class Answerer:
 
     Attributes:
         kind: "run" or "servable", for messages.
-        answer: B texts, and B second texts of pairs, to B answers.
+        answer: B texts, B second texts of pairs, and the features of B rows by name, to B answers.
         labels: names of the classes.
         multilabel: whether an answer has any number of labels.
         pairs: whether it answers pairs of texts.
+        features: names of the features that it takes beside them.
         data: how the rows of the training were read.
     """
 
@@ -30,6 +32,7 @@ class Answerer:
     labels: tuple[str, ...]
     multilabel: bool
     pairs: bool
+    features: tuple[str, ...]
     data: DataSettings
 
 
@@ -47,10 +50,11 @@ def of_run(trained: Trained) -> Answerer:
     labels, data = trained.labels, trained.settings.data
     return Answerer(
         kind="run",
-        answer=lambda texts, texts_b=None: answer(trained, texts, texts_b),
+        answer=partial(answer, trained),
         labels=labels.names,
         multilabel=labels.multilabel,
         pairs=data.text_b is not None,
+        features=tuple(data.features),
         data=data,
     )
 
@@ -58,11 +62,13 @@ def of_run(trained: Trained) -> Answerer:
 def of_servable(servable: Servable) -> Answerer:
     """Returns a servable as what answers."""
     facts = servable.facts
+    data = DataSettings(**facts["data"])
     return Answerer(
         kind="servable",
         answer=servable.answer,
         labels=tuple(facts["labels"]),
         multilabel=facts["multilabel"],
         pairs=facts["pairs"],
-        data=DataSettings(**facts["data"]),
+        features=tuple(data.features),
+        data=data,
     )

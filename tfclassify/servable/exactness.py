@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 from tfclassify.learning.strategies import usable_precision
 from tfclassify.learning.trained import Trained, answer, open_trained
 from tfclassify.runs import Run
-from tfclassify.servable.questions import Questions
+from tfclassify.servable.questions import Questions, answered
 
 FLOAT32 = "float32"
 
@@ -37,8 +38,8 @@ def drift_of_precision(run: Run, trained: Trained, asked: Questions) -> dict[str
     precision = usable_precision(trained.settings.train.precision)
     if precision == FLOAT32:
         return None
-    exact = answer(trained, *asked.texts.values())
-    rough = answer(open_trained(run, precision=precision), *asked.texts.values())
+    exact = answered(asked, partial(answer, trained))
+    rough = answered(asked, partial(answer, open_trained(run, precision=precision)))
     # The number format is the process's: leave it as it was for whoever answers next.
     open_trained(run, precision=FLOAT32)
     pairs = list(zip(exact, rough, strict=True))

@@ -1,7 +1,8 @@
 """A program for a process of its own: answers texts with a SavedModel, knowing only TensorFlow and the op library.
 
 ``python fresh_process.py SERVABLE OP_LIBRARY QUESTIONS ANSWERS``: QUESTIONS is JSON ``{"text": [...]}`` (of pairs also
-``text_b``); ANSWERS gets the outputs of ``serving_default``, and the ``input_ids`` of ``encode`` without padding.
+``text_b``, and of each feature a list of numbers or texts); ANSWERS gets the outputs of ``serving_default``, and the
+``input_ids`` of ``encode`` without padding.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import tensorflow as tf
 CHUNK_ROWS = 32
 
 
-def answers(servable: Any, texts: dict[str, list[str]]) -> dict[str, list[Any]]:
+def answers(servable: Any, texts: dict[str, list[Any]]) -> dict[str, list[Any]]:
     """Returns the outputs by name, each a list of as many rows as there are texts."""
     answer, encode = servable.signatures["serving_default"], servable.signatures["encode"]
     found: dict[str, list[Any]] = {}

@@ -12,6 +12,8 @@ from tfclassify.learning.prediction import Forward
 from tfclassify.learning.trained import Trained
 from tfclassify.model.answer import Answering, answers
 from tfclassify.model.classifier import INPUTS
+from tfclassify.model.features import encode as encode_features
+from tfclassify.model.features import input_specs, tables
 from tfclassify.text.packing_ops import Tokens, pack
 from tfclassify.text.word_pieces import read_vocabulary, special_ids
 
@@ -26,7 +28,8 @@ def save(trained: Trained, folder: Path, *, pairs: bool) -> None:
 
     Signatures: ``serving_default`` (``text`` string[B], of pairs ``text_b`` too) gives answers; ``tokens`` (ids, mask
     and types int32[B, L]) gives ``logits`` float32[B, C], for hosts without TensorFlow Text; ``encode`` (texts) gives
-    the ids, mask and types that the network would see.
+    the ids, mask and types that the network would see. Each feature is one input more of all three, as it is: a number
+    float32[B], NaN where it is missing, or a category string[B], "" where it is missing; ``encode`` gives them encoded.
 
     Args:
         trained: the classifier; the number format is that of the process.
@@ -38,13 +41,15 @@ def save(trained: Trained, folder: Path, *, pairs: bool) -> None:
     module.weights = _variables(trained)
     texts = {name: tf.TensorSpec([None], tf.string, name=name) for name in ([TEXT, TEXT_B] if pairs else [TEXT])}
     tokens = {name: tf.TensorSpec([None, None], tf.int32, name=name) for name in INPUTS}
+    features = {} if trained.features is None else input_specs(trained.features)
+    module.tables = [] if trained.features is None else tables(trained.features)
     answer = tf.function(lambda **given: _answer(trained, given), autograph=False)
     logits = tf.function(lambda **given: _logits(trained, given), autograph=False)
     encode = tf.function(lambda **given: _encode(trained, given), autograph=False)
     signatures = {
-        ANSWER: answer.get_concrete_function(**texts),
-        TOKENS: logits.get_concrete_function(**tokens),
-        ENCODE: encode.get_concrete_function(**texts),
+        ANSWER: answer.get_concrete_function(**texts, **features),
+        TOKENS: logits.get_concrete_function(**tokens, **features),
+        ENCODE: encode.get_concrete_function(**texts, **features),
     }
     # A gradient nobody takes would only be more graph.
     options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
@@ -53,7 +58,7 @@ def save(trained: Trained, folder: Path, *, pairs: bool) -> None:
 
 def _answer(trained: Trained, given: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
     tokens, masked = _encoded(trained, given)
-    logits = _logits(trained, tokens)["logits"]
+    logits = _logits(trained, {**given, **tokens})["logits"]
     how = Answering(
         trained.labels.names,
         trained.labels.multilabel,
@@ -65,8 +70,15 @@ def _answer(trained: Trained, given: dict[str, tf.Tensor]) -> dict[str, tf.Tenso
         return answers(logits, masked, how)
 
 
-def _logits(trained: Trained, tokens: Tokens) -> dict[str, tf.Tensor]:
-    return {"logits": _forward(trained)(*(tokens[name] for name in INPUTS))}
+def _logits(trained: Trained, given: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    features = _features(trained, given).values()
+    return {"logits": _forward(trained)(*(given[name] for name in INPUTS), *features)}
+
+
+def _features(trained: Trained, given: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    if trained.features is None:
+        return {}
+    return encode_features(trained.features, given, rows=tf.shape(given[trained.features.names[0]])[0])
 
 
 def _forward(trained: Trained) -> Forward:
@@ -74,7 +86,7 @@ def _forward(trained: Trained) -> Forward:
 
 
 def _encode(trained: Trained, given: dict[str, tf.Tensor]) -> Tokens:
-    return _encoded(trained, given)[0]
+    return {**_encoded(trained, given)[0], **_features(trained, given)}
 
 
 def _encoded(trained: Trained, given: dict[str, tf.Tensor]) -> tuple[Tokens, tf.Tensor]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from tensorflow.dtypes import as_dtype
 
+from tfclassify.model.joining import SCOPE
 from tfclassify.servable.graph import ANSWERS, PACKING
 from tfclassify.servable.opened import Servable
 from tfclassify.servable.operations import operations, read_saved_model
@@ -69,12 +70,18 @@ def _stages(facts: Mapping[str, Any], weights: Mapping[str, Sequence[int]]) -> I
     classes, length = len(facts["labels"]), f"L ≤ {facts['max_length']}"
     tokens, vectors = f"int32[B, {length}]", f"float32[B, {length}, {width}]"
     texts = ("text string[B]", *(["text_b string[B]"] if facts["pairs"] else []))
+    kinds = facts["data"].get("features", {})
     yield Stage("word pieces", "characters, words, word pieces", texts, ("int32[B, None]",))
     yield Stage("packing", "[CLS] and [SEP], cut, padded to the longest", ("int32[B, None]",), (tokens,) * 3)
     yield Stage("embeddings", "words, positions, types", (tokens,) * 2, (vectors,))
     for number in sorted({int(found[1]) for name in weights if (found := LAYER.search(f"/{name}"))}):
         yield Stage(f"layer {number + 1}", "attention and feed-forward", (vectors, tokens), (vectors,))
     yield Stage("pooling", "the vector of [CLS]", (vectors,), (f"float32[B, {width}]",))
+    if kinds:
+        given = tuple(f"{name} {'float32' if kind == 'number' else 'string'}[B]" for name, kind in kinds.items())
+        text = "numbers normalised, categories looked up, a layer over them and the text's vector"
+        logits = (f"float32[B, {classes}], added to the head's",)
+        yield Stage("features", text, (*given, f"float32[B, {width}]"), logits)
     yield Stage("head", "a logit per label", (f"float32[B, {width}]",), (f"logits float32[B, {classes}]",))
     outputs = ("labels", "scores", "label", "score", "in_scope", "scope_score", "route", "rule", "masked")
     yield Stage("answer", "calibration, scope, names by falling score", (f"logits float32[B, {classes}]",), outputs)
@@ -89,7 +96,7 @@ def _described(
         width = next(shape[0] for name, shape in own.items() if name.endswith("query/kernel"))
         work += 4 * width * length
     # Behind the encoder the work is done once for a text, not for each of its tokens.
-    per_token = work // length if stage.name in ("pooling", "head") else work
+    per_token = work // length if stage.name in ("pooling", "features", "head") else work
     return {
         "name": stage.name,
         "text": stage.text,
@@ -112,6 +119,7 @@ def stage_of(name: str) -> str | None:
         "/bert/embeddings/": "embeddings",
         "/bert/pooler/": "pooling",
         "/classifier/": "head",
+        f"/{SCOPE}/": "features",
     }
     return next((stage for scope, stage in scopes.items() if scope in f"/{name}"), None)
 

@@ -11,7 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from tfclassify.data.features import Kinds
 from tfclassify.errors import UsageError
+from tfclassify.learning.features import Columns, checked
 from tfclassify.servable.graph import ANSWER, TEXT, TEXT_B
 from tfclassify.servable.versions import newest
 from tfclassify.serving.loaded import Loaded
@@ -63,7 +65,9 @@ def open_servable(folder: str) -> Servable:
         loaded = load_saved_model(version, name=str(facts["name"]), version=1, timeout_seconds=SECONDS)
     except Refusal as error:
         raise UsageError(f"servable={folder} cannot be loaded: {error.message}") from error
-    return Servable(version, facts, _answers(loaded, multilabel=facts["multilabel"]), loaded)
+    # Versions that were exported before there were features say nothing of them.
+    kinds = facts["data"].get("features", {})
+    return Servable(version, facts, _answers(loaded, kinds, multilabel=facts["multilabel"]), loaded)
 
 
 def _version(folder: Path) -> Path | None:
@@ -71,15 +75,18 @@ def _version(folder: Path) -> Path | None:
     return next((place for place in (folder, numbered) if (place / FACTS).is_file()), None)
 
 
-def _answers(loaded: Loaded, *, multilabel: bool) -> Callable[..., list[Answer]]:
-    def answer(texts: Sequence[str], texts_b: Sequence[str] | None = None) -> list[Answer]:
+def _answers(loaded: Loaded, kinds: Kinds, *, multilabel: bool) -> Callable[..., list[Answer]]:
+    def answer(
+        texts: Sequence[str], texts_b: Sequence[str] | None = None, *, features: Columns | None = None
+    ) -> list[Answer]:
         made: list[Answer] = [{} for _ in texts]
+        beside = checked(kinds, features or {})
         # Texts of like length together: the graph pads to the longest.
         order = sorted(range(len(texts)), key=lambda row: len(texts[row]))
         for start in range(0, len(order), CHUNK_ROWS):
             rows = order[start : start + CHUNK_ROWS]
             given = {TEXT: _strings(texts, rows), **({TEXT_B: _strings(texts_b, rows)} if texts_b else {})}
-            outputs = loaded.call(ANSWER, given)
+            outputs = loaded.call(ANSWER, {**given, **{name: column[rows] for name, column in beside.items()}})
             for place, row in enumerate(rows):
                 made[row] = as_answer({name: value[place] for name, value in outputs.items()}, multilabel=multilabel)
         return made

@@ -21,7 +21,7 @@ from tfclassify.text.word_pieces import op_library
 TOLERANCE = 1e-5
 SECONDS = 1800
 
-Texts = Mapping[str, Sequence[str]]
+Texts = Mapping[str, Sequence[Any]]
 Outputs = Mapping[str, list[Any]]
 
 
@@ -38,7 +38,7 @@ def answered_elsewhere(folder: Path, texts: Texts) -> Outputs:
 
     Args:
         folder: of the SavedModel.
-        texts: ``text``, and ``text_b`` of pairs; B each.
+        texts: ``text``, ``text_b`` of pairs, and features by name (NaN where a number is missing); B each.
 
     Returns:
         Outputs by name, a list of B each, with ``input_ids`` beside those of ``serving_default``.

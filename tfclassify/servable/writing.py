@@ -6,12 +6,15 @@ import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from importlib import metadata
+from math import nan
 from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
 
+from tfclassify.data.features import NUMBER
 from tfclassify.data.token_store import Pieces
 from tfclassify.display import Display
 from tfclassify.errors import UsageError
@@ -25,13 +28,13 @@ from tfclassify.servable.improvement import Comparison, check_not_worse
 from tfclassify.servable.lowering import lower
 from tfclassify.servable.opened import FACTS
 from tfclassify.servable.parity import Outputs, Parity, answered_elsewhere, check_parity
-from tfclassify.servable.questions import Questions, of_a_class, some
+from tfclassify.servable.questions import Questions, answered, of_a_class, some
 from tfclassify.text.hard_texts import hard_texts
 
 GOLDEN = "golden.json"
 GOLDEN_TOLERANCE = 1e-4
 # How rows were read, which whoever answers a file starts from.
-READING = ("text", "text_b", "label_separator", "bad_rows", "bad_rows_limit", "empty")
+READING = ("text", "text_b", "features", "label_separator", "bad_rows", "bad_rows_limit", "empty")
 # What a last bit of a score can turn over, the order of near equals or which side of a threshold, is not compared.
 GOLDEN_OUTPUTS = ("label", "score", "scores", "masked")
 CLEAR = 0.3
@@ -171,8 +174,8 @@ def _compared(trained: Trained, asked: Questions, folder: Path, order: Order) ->
     """Asks the run's own rows and the hard texts of the SavedModel, once, and compares answers and ids."""
     own, hard = len(asked), hard_texts()
     texts = {name: (*column, *hard) for name, column in asked.texts.items()}
-    found = answered_elsewhere(folder, texts)
-    parity = check_parity(answer(trained, *asked.texts.values()), found)
+    found = answered_elsewhere(folder, {**texts, **_features(asked, trained, hard=len(hard))})
+    parity = check_parity(answered(asked, partial(answer, trained)), found)
     pieces = trained.pieces
     # The reference cuts what the graph cuts: texts as the maps leave them.
     mapped = [_mapped(pieces, column) for column in texts.values()]
@@ -184,7 +187,17 @@ def _compared(trained: Trained, asked: Questions, folder: Path, order: Order) ->
         limit=order.tokenizer_limit,
         version=f"transformers.BertTokenizerFast, by tokenizers {metadata.version('tokenizers')}",
     )
-    return parity, certificate, _golden(asked.texts, found, own, order.examples)
+    return parity, certificate, _golden(asked, found, own, order.examples)
+
+
+def _features(asked: Questions, trained: Trained, *, hard: int) -> dict[str, list[Any]]:
+    """Returns the features of the rows and, missing all, those of texts that have none."""
+    kinds = trained.settings.data.features
+    missing = {name: nan if kinds[name] == NUMBER else "" for name in asked.features}
+    return {
+        name: [missing[name] if value is None else value for value in column] + [missing[name]] * hard
+        for name, column in asked.features.items()
+    }
 
 
 def _mapped(pieces: Pieces, texts: Sequence[str]) -> list[str]:
@@ -192,12 +205,15 @@ def _mapped(pieces: Pieces, texts: Sequence[str]) -> list[str]:
     return [text.decode() for text in prepared.numpy()]
 
 
-def _golden(texts: Mapping[str, Sequence[str]], found: Outputs, own: int, examples: int) -> dict[str, Any]:
-    clear = [row for row in range(own) if found["scores"][row][0] - found["scores"][row][1] > CLEAR][:examples]
+def _golden(asked: Questions, found: Outputs, own: int, examples: int) -> dict[str, Any]:
+    inputs = {**asked.texts, **asked.features}
+    # Not every client can write a number that is missing.
+    whole = [row for row in range(own) if all(column[row] is not None for column in inputs.values())]
+    clear = [row for row in whole if found["scores"][row][0] - found["scores"][row][1] > CLEAR][:examples]
     return {
         "signature": ANSWER,
         "tolerance": GOLDEN_TOLERANCE,
-        "inputs": {name: [column[row] for row in clear] for name, column in texts.items()},
+        "inputs": {name: [column[row] for row in clear] for name, column in inputs.items()},
         "outputs": {name: [found[name][row] for row in clear] for name in GOLDEN_OUTPUTS},
     }
 
@@ -207,9 +223,10 @@ def _comparison(trained: Trained, asked: Questions, replaced: Replaced | None, d
         return None
     display.start(f"comparing it with {replaced.name}", 0)
     inside = of_a_class(asked)
-    columns = inside.texts.values()
     truth = [labels for labels in inside.truth if labels is not None]
-    return check_not_worse(answer(trained, *columns), replaced.answer(*columns), truth, name=replaced.name)
+    return check_not_worse(
+        answered(inside, partial(answer, trained)), answered(inside, replaced.answer), truth, name=replaced.name
+    )
 
 
 def _checksums(folder: Path) -> dict[str, str]:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from tensorflow.dtypes import as_dtype
 
 from tfclassify.serving.loaded import Tensors
 from tfclassify.serving.served import Outputs
@@ -18,6 +19,8 @@ from tfclassify.serving.signatures import Signature
 from tfclassify.serving.status import Code, Refusal
 
 STRING = 7
+# Kinds of arrays of numbers, and of truth values.
+NUMERIC = "biufc"
 # A row costs something without any text: the marks around it.
 MARK_BYTES = 10
 
@@ -82,14 +85,18 @@ class Row:
 
 
 def takes_texts(signature: Signature) -> bool:
-    """Tells whether requests to a signature can share a batch: lists of texts in, a row of everything out for each."""
-    return all(info.dtype == STRING and info.shape == (-1,) for info in signature.inputs.values()) and all(
-        info.shape is not None and info.shape[:1] == (-1,) for info in signature.outputs.values()
-    )
+    """Tells whether requests to a signature can share a batch.
+
+    They can with lists of texts in, and numbers beside them, and a row of everything out for each.
+    """
+    lists = all(info.shape == (-1,) for info in signature.inputs.values())
+    texts = any(info.dtype == STRING for info in signature.inputs.values()) or not signature.inputs
+    rows = all(info.shape is not None and info.shape[:1] == (-1,) for info in signature.outputs.values())
+    return lists and texts and rows
 
 
 def lengths_of(inputs: Tensors, signature: Signature, *, full_length: int) -> list[int] | None:
-    """Returns the bytes of each row, summed over the inputs; None if these are not the texts that are asked for.
+    """Returns the bytes of each row, summed over the texts; None if these are not the inputs that are asked for.
 
     Args:
         inputs: as a client gave them.
@@ -101,8 +108,11 @@ def lengths_of(inputs: Tensors, signature: Signature, *, full_length: int) -> li
         return None
     if len({len(column) for column in columns}) > 1 or not len(columns[0]):
         return None
+    texts = [inputs[name] for name, info in signature.inputs.items() if info.dtype == STRING]
+    if any(not _is_of(inputs[name], info.dtype) for name, info in signature.inputs.items() if info.dtype != STRING):
+        return None
     try:
-        sizes = [[_bytes(text) for text in column.tolist()] for column in columns]
+        sizes = [[_bytes(text) for text in column.tolist()] for column in texts]
     except (AttributeError, UnicodeEncodeError):
         return None
     return [min(sum(row), full_length) + MARK_BYTES for row in zip(*sizes, strict=True)]
@@ -163,8 +173,14 @@ def _bytes(text: bytes | str) -> int:
     return len(text) if isinstance(text, bytes) else len(text.encode())
 
 
+def _is_of(column: NDArray[Any], dtype: int) -> bool:
+    return bool(column.dtype == as_dtype(dtype).as_numpy_dtype)
+
+
 def _column(rows: Sequence[tuple[Request, int]], name: str) -> NDArray[Any]:
-    column = np.empty(len(rows), dtype=object)
+    kind = rows[0][0].inputs[name].dtype
+    # Texts come as arrays of a fixed width too, which would cut longer ones of other requests.
+    column = np.empty(len(rows), dtype=kind if kind.kind in NUMERIC else object)
     for number, (request, place) in enumerate(rows):
         column[number] = request.inputs[name][place]
     return column

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
+from numpy.typing import NDArray
 from tensorflow.core.protobuf import config_pb2, rewriter_config_pb2
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
@@ -43,12 +44,38 @@ def frozen(
     given = {each.name.partition(":")[0]: each.name for each in function.inputs}
     # Of a signature's outputs only the order is kept, which is that of their names.
     made = dict(zip(sorted(signature.outputs), (each.name for each in function.outputs), strict=True))
+    contents = _tables(model.signatures[name], {each.name for each in function.inputs})
     session = tf.compat.v1.Session(graph=tf.Graph(), config=_in_bfloat16(config))
     with session.graph.as_default():
-        tf.import_graph_def(function.graph.as_graph_def(), name="")
+        tables = {inside: _table(*content).resource_handle for inside, content in contents.items()}
+        tf.import_graph_def(function.graph.as_graph_def(), name="", input_map=tables)
+        session.run(tf.compat.v1.tables_initializer())
     inputs = {each: replace(info, name=given[each]) for each, info in signature.inputs.items()}
     outputs = {each: replace(info, name=made[each]) for each, info in signature.outputs.items()}
     return Frozen(session, replace(signature, inputs=inputs, outputs=outputs))
+
+
+def _tables(function: Any, left: set[str]) -> dict[str, tuple[NDArray, NDArray]]:
+    """Returns keys and values of the tables from texts to numbers that a function holds, by their tensors in it.
+
+    Args:
+        function: before its variables became constants.
+        left: names of the tensors that it takes after that.
+
+    Tables are resources as variables are, but no constants are made of them, and another session does not have them.
+    """
+    found = {}
+    for outside, inside in function.graph.captures:
+        if inside.name in left:
+            keys, values = tf.raw_ops.LookupTableExportV2(table_handle=outside, Tkeys=tf.string, Tvalues=tf.int64)
+            found[inside.name] = keys.numpy(), values.numpy()
+    return found
+
+
+def _table(keys: NDArray, values: NDArray) -> tf.lookup.StaticHashTable:
+    content = tf.lookup.KeyValueTensorInitializer(keys, values, tf.string, tf.int64)
+    # What is not in it gets a value of the graph's own.
+    return tf.lookup.StaticHashTable(content, -1)
 
 
 def _in_bfloat16(config: config_pb2.ConfigProto) -> config_pb2.ConfigProto:

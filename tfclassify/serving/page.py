@@ -6,7 +6,7 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -59,7 +59,7 @@ class Page:
         html: UTF-8, always the same.
         content_security_policy: the value of that header for ``html``.
         models_json: gives what the page fetches from ``page/models``: ``{"models": [{"name", "versions": [{"version",
-            "state", "inputs": [{"name", "field"}] or null, "examples": [{input name: value}]}]}]}``.
+            "state", "inputs": [{"name", "field", maybe "optional"}] or null, "examples": [{input name: value}]}]}]}``.
     """
 
     html: bytes
@@ -127,19 +127,32 @@ def _described(models: Models, name: str, status: VersionState) -> dict[str, Any
             signature, folder = served.loaded.signatures.get(SIGNATURE), served.folder
     except Refusal:
         return unknown
-    inputs = None if signature is None else _inputs(signature)
+    inputs = None if signature is None else _inputs(signature, _features(folder))
     if inputs is None:
         return unknown
     return {"inputs": inputs, "examples": _examples(folder, tuple(each["name"] for each in inputs))}
 
 
-def _inputs(signature: Signature) -> list[dict[str, str]] | None:
-    """Returns a field for each input, the texts first; None if a person cannot fill them in."""
+def _inputs(signature: Signature, features: Mapping[str, Any]) -> list[dict[str, Any]] | None:
+    """Returns a field for each input, the texts first; None if a person cannot fill them in.
+
+    A number that is a feature may be missing, which NaN says; an empty text says so of itself.
+    """
     infos = signature.inputs
     if any(info.dtype not in FIELDS or info.shape is None or len(info.shape) != 1 for info in infos.values()):
         return None
     order = sorted(infos, key=lambda name: (name not in ("text", "text_b"), name))
-    return [{"name": name, "field": FIELDS[infos[name].dtype]} for name in order]
+    made = [{"name": name, "field": FIELDS[infos[name].dtype]} for name in order]
+    return [{**each, "optional": True} if features.get(each["name"]) == "number" else each for each in made]
+
+
+@lru_cache(maxsize=64)
+def _features(folder: Path) -> Mapping[str, Any]:
+    """Returns the kinds of the features that a version of ours takes, by name."""
+    try:
+        return dict(json.loads((folder / "servable.json").read_text(encoding="utf-8"))["data"]["features"])
+    except (OSError, ValueError, LookupError, TypeError):
+        return {}
 
 
 @lru_cache(maxsize=64)

@@ -86,5 +86,7 @@ def load(text: str) -> Any:
 
 def line(key: str, value: Any) -> str:
     """Writes the name of a field and its value, lists and all, as one line of YAML; ``load`` gives them back."""
-    flow = yaml.dump({key: value}, Dumper=Dumper, default_flow_style=True, allow_unicode=True, width=float("inf"))
+    flow = yaml.dump(
+        {key: value}, Dumper=Dumper, default_flow_style=True, allow_unicode=True, sort_keys=False, width=float("inf")
+    )
     return flow.strip().removeprefix("{").removesuffix("}")

@@ -25,6 +25,21 @@ def _rising(buckets: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...]
     return buckets
 
 
+def _kinds(value: Any) -> Any:
+    """Takes a list of columns for columns whose kinds are to be planned."""
+    if value is None:
+        return {}
+    if isinstance(value, list | tuple) and all(isinstance(name, str) for name in value):
+        if len(set(value)) < len(value):
+            raise PydanticCustomError("features", "different columns")
+        return dict.fromkeys(value, AUTO)
+    if not isinstance(value, dict):
+        raise PydanticCustomError(
+            "features", "a list of columns, such as [price, brand], or their kinds, such as {price: number}"
+        )
+    return value
+
+
 # Settings hold it before planning and never past it, so that a type checker may see a planned key as its value.
 AUTO: Any = "auto"
 
@@ -46,6 +61,10 @@ PositiveFloat = Annotated[float, Field(gt=0.0), NO_FLAG]
 Bucket = tuple[PositiveInt, PositiveInt]
 Buckets = Annotated[tuple[Bucket, ...], Field(min_length=1), AfterValidator(_rising)]
 TaskKind = Literal["binary", "multiclass", "multilabel"]
+FeatureKinds = dict[str, Planned[Literal["number", "category"]]]
+Features = Annotated[
+    FeatureKinds, BeforeValidator(_kinds, json_schema_input_type=FeatureKinds | tuple[str, ...] | None)
+]
 
 STRICT = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False)
 
@@ -75,6 +94,8 @@ class DataSettings(BaseModel):
     """Column that holds the weight of a row in the training loss and in no metric."""
     id: Planned[str | None] = AUTO
     """Column that names a row in reports; null for none."""
+    features: Features = {}
+    """Columns that are learnt from beside the text: [price, brand], or {price: number, brand: category}."""
     bad_rows: Literal["fail", "skip"] = "fail"
     """What to do with rows that cannot be read or used: stop, or skip and count them."""
     bad_rows_limit: Limit = 0.01
@@ -127,6 +148,8 @@ class ModelSettings(BaseModel):
     """Dropout in front of the classification head."""
     head_bias: Planned[Literal["zeros", "shares"]] = AUTO
     """Where the biases of a new head begin: zeros, or shares, at which each label scores its share of the rows."""
+    feature_width: Planned[PositiveInt] = AUTO
+    """Units of the layer in which data.features meet the text's vector."""
 
 
 class TrainSettings(BaseModel):
@@ -140,6 +163,8 @@ class TrainSettings(BaseModel):
     """Training steps, at most; there are fewer where the epochs end before. By default the epochs decide."""
     learning_rate: Planned[PositiveFloat] = AUTO
     """Peak learning rate of AdamW."""
+    feature_learning_rate: Planned[PositiveFloat] = AUTO
+    """Peak learning rate of the layers that data.features go through."""
     batch_size: Planned[PositiveInt] = AUTO
     """Rows in one batch, at most."""
     batch_tokens: Planned[PositiveInt] = AUTO

@@ -22,6 +22,8 @@ Row = TypeVar("Row")
 class Columns:
     """Which column is what, and how the location is read; an empty ``text`` asks for no column at all.
 
+    ``features`` are names of further columns with their kinds, ``number`` or ``category``.
+
     ``encoding`` is a codec that Python knows, or None or "auto": a byte order mark, else UTF-8.
     ``delimiter`` None is a tab in .tsv files and a comma elsewhere. ``empty`` says what becomes of rows with an
     empty text: those that are dropped need no label. The limits are shares of the rows, see :mod:`..left_out`.
@@ -34,6 +36,7 @@ class Columns:
     label_separator: str = "|"
     weight: str | None = None
     id: str | None = None
+    features: tuple[tuple[str, str], ...] = ()
     encoding: str | None = None
     delimiter: str | None = None
     bad_rows: Literal["fail", "skip"] = "fail"

@@ -17,6 +17,7 @@ ROWS_SEEN = 300_000
 RATE_AT_WIDTH_384 = 1e-4
 MANY_CLASSES, HIGHEST_FACTOR = 25, 3.0
 UNEVEN = 20
+FEATURE_RATE = 2e-3
 CHECKPOINTS, FEWEST_SECONDS, MOST_SECONDS = 20, 10.0, 600.0
 NOT_AVERAGED = "not used: nothing is averaged"
 AVERAGED_STEPS, REMEMBERED_SHARE = 100, 0.1
@@ -63,6 +64,16 @@ def decide_learning_rate(settings: Settings, facts: Facts) -> Decision:
     return Decision(
         float(f"{rate:.2g}"), f"width {width}, {classes} {'independent labels' if independent else 'classes'}"
     )
+
+
+def decide_feature_learning_rate(settings: Settings, facts: Facts) -> Decision:
+    """Takes the rate of a new and small network, which is above that of a pre-trained one."""
+    rate = settings.train.learning_rate
+    if not settings.data.features:
+        return Decision(rate, "not used: there are no features beside the text")
+    if rate >= FEATURE_RATE:
+        return Decision(rate, "as train.learning_rate, which is not below that of a new network")
+    return Decision(FEATURE_RATE, f"their layers are new and small; at {rate:g} they would hardly move")
 
 
 def decide_warmup(settings: Settings, facts: Facts) -> Decision:
@@ -161,6 +172,7 @@ LEARNING = {
     "train.metric": decide_metric,
     "train.epochs": decide_epochs,
     "train.learning_rate": decide_learning_rate,
+    "train.feature_learning_rate": decide_feature_learning_rate,
     "train.warmup_share": decide_warmup,
     "train.weight_decay": decide_weight_decay,
     "train.clip_norm": decide_clip_norm,

@@ -8,6 +8,7 @@ from tfclassify.planning.presets import PRESETS
 from tfclassify.settings import AUTO, Settings
 
 SCOPE_SHARE = 0.95
+FEATURE_WIDTH = 64
 
 
 def choose_model(asked: Settings, hardware: Hardware) -> Decision:
@@ -54,6 +55,15 @@ def decide_head_bias(settings: Settings, facts: Facts) -> Decision:
     return Decision("zeros", "as in BERT's own code; of one label a row none is rare beforehand")
 
 
+def decide_feature_width(settings: Settings, facts: Facts) -> Decision:
+    """Gives text and features a hidden layer to meet in, where there are features."""
+    if not settings.data.features:
+        return Decision(FEATURE_WIDTH, "not used: there are no features beside the text")
+    return Decision(
+        FEATURE_WIDTH, f"{len(settings.data.features)} features; enough for what they and a text say together"
+    )
+
+
 def decide_calibration(settings: Settings, facts: Facts) -> Decision:
     """Calibrates wherever there are rows to do it on."""
     rows = validation_rows(facts)
@@ -93,6 +103,7 @@ TASK = {
     "model.task": decide_task,
     "model.dropout": decide_dropout,
     "model.head_bias": decide_head_bias,
+    "model.feature_width": decide_feature_width,
     "text.lower_case": decide_lower_case,
     "answer.calibrate": decide_calibration,
     "answer.thresholds": decide_thresholds,

@@ -10,7 +10,7 @@ from tfclassify.servable.bundle.facts import BundleFacts
 from tfclassify.servable.bundle.templating import rendered
 
 MOST_ROWS = 2
-UNSEEN_ROW = "an example text"
+UNSEEN = {"text": "an example text", "number": 0.0, "category": ""}
 
 
 def client_files(facts: BundleFacts, served: str) -> dict[str, str]:
@@ -35,7 +35,7 @@ def client_files(facts: BundleFacts, served: str) -> dict[str, str]:
 def _rows(facts: BundleFacts) -> Sequence[Mapping[str, Any]]:
     """Returns the inputs of the first examples, as many as every batch can hold."""
     found = [example["inputs"] for example in facts.examples[: min(MOST_ROWS, facts.max_batch_size)]]
-    return found or [dict.fromkeys(facts.inputs, UNSEEN_ROW)]
+    return found or [{name: UNSEEN[facts.features.get(name, "text")] for name in facts.inputs}]
 
 
 def _json(value: object) -> str:

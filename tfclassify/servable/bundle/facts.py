@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
@@ -31,6 +31,7 @@ class BundleFacts:
         size_bytes: of the version's files.
         seconds_per_batch: measured, by rows of the batch; None where nothing was measured.
         memory_bytes: the most a process was seen to hold while answering with this version; None: estimated.
+        features: kinds, ``number`` or ``category``, of the inputs beside the texts.
         package_version: of tfclassify that exported it.
     """
 
@@ -47,6 +48,7 @@ class BundleFacts:
     size_bytes: int
     seconds_per_batch: Mapping[int, float] | None = None
     memory_bytes: int | None = None
+    features: Mapping[str, str] = field(default_factory=dict)
     package_version: str = "0.1.0"
 
     def __post_init__(self) -> None:
@@ -71,4 +73,4 @@ class BundleFacts:
     def inputs(self) -> tuple[str, ...]:
         """Names of the inputs of the text signature, ``text`` first."""
         named = [name for example in self.examples for name in example.get("inputs", {})]
-        return tuple(dict.fromkeys(["text", *(["text_b"] if self.pairs else []), *named]))
+        return tuple(dict.fromkeys(["text", *(["text_b"] if self.pairs else []), *self.features, *named]))
