@@ -181,8 +181,8 @@ def test_json_and_answers_on_one_pipe(draw: Draw, capsys: pytest.CaptureFixture[
 
 
 def test_a_message_stays_as_it_is_but_for_its_lines(draw: Draw, capsys: pytest.CaptureFixture[str]) -> None:
-    draw.function = raising(UsageError("'a  b.csv'\nis not there"))
-    assert refused(["draw"], capsys) == "tfclassify draw: 'a  b.csv' is not there"
+    draw.function = raising(UsageError("'a  b\n.csv' is not there"))
+    assert refused(["draw"], capsys) == "tfclassify draw: 'a  b\\n.csv' is not there"
 
 
 def test_an_interrupt_is_one_line_too(draw: Draw, capsys: pytest.CaptureFixture[str]) -> None:
