@@ -71,7 +71,7 @@ def test_a_machine_that_is_lost_costs_nothing_but_time(toy_data: Path, tmp_path:
     for process in processes:
         process.communicate()
     finished(started(toy_data, tmp_path / "lost"))
-    whole, lost = (load_file(tmp_path / name / "weights" / "best.safetensors") for name in ("whole", "lost"))
+    whole, lost = (load_file(tmp_path / name / "weights" / "best" / "model.safetensors") for name in ("whole", "lost"))
     assert all((lost[name] == value).all() for name, value in whole.items())
     assert json.loads((tmp_path / "lost" / "report.json").read_text(encoding="utf-8"))["task"]["kind"] == "binary"
     # One of them writes: nothing is left of the other.
