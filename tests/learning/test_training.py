@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -97,7 +98,7 @@ def made_corpus(*, weights: Sequence[float] | None = None, validation: bool = Tr
 
 
 def made_plan(found: Found, corpus: Corpus, **asked: Any) -> Plan:
-    facts = Facts(corpus.statistics, Hardware(2, 1 << 30), encoder_size(found), True, COLUMNS)
+    facts = Facts(corpus.statistics, Hardware(2, 8 << 30), encoder_size(found), True, COLUMNS)
     told = {**ASKED, **{key.replace("__", "."): value for key, value in asked.items()}}
     return make_plan(parse({**told, "data.label": None}, Settings), facts)
 
@@ -256,17 +257,17 @@ def test_class_weights(found: Found) -> None:
         weighted(found, made_corpus(), train__class_weights={"c": 5.0})
 
 
-@pytest.mark.parametrize(("strategy", "row_wise"), [("one", True), ("mirrored", False), ("multi_worker", False)])
-def test_the_optimizer_is_as_planned(found: Found, strategy: str, row_wise: bool) -> None:
+@pytest.mark.parametrize(("updates", "row_wise"), [("rows", True), ("dense", False)])
+def test_the_optimizer_is_as_planned(found: Found, updates: str, row_wise: bool) -> None:
     corpus = made_corpus()
     asked = {
         "train__weight_decay": 0.25,
         "train__clip_norm": 0.5,
         "train__warmup_share": 0.3,
-        "train__strategy": strategy,
+        "train__embedding_updates": updates,
     }
     settings = made_plan(found, corpus, **asked).settings
-    optimizer = training._compiled(found, corpus, settings, total_steps=20).optimizer
+    optimizer = training._compiled(found, corpus, settings, None, total_steps=20, folding=None).optimizer
     assert isinstance(optimizer, AdamW)
     rate = optimizer._learning_rate
     assert isinstance(rate, WarmupLinearDecay)
@@ -278,7 +279,7 @@ def test_the_head_begins_as_planned(found: Found) -> None:
     corpus = made_corpus()
     for choice, expected in [("zeros", [0.0, 0.0]), ("shares", np.log([30.5 / 41, 10.5 / 41]))]:
         settings = made_plan(found, corpus, model__head_bias=choice).settings
-        model = training._compiled(found, corpus, settings, total_steps=20)
+        model = training._compiled(found, corpus, settings, None, total_steps=20, folding=None)
         np.testing.assert_allclose(model.classifier.bias.numpy(), expected, rtol=1e-6)
 
 
@@ -297,9 +298,13 @@ def test_orders(
 
     monkeypatch.setattr(training, "fit", stops)
     monkeypatch.setattr(training, "try_step", lambda model, batch: None)
-    monkeypatch.setattr(
-        training, "_compiled", lambda found, corpus, settings, total_steps: given.update(steps=total_steps)
-    )
+
+    def made(*_: Any, total_steps: int, folding: Any) -> Any:
+        given.update(steps=total_steps)
+        return SimpleNamespace(join=None)
+
+    monkeypatch.setattr(training, "_compiled", made)
+    monkeypatch.setattr(training, "before_training", lambda *_, **more: ())
     told = {"train__metric": "mcc", "train__early_stopping": 4, **asked}
     with pytest.raises(UsageError, match="far enough"):
         learned(found, tmp_path / "run", **told)

@@ -250,7 +250,7 @@ def test_a_batch_is_computed_in_as_many_parts_as_memory_needs(shares: float, exp
     whole, free_memory = peak_memory_bytes(buckets, LARGE) / 1e9, free / 1e9
     assert found.value == expected
     assert found.reason == (
-        f"a whole batch takes {whole:.1f} GB, {free_memory:.1f} GB are free"
+        f"a whole batch takes {whole:.1f} GB, and so much is free"
         if expected == 1
         else f"a whole batch would take {whole:.1f} GB, {free_memory:.1f} GB are free; "
         "the parts together do the same, but slower"

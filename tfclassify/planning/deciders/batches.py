@@ -79,9 +79,10 @@ def decide_accumulation(settings: Settings, facts: Facts) -> Decision:
     while needed > free and parts < most:
         parts = min(2 * parts, most)
         needed = peak_memory_bytes(buckets, facts.encoder, parts=parts)
-    of_memory = f"{whole / 1e9:.1f} GB, {free / 1e9:.1f} GB are free"
     if parts == 1:
-        return Decision(1, f"a whole batch takes {of_memory}")
+        # How much is free differs from one minute to the next, and a plan does not.
+        return Decision(1, f"a whole batch takes {whole / 1e9:.1f} GB, and so much is free")
+    of_memory = f"{whole / 1e9:.1f} GB, {free / 1e9:.1f} GB are free"
     return Decision(parts, f"a whole batch would take {of_memory}; the parts together do the same, but slower")
 
 
