@@ -146,8 +146,8 @@ def test_a_training_that_is_terminated(toy_data: Path, tmp_path: Path, capsys: p
     assert answered(run.folder, tmp_path) == ["bad", "good"]
     assert main("train", [f"run={run.folder}", f"data.train={toy_data / 'train.csv'}", "train.epochs=3"]) == 2
     assert capsys.readouterr().err == (
-        f"tfclassify train: run={run.folder} holds a stopped run with train.epochs=50, and train.epochs=3 is asked for; "
-        "leave train.epochs out, or train anew in another run=DIR\n"
+        f"tfclassify train: run={run.folder} holds a stopped run with train.epochs=50, and train.epochs=3 is asked "
+        "for; leave train.epochs out, or train anew in another run=DIR\n"
     )
 
 

@@ -190,7 +190,7 @@ def test_memory_does_not_grow_with_the_rows(
 ) -> None:
     """Some 60 MB of texts pass through in chunks; the network's part is bounded by that of a chunk, and left out."""
 
-    def answer(trained: Trained, texts: list[str], texts_b: Any) -> list[dict[str, Any]]:
+    def answer(trained: Trained, texts: list[str], texts_b: Any, *, features: Any) -> list[dict[str, Any]]:
         return [{"label": "a", "score": 0.5, "in_scope": True, "route": "full"}] * len(texts)
 
     line = f"{'x' * 1000},1\n"
