@@ -400,6 +400,7 @@ def test_a_process_that_is_killed(whole: Run, data: dict[str, Any], tmp_path: Pa
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(("model", "kills"), [("random-tiny", 30), ("minilm", 3)])
 def test_killed_at_random_moments(data: dict[str, Any], model: str, kills: int) -> None:
     script = Path(__file__).parents[1] / "benchmarks" / "resuming.py"

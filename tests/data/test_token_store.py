@@ -706,6 +706,7 @@ def test_a_process_that_is_killed(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_processes_that_are_killed_at_any_moment(tmp_path: Path) -> None:
     """Twenty times: whatever the killed one left, the next has all rows, and they are the right ones."""
     (tmp_path / "rows.csv").write_text(csv_of(20_000))

@@ -14,7 +14,7 @@ from safetensors.numpy import load_file
 from test_replicas import free_ports
 from toy import toy_words
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 ASKED = {
     "model.name": "random-tiny",
     "train.epochs": 3,

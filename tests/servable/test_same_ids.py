@@ -197,6 +197,7 @@ def test_a_difference_is_found(tmp_path: Path) -> None:
 
 @pytest.mark.shared
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("maps", [(), EVERY_MAP], ids=["as given", "every map"])
 @pytest.mark.parametrize("name", DATA_SETS)
 def test_every_shared_data_set(shared: Path, name: str, maps: tuple[str, ...], tmp_path: Path) -> None:
