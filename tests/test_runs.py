@@ -244,12 +244,11 @@ def test_a_write_that_fails_leaves_the_old_file(folder: Path, monkeypatch: pytes
     path = folder / "report.json"
     write_json(path, {"a": 1})
 
-    def full(self: Path, text: str, **_: Any) -> None:
-        with self.open("w") as file:
-            file.write(text[:3])
+    def full(descriptor: int) -> None:
+        os.truncate(descriptor, 3)
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_text", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space left"):
         write_json(path, {"a": 2})
     assert json.loads(path.read_text()) == {"a": 1}

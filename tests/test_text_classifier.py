@@ -89,7 +89,7 @@ def stand_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Stand
         write_json(run.manifest, {"state": "finished"})
         return run
 
-    def score_texts(trained: StandIn, texts: list[str], texts_b: None) -> Scored:
+    def score_texts(trained: StandIn, texts: list[str], texts_b: None, *, features: Any) -> Scored:
         logits = np.stack([each.decision_function(numbers(texts)) for each in trained.columns], axis=1)
         scores = expit(logits) if trained.labels.multilabel else softmax(logits, axis=1)
         masked = np.zeros(len(texts), np.int32)

@@ -20,7 +20,7 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from tfclassify.data.tables import beside, columns_of
 from tfclassify.learning.trained import Scored, Trained, open_trained, score_texts
-from tfclassify.runs import open_run, state_of
+from tfclassify.runs import open_run, refuse_taken, state_of
 from tfclassify.settings import Settings, changed, parse
 from tfclassify.train import train
 
@@ -66,6 +66,9 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
             KeyboardInterrupt: the training was stopped on request; its best weights so far are kept.
         """
         asked_for = parse(self.settings or {}, Settings)
+        if asked_for.run is not None:
+            # What would be gone on with, or left as it is, was not learnt from these rows.
+            refuse_taken(asked_for.run)
         columns, features = columns_of(X, asked_for.data)
         rows = len(columns["text"])
         columns |= _targets(y, rows=rows) | _weights(sample_weight, rows=rows)
