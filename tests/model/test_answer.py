@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 
 from tfclassify.model.answer import Answering, answers
+from tfclassify.model.routes import Routed
 from tfclassify.quality.calibration import scope_score, scores
 
 LOGITS = np.array([[1.0, 3.0, 2.0], [0.0, 0.0, 0.0], [-50.0, 40.0, -60.0]], np.float32)
@@ -14,7 +15,7 @@ LOGITS = np.array([[1.0, 3.0, 2.0], [0.0, 0.0, 0.0], [-50.0, 40.0, -60.0]], np.f
 
 def made(*, multilabel: bool = False, threshold: float = 0.5, scope: float | None = None) -> dict[str, np.ndarray]:
     how = Answering(("a", "b", "c"), multilabel, 2.0, threshold, scope)
-    found = answers(tf.constant(LOGITS), tf.constant([0, 1, 2]), how)
+    found = answers(Routed(tf.constant(LOGITS), tf.fill([3], "exit@2")), tf.constant([0, 1, 2]), how)
     return {name: value.numpy() for name, value in found.items()}
 
 
@@ -46,7 +47,7 @@ def test_labels_are_chosen_from_the_threshold_on_where_a_row_may_have_several() 
 
 def test_what_is_the_same_for_all() -> None:
     found = made()
-    assert found["route"].tolist() == [b"full"] * 3
+    assert found["route"].tolist() == [b"exit@2"] * 3
     assert found["rule"].tolist() == [b""] * 3
     assert found["masked"].tolist() == [0, 1, 2]
     assert {name: value.dtype for name, value in found.items()} == {

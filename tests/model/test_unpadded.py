@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from small_networks import PIECES, network, small_files
 
-from tfclassify.model.classifier import INPUTS, BertClassifier, answering, outputs
+from tfclassify.model.classifier import BertClassifier, answering, outputs
+from tfclassify.model.routes import INPUTS
 from tfclassify.model.unpadded import Forward
 
 LONGEST = 16

@@ -23,8 +23,8 @@ from tfclassify.data.token_store import Pieces, Reading, TokenStore, open_store
 from tfclassify.display import SILENT
 from tfclassify.learning.features import encoded_given, encoded_rows, encoder_of
 from tfclassify.learning.trained import Trained, limits_of, pieces_of, tokenized
-from tfclassify.model.classifier import INPUTS
 from tfclassify.model.features import FEATURE_INPUTS
+from tfclassify.model.routes import INPUTS
 from tfclassify.model.weights import find
 from tfclassify.servable.graph import ENCODE, save
 from tfclassify.settings import Settings, parse

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from tfclassify.data.batches import Bucket, epoch_batches, fill
 from tfclassify.data.rows import Rows
-from tfclassify.model.classifier import INPUTS, BertClassifier, outputs
+from tfclassify.model.classifier import BertClassifier, outputs
 from tfclassify.model.features import FEATURE_INPUTS
+from tfclassify.model.routes import INPUTS
 
 Forward = Callable[..., tf.Tensor]
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
-FULL = "full"
+from tfclassify.model.routes import Routed
+
 NO_RULE = ""
 
 
@@ -30,11 +31,11 @@ class Answering:
     scope_threshold: float | None
 
 
-def answers(logits: tf.Tensor, masked: tf.Tensor, how: Answering) -> dict[str, tf.Tensor]:
+def answers(routed: Routed, masked: tf.Tensor, how: Answering) -> dict[str, tf.Tensor]:
     """Answers B texts.
 
     Args:
-        logits: float32[B, C].
+        routed: what the network says of each text, and by which route.
         masked: int32[B], spans of personal data that were masked in each text.
         how: names, calibration, thresholds.
 
@@ -43,11 +44,11 @@ def answers(logits: tf.Tensor, masked: tf.Tensor, how: Answering) -> dict[str, t
         ``label`` string[B], ``score`` float32[B], ``in_scope`` bool[B], ``scope_score`` float32[B], ``route``
         string[B], ``rule`` string[B], ``masked`` int32[B]; multi-label also ``chosen`` bool[B, C].
     """
-    divided = logits / tf.constant(how.temperature, tf.float32)
+    divided = routed.logits / tf.constant(how.temperature, tf.float32)
     scores, order = tf.math.top_k(_scores(divided, how), k=len(how.labels))
     labels = tf.gather(tf.constant(list(how.labels)), order)
     scope_scores = tf.constant(how.temperature, tf.float32) * tf.reduce_logsumexp(divided, axis=1)
-    rows = tf.shape(logits)[:1]
+    rows = tf.shape(routed.logits)[:1]
     made = {
         "labels": labels,
         "scores": scores,
@@ -55,7 +56,7 @@ def answers(logits: tf.Tensor, masked: tf.Tensor, how: Answering) -> dict[str, t
         "score": scores[:, 0],
         "in_scope": _in_scope(scope_scores, how),
         "scope_score": scope_scores,
-        "route": tf.fill(rows, FULL),
+        "route": routed.route,
         "rule": tf.fill(rows, NO_RULE),
         "masked": masked,
     }

@@ -27,10 +27,9 @@ from tfclassify.model.activations import gelu
 from tfclassify.model.dropout import seed_dropout
 from tfclassify.model.features import FEATURE_INPUTS, Measures
 from tfclassify.model.joining import PREFIX, FeatureJoin, names_of
+from tfclassify.model.routes import INPUTS
 from tfclassify.model.unpadded import Forward, Shape, unpadded
 from tfclassify.model.weights import WEIGHTS_FILE, Found
-
-INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 
 # What a pre-trained encoder may come without.
 NEW_LAYERS = ("classifier.", "bert.pooler.", PREFIX)

@@ -11,9 +11,9 @@ import tensorflow as tf
 from tfclassify.learning.prediction import Forward
 from tfclassify.learning.trained import Trained
 from tfclassify.model.answer import Answering, answers
-from tfclassify.model.classifier import INPUTS
 from tfclassify.model.features import encode as encode_features
 from tfclassify.model.features import input_specs, tables
+from tfclassify.model.routes import INPUTS, Routed, whole
 from tfclassify.text.packing_ops import Tokens, pack
 from tfclassify.text.word_pieces import read_vocabulary, special_ids
 
@@ -58,7 +58,7 @@ def save(trained: Trained, folder: Path, *, pairs: bool) -> None:
 
 def _answer(trained: Trained, given: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
     tokens, masked = _encoded(trained, given)
-    logits = _logits(trained, {**given, **tokens})["logits"]
+    routed = _routed(trained, {**given, **tokens})
     how = Answering(
         trained.labels.names,
         trained.labels.multilabel,
@@ -67,12 +67,16 @@ def _answer(trained: Trained, given: dict[str, tf.Tensor]) -> dict[str, tf.Tenso
         trained.scope_threshold,
     )
     with tf.name_scope(ANSWERS):
-        return answers(logits, masked, how)
+        return answers(routed, masked, how)
 
 
 def _logits(trained: Trained, given: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-    features = _features(trained, given).values()
-    return {"logits": _forward(trained)(*(given[name] for name in INPUTS), *features)}
+    return {"logits": _routed(trained, given).logits}
+
+
+def _routed(trained: Trained, given: dict[str, tf.Tensor]) -> Routed:
+    tokens = {name: given[name] for name in INPUTS}
+    return whole(_forward(trained))({**tokens, **_features(trained, given)})
 
 
 def _features(trained: Trained, given: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
