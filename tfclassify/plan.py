@@ -25,6 +25,7 @@ from tfclassify.learning.objectives import choose
 from tfclassify.learning.strategies import accelerators
 from tfclassify.learning.trained import pieces_of
 from tfclassify.learning.weighting import label_weights
+from tfclassify.model.rules import check_patterns
 from tfclassify.model.weights import Found, encoder_size, find, lower_case
 from tfclassify.planning.deciders.task import choose_model
 from tfclassify.planning.facts import Decision, Facts
@@ -107,6 +108,7 @@ def quoting(plan: Plan, findings: Iterable[Finding]) -> Plan:
 def _check(prepared: Prepared) -> None:
     """Refuses what learning would refuse, before there is a run that takes its name."""
     train, corpus = prepared.plan.settings.train, prepared.corpus
+    check_patterns(prepared.plan.settings.answer.rules)
     choose(train.objectives)
     choose_metric(train.metric)
     tracking.check(prepared.plan.settings.track)

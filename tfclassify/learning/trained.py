@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,14 +13,20 @@ from numpy.typing import NDArray
 
 from tfclassify.data.labelling import LabelMap, Split
 from tfclassify.data.ragged import Ragged
-from tfclassify.data.rows import Limits, Rows, rows_of, rows_of_pieces
+from tfclassify.data.rows import Limits, Rows, rows_of, rows_of_pieces, some_rows
 from tfclassify.data.token_store import Pieces
 from tfclassify.errors import UsageError
 from tfclassify.learning.features import Columns, Encode, encoded_given, encoded_rows
 from tfclassify.learning.prediction import Forward, covering, forward, logits_of
+from tfclassify.learning.routing import Routes, Signposts, route_rows, signposts
 from tfclassify.learning.strategies import set_precision, usable_precision
+from tfclassify.learning.views import Views, views_of_split, views_of_texts
+from tfclassify.model.cascades import InGraphBaseline, Scale
 from tfclassify.model.classifier import answering, build
 from tfclassify.model.features import Encoder, encoder, measures_of
+from tfclassify.model.ngrams import read_ngrams, write_ngrams
+from tfclassify.model.routes import FULL, TEXT, TEXT_B
+from tfclassify.model.rules import PREFIX
 from tfclassify.model.weights import find
 from tfclassify.quality.calibration import scope_score, scores
 from tfclassify.quality.predictions import Kind, Predictions
@@ -31,6 +37,7 @@ from tfclassify.text.maps import Term, choose
 from tfclassify.text.word_pieces import read_vocabulary, special_ids, word_pieces
 
 CHUNK_ROWS = 2048
+BASELINE_FACTS = ("temperature", "stack", "margin", "least")
 
 Advance = Callable[[int, str], None]
 
@@ -42,7 +49,7 @@ class Trained:
     ``threshold`` is the score from which on a label is given where a row may have several; ``scope_threshold`` the
     scope score from which on a text is one of the classes, None where every text is taken for one. ``answering`` is a
     faster way to the same logits, for export, where there is one. ``features`` encodes the features of rows that have
-    any.
+    any. ``baseline`` answers what it is sure of, or is added to the network's logits, where the run settled on that.
     """
 
     settings: Settings
@@ -55,19 +62,21 @@ class Trained:
     scope_threshold: float | None = None
     answering: Forward | None = None
     features: Encoder | None = None
+    baseline: InGraphBaseline | None = None
 
 
 @dataclass(frozen=True)
 class Scored:
-    """What the network says of N texts: logits and scores float32[N, C], scope scores float32[N].
+    """What is said of N texts: logits and scores float32[N, C], scope scores float32[N], and by which ``route`` str[N].
 
-    ``masked`` int32[N] says how many spans of each text were masked before the network got it.
+    ``masked`` int32[N] says how many spans of each text were masked before anything else was done with it.
     """
 
     logits: NDArray[np.float32]
     scores: NDArray[np.float32]
     scope_scores: NDArray[np.float32]
     masked: NDArray[np.int32]
+    route: NDArray[np.str_]
 
 
 def open_trained(run: Run, *, precision: str | None = None) -> Trained:
@@ -107,6 +116,7 @@ def open_trained(run: Run, *, precision: str | None = None) -> Trained:
         facts.scope_threshold,
         answering(model),
         features,
+        None if facts.baseline is None else _baseline(run, facts.baseline),
     )
 
 
@@ -118,11 +128,15 @@ class _Facts:
     temperature: float
     threshold: float
     scope_threshold: float | None
+    baseline: Mapping[str, Any] | None
 
 
 def write_facts(run: Run, trained: Trained) -> None:
-    """Writes the label names, the temperature of their scores, the thresholds, and what is known of features."""
-    facts = {
+    """Writes the label names, the temperature of their scores, the thresholds, and what is known of features.
+
+    The in-graph baseline has a file of its own, where there is one.
+    """
+    facts: dict[str, Any] = {
         "kind": kind_of(trained.labels),
         "labels": list(trained.labels.names),
         "out_of_scope": trained.labels.out_of_scope,
@@ -130,9 +144,17 @@ def write_facts(run: Run, trained: Trained) -> None:
         "threshold": trained.threshold,
         "scope_threshold": trained.scope_threshold,
     }
+    if trained.baseline is not None:
+        write_ngrams(trained.baseline.model, run.baseline)
+        facts["baseline"] = {name: getattr(trained.baseline, name) for name in BASELINE_FACTS}
     write_json(run.labels, facts)
     if trained.features is not None:
         write_json(run.features, trained.features.measures.described())
+
+
+def _baseline(run: Run, facts: Mapping[str, Any]) -> InGraphBaseline:
+    stack = facts["stack"]
+    return InGraphBaseline(read_ngrams(run.baseline), **{**facts, "stack": None if stack is None else tuple(stack)})
 
 
 def _features(run: Run) -> Encoder:
@@ -146,9 +168,13 @@ def _facts(run: Run) -> _Facts:
     try:
         facts = json.loads(run.labels.read_text(encoding="utf-8"))
         labels = LabelMap(tuple(facts["labels"]), facts["kind"] == "multilabel", facts["out_of_scope"])
-        scope = facts["scope_threshold"]
+        scope, baseline = facts["scope_threshold"], facts.get("baseline")
         return _Facts(
-            labels, float(facts["temperature"]), float(facts["threshold"]), None if scope is None else float(scope)
+            labels,
+            float(facts["temperature"]),
+            float(facts["threshold"]),
+            None if scope is None else float(scope),
+            None if baseline is None else {name: baseline[name] for name in BASELINE_FACTS},
         )
     except (ValueError, LookupError, TypeError) as error:
         raise UsageError(f"{run.labels} is not what a training writes ({error!r}); train again") from error
@@ -174,7 +200,7 @@ def limits_of(pieces: Pieces, *, max_length: int) -> Limits:
 def predict_split(trained: Trained, split: Split, *, advance: Advance | None = None) -> Predictions:
     """Answers the rows of a split, beside what is true of them."""
     rows = replace(rows_of(split, trained.limits), features=encoded_rows(trained.features, split))
-    scored = _score(trained, rows, advance)
+    scored = _score(trained, rows, views_of_split(split), advance)
     return Predictions(
         kind=kind_of(trained.labels),
         labels=trained.labels.names,
@@ -183,6 +209,7 @@ def predict_split(trained: Trained, split: Split, *, advance: Advance | None = N
         scores=scored.scores,
         scope_scores=scored.scope_scores,
         thresholds=trained.threshold,
+        routes=scored.route,
     )
 
 
@@ -195,13 +222,12 @@ def score_texts(
         UsageError: features are not those of the training.
     """
     encoded = _encoded(trained, features, rows=len(texts))
-    first, masked = tokenized(trained.pieces, texts)
-    second = None
-    if texts_b is not None:
-        second, masked_b = tokenized(trained.pieces, texts_b)
-        masked = masked + masked_b
-    rows = replace(rows_of_pieces(first, second, trained.limits), features=encoded)
-    return _score(trained, rows, None, masked=masked)
+    given = {TEXT: texts, **({} if texts_b is None else {TEXT_B: texts_b})}
+    made = {name: tokenized(trained.pieces, column) for name, column in given.items()}
+    pieces = {name: each for name, (each, _) in made.items()}
+    rows = replace(rows_of_pieces(pieces[TEXT], pieces.get(TEXT_B), trained.limits), features=encoded)
+    masked = np.stack([count for _, count in made.values()]).sum(axis=0, dtype=np.int32)
+    return _score(trained, rows, views_of_texts(given, pieces, trained.pieces), None, masked=masked)
 
 
 def _encoded(trained: Trained, features: Columns | None, *, rows: int) -> Encode | None:
@@ -219,8 +245,8 @@ def answer(
 ) -> list[dict[str, Any]]:
     """Answers N texts, or N pairs, each as callers of a servable get it; ``features`` by name, N each."""
     scored = score_texts(trained, texts, texts_b, features=features)
-    rows = zip(scored.scores.tolist(), scored.scope_scores.tolist(), scored.masked.tolist(), strict=True)
-    return [_answer(trained, *row) for row in rows]
+    columns = (scored.scores, scored.scope_scores, scored.masked, scored.route)
+    return [_answer(trained, *row) for row in zip(*(column.tolist() for column in columns), strict=True)]
 
 
 def tokenized(pieces: Pieces, texts: Sequence[str]) -> tuple[Ragged, NDArray[np.int32]]:
@@ -247,22 +273,44 @@ def kind_of(labels: LabelMap) -> Kind:
     return "binary" if len(labels.names) == 2 else "multiclass"
 
 
-def _score(trained: Trained, rows: Rows, advance: Advance | None, *, masked: NDArray[np.int32] | None = None) -> Scored:
+def _score(
+    trained: Trained,
+    rows: Rows,
+    views: Views,
+    advance: Advance | None,
+    *,
+    masked: NDArray[np.int32] | None = None,
+) -> Scored:
     buckets = covering(trained.settings.train.buckets, trained.limits.max_length)
-    logits = logits_of(trained.forward, rows, buckets, classes=len(trained.labels.names), advance=advance)
+
+    def network(places: NDArray[np.intp]) -> Routes:
+        left = rows if len(places) == len(rows) else some_rows(rows, places)
+        logits = logits_of(trained.forward, left, buckets, classes=len(trained.labels.names), advance=advance)
+        return Routes(logits, np.full(len(logits), FULL))
+
+    routes = route_rows(posts_of(trained), views, network)
+    logits = routes.logits
     return Scored(
         logits=logits,
         scores=scores(logits, temperature=trained.temperature, multilabel=trained.labels.multilabel),
         scope_scores=scope_score(logits, trained.temperature),
         masked=np.zeros(len(logits), np.int32) if masked is None else masked,
+        route=routes.route,
     )
 
 
-def _answer(trained: Trained, row: Sequence[float], scope: float, masked: int) -> dict[str, Any]:
+def posts_of(trained: Trained) -> Signposts:
+    """Returns what comes before the network, or is added to it."""
+    scale = Scale(trained.labels.multilabel, trained.temperature, trained.scope_threshold)
+    return signposts(trained.settings.answer.rules, trained.labels.names, trained.baseline, scale)
+
+
+def _answer(trained: Trained, row: Sequence[float], scope: float, masked: int, route: str) -> dict[str, Any]:
     ordered = sorted(zip(trained.labels.names, row, strict=True), key=lambda pair: -pair[1])
     best, score = ordered[0]
     made = {"label": best, "score": score, "scores": dict(ordered)}
     if trained.labels.multilabel:
         made["labels"] = [label for label, each in ordered if each >= trained.threshold]
     inside = trained.scope_threshold is None or scope >= trained.scope_threshold
-    return {**made, "in_scope": inside, "scope_score": scope, "route": "full", "rule": None, "masked": masked}
+    rule = route.removeprefix(PREFIX) if route.startswith(PREFIX) else None
+    return {**made, "in_scope": inside, "scope_score": scope, "route": route, "rule": rule, "masked": masked}

@@ -19,11 +19,12 @@ from tfclassify.data.token_store import Pieces
 from tfclassify.display import Display
 from tfclassify.errors import UsageError
 from tfclassify.learning.trained import Trained, answer
+from tfclassify.model.routes import TEXT, TEXT_B
 from tfclassify.runs import Run, write_json
 from tfclassify.servable import operations
 from tfclassify.servable.certificate import Certificate, certify, reference
 from tfclassify.servable.contents import check_no_paths
-from tfclassify.servable.graph import ANSWER, TEXT, TEXT_B, parameters, save
+from tfclassify.servable.graph import ANSWER, parameters, save
 from tfclassify.servable.improvement import Comparison, check_not_worse
 from tfclassify.servable.lowering import lower
 from tfclassify.servable.opened import FACTS

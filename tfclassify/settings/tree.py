@@ -215,6 +215,27 @@ class TrainSettings(BaseModel):
     """How often the training goes back to the latest checkpoint, each time with half the learning rate."""
 
 
+class Rule(BaseModel):
+    """Texts that a pattern is found in have a label, whatever the network would say."""
+
+    model_config = STRICT
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
+    """What the rule is called in answers: letters, digits, points and dashes."""
+    pattern: Annotated[str, Field(min_length=1)]
+    """A regular expression in RE2's syntax, looked for anywhere in the text as the maps left it."""
+    label: str
+    """The label of such texts."""
+    column: Literal["text", "text_b"] = "text"
+    """Which text of a pair it is looked for in."""
+
+
+def _named_once(rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
+    if len({rule.name for rule in rules}) < len(rules):
+        raise PydanticCustomError("rules", "rules of different names")
+    return rules
+
+
 class AnswerSettings(BaseModel):
     """What a caller gets."""
 
@@ -226,6 +247,16 @@ class AnswerSettings(BaseModel):
     """Score from which on a label is given where a row may have several: a share, or the best on validation."""
     scope: Planned[Literal["none"] | Share] = AUTO
     """Share of the validation rows that count as in scope, the others looking least like any class; none: all do."""
+    rules: Annotated[tuple[Rule, ...], AfterValidator(_named_once)] = ()
+    """Rules, the first that matches wins: [{name: R1, pattern: "(?i)refund", label: billing}]."""
+    stack: Planned[Literal["none", "validation"]] = AUTO
+    """Whether the in-graph baseline is added to the network where validation rows say that this is better."""
+    cascade: Planned[Literal["none"] | Share] = AUTO
+    """Share of the accuracy, at most, that may be lost where the in-graph baseline answers what it is sure of."""
+    cascade_confidence: Planned[Annotated[float, Field(ge=0.5, lt=1.0), NO_FLAG]] = AUTO
+    """How likely, at least, the loss stays within answer.cascade, by the validation rows; 0.5 takes their estimate."""
+    baseline_buckets: Planned[Annotated[int, Field(ge=256, le=2**24), NO_FLAG]] = AUTO
+    """Buckets that the in-graph baseline hashes n-grams of word pieces into."""
 
 
 class Settings(BaseModel):
@@ -250,94 +281,3 @@ class Settings(BaseModel):
     model: ModelSettings = ModelSettings()
     train: TrainSettings = TrainSettings()
     answer: AnswerSettings = AnswerSettings()
-
-
-class VocabularySettings(BaseModel):
-    """Which model the lengths of texts are measured for."""
-
-    model_config = STRICT
-
-    name: Planned[str] = AUTO
-    """A preset, a folder, or a hub name; its word pieces count as tokens. By default the model that plan would take."""
-
-
-class DoctorRequest(BaseModel):
-    """What ``doctor`` can be told: data to look at, or a run's; nothing at all for the installation."""
-
-    model_config = STRICT
-
-    run: str | None = None
-    """Directory of a run, whose data are looked at as they are now; in place of data.train."""
-    output: str | None = None
-    """Folder for doctor.html and doctor.json; by default nothing is written."""
-    rows: PositiveInt = 50_000
-    """Rows of each split, at most, whose texts are looked at; of more a sample. All are counted."""
-    examples: PositiveInt = 5
-    """Rows, at most, that are shown for a finding."""
-    skip: tuple[str, ...] = ()
-    """Findings that are not looked for, such as [mislabelled, near_repeats]."""
-    seed: Annotated[int, Field(ge=0, lt=2**31), NO_FLAG] = 0
-    """Seed of samples and folds."""
-    data: DataSettings = DataSettings()
-    model: VocabularySettings = VocabularySettings()
-
-
-class EvaluateRequest(BaseModel):
-    """What ``evaluate`` can be told: a run and, if not the run's own, the test rows."""
-
-    model_config = STRICT
-
-    run: str
-    """Directory of the run."""
-    output: str | None = None
-    """Folder for the report; by default a new one in the run."""
-    data: DataSettings = DataSettings()
-
-
-class ExportRequest(BaseModel):
-    """What ``export`` can be told: a run, where to, for which server, and what it must not be worse than."""
-
-    model_config = STRICT
-
-    run: str
-    """Directory of the run."""
-    output: str | None = None
-    """Folder of the servable, to which the next version is added; by default saved_models/<name of the run's data>."""
-    server: str = "2.20"
-    """Release of TensorFlow Serving that has to load it."""
-    better_than: str | None = None
-    """A run or a servable: the export is refused if it is worse than that on the test rows, beyond chance."""
-    rows: PositiveInt = 1000
-    """Rows, at most, on which the SavedModel has to answer as the run does."""
-    examples: Annotated[int, Field(ge=0), NO_FLAG] = 20
-    """Rows, at most, whose texts and answers go along; servers test themselves with them, and show them. 0 for none."""
-    tokenizer_limit: Annotated[float, Field(ge=0.0, le=1.0), NO_FLAG] = 0.0
-    """Share of the texts, at most, whose token ids may differ from the reference tokenizer's."""
-    data: DataSettings = DataSettings()
-
-
-class InspectRequest(BaseModel):
-    """What ``inspect`` can be told: a servable, and where to draw it."""
-
-    model_config = STRICT
-
-    servable: str
-    """Folder of an exported classifier, or of one version of it."""
-    output: str | None = None
-    """Folder for inspection.html and inspection.json; by default nothing is written."""
-
-
-class PredictRequest(BaseModel):
-    """What ``predict`` can be told: a run or a servable, a file in, a file out."""
-
-    model_config = STRICT
-
-    run: str | None = None
-    """Directory of the run."""
-    servable: str | None = None
-    """Folder of an exported classifier, or of one version of it; in place of the run."""
-    input: str
-    """Rows to answer: a file (.csv .tsv .jsonl .parquet, also packed), or - for CSV on standard input, all of it."""
-    output: str = "-"
-    """Where the answers go: .csv, .jsonl or .parquet, or - for CSV on standard output."""
-    data: DataSettings = DataSettings()
