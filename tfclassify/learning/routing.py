@@ -84,7 +84,7 @@ def route_rows(posts: Signposts, views: Views, network: Callable[[Places], Route
     rest = network(left)
     logits[left], route[left] = rest.logits, rest.route
     if posts.baseline is not None and said is not None:
-        logits[left] = together(posts.baseline, rest.logits, said[left], multilabel=posts.scale.multilabel)
+        logits[left] = together(posts.baseline, rest.logits, said[left])
     return Routes(logits, route.astype(np.str_))
 
 

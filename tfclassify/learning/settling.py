@@ -16,7 +16,7 @@ from tfclassify.data.piece_runs import piece_run
 from tfclassify.display import Display
 from tfclassify.learning.calibrating import calibrated
 from tfclassify.learning.trained import Trained, predict_split
-from tfclassify.model.cascades import InGraphBaseline, log_probabilities, together
+from tfclassify.model.cascades import InGraphBaseline, together
 from tfclassify.model.ngrams import NgramModel, margins, ngram_logits
 from tfclassify.planning.facts import Decision
 from tfclassify.quality.calibration import fit_temperature
@@ -96,10 +96,10 @@ def _beside(trained: Trained, predictions: Predictions, said: NDArray[np.float64
     decisions: dict[str, Decision] = {}
     numbers: dict[str, Any] = {}
     if asked.stack != "none":
-        stacking = _stacking(baseline, predictions, said, multilabel=several)
+        stacking = _stacking(baseline, predictions, said)
         baseline = replace(baseline, stack=stacking.weights)
         decisions[STACK], numbers[STACK] = Decision(asked.stack, _of_stack(stacking)), asdict(stacking)
-    predictions = replace(predictions, logits=together(baseline, predictions.logits, said, multilabel=several))
+    predictions = replace(predictions, logits=together(baseline, predictions.logits, said))
     trained = calibrated(trained, predictions)
     if asked.cascade != "none":
         bound = float(asked.cascade)
@@ -110,12 +110,10 @@ def _beside(trained: Trained, predictions: Predictions, said: NDArray[np.float64
     return Settled(replace(trained, baseline=baseline if used else None), decisions, numbers)
 
 
-def _stacking(
-    baseline: InGraphBaseline, predictions: Predictions, said: NDArray[np.float64], *, multilabel: bool
-) -> Stacking:
+def _stacking(baseline: InGraphBaseline, predictions: Predictions, said: NDArray[np.float64]) -> Stacking:
     inside = _inside(predictions)
-    other = log_probabilities(said / baseline.temperature, multilabel=multilabel)
-    return judge_stacking(predictions.logits[inside].astype(np.float64), other[inside], predictions.truth[inside])
+    network = predictions.logits[inside].astype(np.float64)
+    return judge_stacking(network, said[inside] / baseline.temperature, predictions.truth[inside])
 
 
 def _cascade(

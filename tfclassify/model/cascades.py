@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
-from scipy.special import log_softmax
 
 from tfclassify.model.ngrams import SCOPE, NgramModel, NgramOps, margins, margins_ops, ngram_logits_ops
 from tfclassify.model.routes import INPUTS, PIECES, PIECES_B, First, Pass, Routed
@@ -33,8 +32,8 @@ class InGraphBaseline:
     Attributes:
         model: over n-grams of word pieces.
         temperature: that its logits are divided by, for scores that mean what they say.
-        stack: what the network's logits and its log-probabilities are weighted with before they are added up; None
-            leaves the network's as they are.
+        stack: what the network's logits and its own, divided, are weighted with before they are added up; None leaves
+            the network's as they are.
         margin: how far its best label is ahead of the second, in undivided logits, where it answers by itself; None
             where it never does.
         least: its best undivided logit where it may answer by itself, the others looking like no class; None where
@@ -74,20 +73,12 @@ def as_answered(baseline: InGraphBaseline, logits: Logits, scale: Scale) -> NDAr
     return (logits * factor + lift).astype(np.float32)
 
 
-def together(
-    baseline: InGraphBaseline, network: NDArray[np.float32], logits: Logits, *, multilabel: bool
-) -> NDArray[np.float32]:
+def together(baseline: InGraphBaseline, network: NDArray[np.float32], logits: Logits) -> NDArray[np.float32]:
     """Returns float32[N, C]: the network's logits, with what the baseline says added where that was settled on."""
     if baseline.stack is None:
         return network
     own, other = baseline.stack
-    known = log_probabilities(logits / baseline.temperature, multilabel=multilabel)
-    return np.float32(own) * network + (other * known).astype(np.float32)
-
-
-def log_probabilities(logits: Logits, *, multilabel: bool) -> Logits:
-    """Returns float64[N, C]: log-probabilities, or log-odds where labels are independent of each other."""
-    return logits if multilabel else log_softmax(logits, axis=1)
+    return np.float32(own) * network + (other * (logits / baseline.temperature)).astype(np.float32)
 
 
 def _onto(baseline: InGraphBaseline, scale: Scale) -> tuple[float, float]:
@@ -139,15 +130,14 @@ def answering(baseline: InGraphBaseline, scale: Scale) -> First:
     return run
 
 
-def stacked(then: Pass, baseline: InGraphBaseline, *, multilabel: bool) -> Pass:
+def stacked(then: Pass, baseline: InGraphBaseline) -> Pass:
     """Returns a pass to whose logits what the baseline says is added; its ``stack`` is not None."""
     own, other = baseline.stack or (1.0, 0.0)
 
     def run(given: Mapping[str, tf.Tensor]) -> Routed:
         routed = then(given)
         with tf.name_scope(STACK):
-            logits = given[SAID] / baseline.temperature
-            known = logits if multilabel else tf.nn.log_softmax(logits)
-            return replace(routed, logits=own * routed.logits + tf.cast(other * known, tf.float32))
+            said = tf.cast(other * (given[SAID] / baseline.temperature), tf.float32)
+            return replace(routed, logits=own * routed.logits + said)
 
     return run

@@ -25,7 +25,7 @@ Logits = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Stacking:
-    """The weights of the first classifier's logits and of the second's log-probabilities, and what they were judged by.
+    """The weights of two classifiers' logits, and what they were judged by.
 
     Attributes:
         weights: fitted on all N rows; None where the second does not pay.
@@ -47,7 +47,7 @@ def judge_stacking(first: Logits, second: Logits, truth: Truth) -> Stacking:
 
     Args:
         first: float64[N, C], logits of a classifier.
-        second: float64[N, C], log-probabilities of another; log-odds where a row may have several labels.
+        second: float64[N, C], logits of another, calibrated.
         truth: int32[N] of in-scope rows, or bool[N, C].
 
     Source: L. Breiman, "Stacked regressions", Machine Learning 24 (1996).

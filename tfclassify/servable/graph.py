@@ -89,7 +89,7 @@ def _routed(trained: Trained, baseline: NgramOps | None, given: dict[str, tf.Ten
     found = whole(_forward(trained))
     if posts.baseline is not None and baseline is not None:
         if posts.baseline.stack is not None:
-            found = stacked(found, posts.baseline, multilabel=posts.scale.multilabel)
+            found = stacked(found, posts.baseline)
         if posts.baseline.margin is not None:
             found = before(answering(posts.baseline, posts.scale), found)
         found = looked_up(baseline, _special(trained), found)

@@ -26,8 +26,8 @@ def run_of_pieces(first: tf.RaggedTensor, second: tf.RaggedTensor | None) -> Pie
         ids.append(tf.cast(second.flat_values, tf.int64))
         segments.append(2 * second.value_rowids() + 1)
     # Of ragged rows that were gathered not even the rank of what is in them is known.
-    flat = [tf.reshape(tf.concat(parts, 0), [-1]) for parts in (ids, segments)]
-    return PieceRunOps(*flat, tf.cast(first.nrows(), tf.int64))
+    flat, owners = (tf.reshape(tf.concat(parts, 0), [-1]) for parts in (ids, segments))
+    return PieceRunOps(flat, owners, tf.cast(first.nrows(), tf.int64))
 
 
 def run_of_tokens(ids: tf.Tensor, mask: tf.Tensor, types: tf.Tensor, special: SpecialIds) -> PieceRunOps:
