@@ -62,13 +62,14 @@ def settle(trained: Trained, corpus: Corpus, *, display: Display) -> Settled:
     if asked.stack == "none" and asked.cascade == "none":
         return Settled(calibrated(trained, predictions))
     display.start("fitting the in-graph baseline", 0)
-    model = _fitted(trained, corpus.splits["train"])
+    model = fit_on(trained, corpus.splits["train"])
     pieces = piece_run(validation.store.pieces, validation.store.pieces_b, validation.rows)
     said = ngram_logits(model, pieces, rows=len(validation))
-    return _beside(trained, predictions, said, model)
+    return settle_beside(trained, predictions, said, model)
 
 
-def _fitted(trained: Trained, train: Split) -> NgramModel:
+def fit_on(trained: Trained, train: Split) -> NgramModel:
+    """Fits the baseline on the training rows, or on a fixed sample of them."""
     inside = np.flatnonzero(in_scope(train))
     lengths = ragged.lengths(train.store.pieces)[train.rows[inside]].astype(np.int64)
     if train.store.pieces_b is not None:
@@ -88,8 +89,15 @@ def _sample(lengths: NDArray[np.int64]) -> NDArray[np.intp]:
     return np.sort(shuffled[: max(1, min(MOST_ROWS, affordable))])
 
 
-def _beside(trained: Trained, predictions: Predictions, said: NDArray[np.float64], model: NgramModel) -> Settled:
-    """Settles what the baseline, which says float64[N, C] of the validation rows, is good for."""
+def settle_beside(trained: Trained, predictions: Predictions, said: NDArray[np.float64], model: NgramModel) -> Settled:
+    """Settles what the baseline is good for.
+
+    Args:
+        trained: the network, without rules.
+        predictions: of the validation rows, by the network alone.
+        said: float64[N, C], the baseline's logits of the same rows.
+        model: the baseline.
+    """
     several, asked = trained.labels.multilabel, trained.settings.answer
     temperature = fit_temperature(said.astype(np.float32), predictions.truth, multilabel=several)
     baseline = InGraphBaseline(model, temperature)

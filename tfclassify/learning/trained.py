@@ -146,10 +146,15 @@ def write_facts(run: Run, trained: Trained) -> None:
     }
     if trained.baseline is not None:
         write_ngrams(trained.baseline.model, run.baseline)
-        facts["baseline"] = {name: getattr(trained.baseline, name) for name in BASELINE_FACTS}
+        facts["baseline"] = baseline_facts(trained.baseline)
     write_json(run.labels, facts)
     if trained.features is not None:
         write_json(run.features, trained.features.measures.described())
+
+
+def baseline_facts(baseline: InGraphBaseline) -> dict[str, Any]:
+    """Returns what there is to know of an in-graph baseline beside its weights, as JSON takes it."""
+    return {name: getattr(baseline, name) for name in BASELINE_FACTS}
 
 
 def _baseline(run: Run, facts: Mapping[str, Any]) -> InGraphBaseline:

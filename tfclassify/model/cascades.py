@@ -18,7 +18,7 @@ BASELINE = "baseline"
 # Where passes find what the baseline says, float64[B, C].
 SAID = "baseline_logits"
 # Its name scope in the graph.
-STACK = "stack"
+STACK = "stacking"
 # How far above the threshold of scope a text is put that is just in scope for the baseline.
 ABOVE = 1e-3
 

@@ -103,13 +103,12 @@ class NgramOps:
     idf: tf.Variable
     weights: tf.Variable
     bias: tf.Variable
-    damped: tf.Variable
     shift: int
 
     @property
     def variables(self) -> tuple[tf.Variable, ...]:
         """All of them."""
-        return self.places, self.idf, self.weights, self.bias, self.damped
+        return self.places, self.idf, self.weights, self.bias
 
 
 def in_graph(model: NgramModel) -> NgramOps:
@@ -123,7 +122,6 @@ def in_graph(model: NgramModel) -> NgramOps:
         variable("idf", model.idf),
         variable("weights", model.weights),
         variable("bias", model.bias),
-        variable("damped", DAMPED),
         model.shift,
     )
 
@@ -137,7 +135,7 @@ def ngram_logits_ops(model: NgramOps, pieces: PieceRunOps) -> tf.Tensor:
     features = max(int(model.idf.shape[0]), 1)
     keys = tf.boolean_mask(owners, used) * features + tf.boolean_mask(places, used)
     found, _, counts = tf.unique_with_counts(keys, tf.int64)
-    damped = tf.gather(model.damped, tf.minimum(counts, MOST_COUNTED - 1))
+    damped = tf.gather(tf.constant(DAMPED), tf.minimum(counts, MOST_COUNTED - 1))
     owners, rows = found // features, found % features
     weighted = damped[:, None] * tf.cast(tf.gather(model.weights, rows), tf.int64)
     lengths = (damped * tf.cast(tf.gather(model.idf, rows), tf.int64)) ** 2

@@ -18,7 +18,7 @@ from tfclassify.data.features import NUMBER
 from tfclassify.data.token_store import Pieces
 from tfclassify.display import Display
 from tfclassify.errors import UsageError
-from tfclassify.learning.trained import Trained, answer
+from tfclassify.learning.trained import Trained, answer, baseline_facts
 from tfclassify.model.routes import TEXT, TEXT_B
 from tfclassify.runs import Run, write_json
 from tfclassify.servable import operations
@@ -153,6 +153,8 @@ def describe(trained: Trained, order: Order, proof: Proof, *, folder: Path, run:
         "temperature": trained.temperature,
         "threshold": trained.threshold if labels.multilabel else None,
         "scope_threshold": trained.scope_threshold,
+        "rules": [rule.model_dump() for rule in trained.settings.answer.rules],
+        "baseline": None if trained.baseline is None else baseline_facts(trained.baseline),
         "target_server": order.server,
         "lowest_server": proof.servers[0],
         "servers": list(proof.servers),
