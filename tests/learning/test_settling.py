@@ -123,10 +123,12 @@ def test_a_cascade_that_would_answer_too_little_is_not_taken(monkeypatch: pytest
     assert "it would cost more than it saves" in made.decisions[CASCADE].reason
 
 
-def test_a_bound_of_nothing_is_taken_at_its_word() -> None:
-    made = settled(answer__cascade=0.0, answer__cascade_confidence=0.99)
+def test_a_baseline_that_is_never_sure_enough_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settling, "cascade_threshold", lambda *_, **__: None)
+    made = settled(answer__cascade=0.01)
     assert made.trained.baseline is None
-    assert made.decisions[CASCADE].reason.startswith("not taken: ")
+    told = "not taken: the baseline is nowhere sure enough, asked for a certainty of 0.8"
+    assert made.decisions[CASCADE].reason == told
 
 
 def test_of_many_rows_a_sample_is_fitted(monkeypatch: pytest.MonkeyPatch) -> None:

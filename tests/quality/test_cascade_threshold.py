@@ -28,7 +28,7 @@ def test_by_hand() -> None:
     assert (found.confidence, found.share, found.loss) == (5.5, 4 / 6, 1 / 6)
     low, high = found.interval
     assert low < found.loss < high
-    assert cascade_threshold(confidence, ~cheap, cheap, bound=0.0, certainty=0.5) is None
+    assert cascade_threshold(confidence, np.zeros(6, bool), np.ones(6, bool), bound=0.1, certainty=0.5) is None
 
 
 def test_more_certainty_answers_less() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 from hypothesis import given
+from hypothesis import settings as tried
 from hypothesis import strategies as st
 
 from tfclassify.text import ngram_hashing_ops as ops
@@ -40,6 +41,7 @@ def pairs(found: tuple[np.ndarray, np.ndarray]) -> list[tuple[int, int]]:
     return sorted(zip(*(np.asarray(each).tolist() for each in found), strict=True))
 
 
+@tried(max_examples=30)
 @given(ROWS, st.booleans(), st.integers(256, 1 << 24))
 def test_the_graph_hashes_as_numpy_does(rows: list[list[int]], pair: bool, buckets: int) -> None:
     rows_b = rows[::-1] if pair else None

@@ -57,6 +57,8 @@ def _counts(pieces: PieceRun, rows: int, buckets: int) -> csr_matrix:
 
 
 def _weighted(counts: csr_matrix, idf: NDArray[np.int32]) -> csr_matrix:
+    if not counts.shape[1]:
+        return counts.astype(np.float32)
     damped = DAMPED[np.minimum(counts.data, MOST_COUNTED - 1)] * idf[counts.indices]
     return normalize(csr_matrix((damped.astype(np.float32), counts.indices, counts.indptr), shape=counts.shape))
 
