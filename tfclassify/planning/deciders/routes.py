@@ -42,7 +42,7 @@ def decide_cascade_confidence(settings: Settings, facts: Facts) -> Decision:
     """Keeps a loss within its bound more surely than even odds, and not so surely that few rows allow nothing."""
     if settings.answer.cascade == "none":
         return Decision(CONFIDENCE, "not used: the baseline answers nothing by itself")
-    return Decision(CONFIDENCE, f"four in five that no more than {settings.answer.cascade:g} is lost on new texts")
+    return Decision(CONFIDENCE, f"four in five that no more than {settings.answer.cascade} is lost on new texts")
 
 
 def decide_baseline_buckets(settings: Settings, facts: Facts) -> Decision:
