@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 QUOTE, LINE_FEED, CARRIAGE_RETURN = MARKS = b'"\n\r'
 # What is made on the way stays where a processor has it at hand.
-MARKED_BYTES = 1 << 17
+MARKED_BYTES = 1 << 18
 
 Block = NDArray[np.uint8]
 Places = NDArray[np.intp]
