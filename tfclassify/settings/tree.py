@@ -75,7 +75,7 @@ class DataSettings(BaseModel):
     model_config = STRICT
 
     train: str | None = None
-    """Training rows: a file (.csv .tsv .jsonl .parquet, also packed), a folder, tfds:NAME or sample:NAME."""
+    """Training rows: a file (.csv .tsv .jsonl .json .parquet, also packed), a folder, tfds:NAME or sample:NAME."""
     validation: str | None = None
     """Validation rows; cut out of the training rows where not given."""
     test: str | None = None
@@ -337,7 +337,7 @@ class PredictRequest(BaseModel):
     servable: str | None = None
     """Folder of an exported classifier, or of one version of it; in place of the run."""
     input: str
-    """Rows to answer: a file (.csv .tsv .jsonl .parquet, also packed), or - for CSV on standard input, all of it."""
+    """Rows to answer: a file (.csv .tsv .jsonl .json .parquet, also packed), or - for all CSV on standard input."""
     output: str = "-"
     """Where the answers go: .csv, .jsonl or .parquet, or - for CSV on standard output."""
     data: DataSettings = DataSettings()
