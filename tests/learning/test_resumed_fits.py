@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import tensorflow as tf
+from safetensors.numpy import load_file
 from small_networks import small_files
 from test_training import made_corpus, made_plan, pieces_of
 
@@ -60,13 +61,18 @@ def dying(at: int) -> Display:
     return Display(advance=advance)
 
 
-def ended(folder: Path) -> tuple[bytes, bytes, list[dict[str, Any]]]:
-    """Everything that moves at the end, the best weights, and the lines of all epochs but for their time."""
+def ended(folder: Path) -> tuple[str, dict[str, tuple[Any, ...]], bytes, list[dict[str, Any]]]:
+    """The last step that was saved and everything that moves then, the best weights, and the lines of all epochs.
+
+    By name, so that whoever sees them differ sees in what; time is not in the lines.
+    """
     run = Run(folder)
     lines = [json.loads(line) for line in run.history.read_text(encoding="utf-8").splitlines()]
     for line in lines:
         del line["seconds"]
-    return (by_step(run.checkpoints)[-1] / VALUES).read_bytes(), run.weights.read_bytes(), lines
+    last = by_step(run.checkpoints)[-1]
+    values = {name: (each.dtype, each.shape, each.tobytes()) for name, each in load_file(last / VALUES).items()}
+    return last.name, values, run.weights.read_bytes(), lines
 
 
 @pytest.fixture(scope="module")
