@@ -64,6 +64,11 @@ def decide_feature_width(settings: Settings, facts: Facts) -> Decision:
     )
 
 
+def decide_exits(settings: Settings, facts: Facts) -> Decision:
+    """Lets no text leave early unless speed is asked for."""
+    return Decision((), "every text goes through all layers")
+
+
 def decide_calibration(settings: Settings, facts: Facts) -> Decision:
     """Calibrates wherever there are rows to do it on."""
     rows = validation_rows(facts)
@@ -104,6 +109,7 @@ TASK = {
     "model.dropout": decide_dropout,
     "model.head_bias": decide_head_bias,
     "model.feature_width": decide_feature_width,
+    "model.exits": decide_exits,
     "text.lower_case": decide_lower_case,
     "answer.calibrate": decide_calibration,
     "answer.thresholds": decide_thresholds,
