@@ -74,7 +74,7 @@ class Scored:
     scores: NDArray[np.float32]
     scope_scores: NDArray[np.float32]
     masked: NDArray[np.int32]
-    routes: Sequence[str]
+    routes: Sequence[str] = ()
 
 
 def open_trained(run: Run, *, precision: str | None = None) -> Trained:
