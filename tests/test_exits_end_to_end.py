@@ -86,7 +86,7 @@ def test_tokens_give_the_logits_of_the_route(exported: Export) -> None:
 
 
 def test_the_picture_has_the_exits(exported: Export, tmp_path: Path) -> None:
-    described = inspect({"servable": str(exported.folder), "output": str(tmp_path)})
+    described = inspect({"servable": str(exported.folder), "output": str(tmp_path)}).description
     stages = {stage["name"]: stage for stage in described["stages"]}
     assert list(stages).index("exit 1") == list(stages).index("layer 1") + 1
     assert stages["exit 1"]["ops"] > 5
