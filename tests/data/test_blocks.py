@@ -9,15 +9,14 @@ from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
-import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tfclassify.data.sources import Columns, ahead, blocks, delimited
+from tfclassify.data.sources import Columns, ahead, blocks, delimited, long_fields
 from tfclassify.data.sources.ahead import Ahead, lines
-from tfclassify.data.sources.blocks import likely_rows, whole_rows
+from tfclassify.data.sources.blocks import Rows, likely_rows, text_of, whole_rows
 from tfclassify.data.sources.delimited import read_ahead
 from tfclassify.data.sources.files import UTF_8
 from tfclassify.errors import UsageError
@@ -42,6 +41,11 @@ PIECES = [
 WAYS = ["parsed", "copied"]
 
 
+def rows_of(data: bytes) -> Rows:
+    """Takes all of a text."""
+    return Rows(data, 0, len(data))
+
+
 def read(data: bytes, columns: Columns, *, block_bytes: int, way: str, waits: bool = False) -> tuple[Any, ...]:
     """Returns rows, the numbers of those left out, and the error."""
     skipped: list[int] = []
@@ -53,6 +57,7 @@ def read(data: bytes, columns: Columns, *, block_bytes: int, way: str, waits: bo
         patch.object(delimited, "BLOCK_BYTES", block_bytes),
         patch.object(delimited, "whole_rows", fast),
         patch.object(blocks, "PARSED_BYTES", 1 << 30 if way == "parsed" else 0),
+        patch.object(long_fields, "MARKED_BYTES", 7),
     ):
         try:
             for batch in read_ahead(Ahead(stream.read, waits), "rows", columns, skipped=skipped.append):
@@ -151,9 +156,8 @@ def test_a_proper_table_does_not_go_through_the_parser(way: str, end: str) -> No
     ],
 )
 def test_where_rows_are_likely_to_end(data: bytes, expected: bytes) -> None:
-    rows = likely_rows(data)
-    assert rows.data == expected
-    assert rows.quotes.tolist() == [place for place, byte in enumerate(expected) if byte == ord('"')]
+    assert text_of(likely_rows(data, 0)) == expected
+    assert text_of(likely_rows(b'"\n' + data + b"x", 2)) == expected
 
 
 @pytest.mark.parametrize(
@@ -163,11 +167,10 @@ def test_where_rows_are_likely_to_end(data: bytes, expected: bytes) -> None:
 @pytest.mark.parametrize("most", [0, 1 << 30])
 def test_what_the_parser_has_to_look_at(data: bytes, most: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(blocks, "PARSED_BYTES", most)
-    quotes = np.flatnonzero(np.frombuffer(data, np.uint8) == ord('"'))
-    assert whole_rows(blocks.Rows(data, quotes), ["text", "label"], ",") is None
-    good = whole_rows(blocks.Rows(b"a,b\n", np.zeros(0, np.intp)), ["text", "label"], ",")
+    assert whole_rows(rows_of(data), ["text", "label"], ",") is None
+    good = whole_rows(rows_of(b"a,b\n"), ["text", "label"], ",")
     assert good == pa.RecordBatch.from_pydict({"text": ["a"], "label": ["b"]})
-    assert whole_rows(blocks.Rows(b"a,b\n", np.zeros(0, np.intp)), ["text", "label"], "¦") is None
+    assert whole_rows(rows_of(b"a,b\n"), ["text", "label"], "¦") is None
 
 
 @given(data=st.lists(st.sampled_from(PIECES), max_size=40).map(b"".join), block_bytes=st.sampled_from([2, 5, 100]))

@@ -2,29 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-QUOTE, LINE_FEED, CARRIAGE_RETURN = b'"\n\r'
+QUOTE, LINE_FEED, CARRIAGE_RETURN = MARKS = b'"\n\r'
+# What is made on the way stays where a processor has it at hand.
+MARKED_BYTES = 1 << 18
 
 Block = NDArray[np.uint8]
 Places = NDArray[np.intp]
 
 
-def copied(data: bytes, quotes: Places, width: int, comma: int) -> list[pa.StringArray] | None:
+def marked(block: Block, marks: Sequence[int]) -> Places:
+    """Returns where a text has any of these bytes."""
+    found, one = np.empty((2, min(MARKED_BYTES, len(block))), bool)
+    places = [np.zeros(0, np.intp)]
+    for start in range(0, len(block) if marks else 0, MARKED_BYTES):
+        part = block[start : start + MARKED_BYTES]
+        any_mark = np.equal(part, marks[0], out=found[: len(part)])
+        for mark in marks[1:]:
+            any_mark |= np.equal(part, mark, out=one[: len(part)])
+        places.append(np.flatnonzero(any_mark) + start)
+    return np.concatenate(places)
+
+
+def copied(data: memoryview, marks: Places, quotes: Places, width: int) -> list[pa.StringArray] | None:
     """Returns the columns of rows; None where a line is empty or ends in a CR alone, or for another width or no UTF-8.
 
     Args:
         data: text, from the beginning of a row to the end of one.
-        quotes: all that open fields, close them, or stand for quotes within them; by turns inside and out.
+        marks: all quotes, delimiters, and ends of lines.
+        quotes: those that open fields, close them, or stand for quotes within them; by turns inside and out.
         width: how many fields a row has.
-        comma: the delimiter.
     """
     block = np.frombuffer(data, np.uint8)
-    marks = np.flatnonzero((block == comma) | (block == LINE_FEED) | (block == CARRIAGE_RETURN))
+    marks = marks[block[marks] != QUOTE]
     ends = _of_rows(block, marks[_outside(marks, quotes)], width)
     if ends is None or not _is_utf8(data):
         return None
@@ -62,7 +78,7 @@ def _of_rows(block: Block, marks: Places, width: int) -> Places | None:
     return marks if rows[:, -1].all() and not rows[:, :-1].any() else None
 
 
-def _is_utf8(data: bytes) -> bool:
+def _is_utf8(data: memoryview) -> bool:
     whole = pa.StringArray.from_buffers(1, pa.py_buffer(np.array([0, len(data)], np.int32)), pa.py_buffer(data))
     try:
         whole.validate(full=True)
@@ -71,14 +87,14 @@ def _is_utf8(data: bytes) -> bool:
     return True
 
 
-def _columns(data: bytes, begins: Places, ends: Places, width: int) -> list[pa.StringArray]:
+def _columns(data: memoryview, begins: Places, ends: Places, width: int) -> list[pa.StringArray]:
     # Fields and what is between them by turns, all in the text as it is.
     offsets = np.stack([begins, ends], axis=1).astype(np.int32)
     both = pa.StringArray.from_buffers(offsets.size - 1, pa.py_buffer(offsets), pa.py_buffer(data))
     return [both.take(pa.array(np.arange(2 * place, offsets.size, 2 * width))) for place in range(width)]
 
 
-def _without(data: bytes, places: Places) -> bytes:
+def _without(data: memoryview, places: Places) -> memoryview:
     """Leaves out some bytes, of which there are few."""
-    view, bounds = memoryview(data), [-1, *places.tolist(), len(data)]
-    return b"".join(view[before + 1 : place] for before, place in pairwise(bounds))
+    bounds = [-1, *places.tolist(), len(data)]
+    return memoryview(b"".join(data[before + 1 : place] for before, place in pairwise(bounds)))
