@@ -3,17 +3,19 @@
 from tfclassify.settings.binding import binding, differing, free_values
 from tfclassify.settings.explaining import keys
 from tfclassify.settings.reading import changed, parse, read
+from tfclassify.settings.requests import (
+    DoctorRequest,
+    EvaluateRequest,
+    ExportRequest,
+    InspectRequest,
+    PredictRequest,
+)
 from tfclassify.settings.serving import ServeRequest
 from tfclassify.settings.tree import (
     AUTO,
     AnswerSettings,
     DataSettings,
-    DoctorRequest,
-    EvaluateRequest,
-    ExportRequest,
-    InspectRequest,
     ModelSettings,
-    PredictRequest,
     Settings,
     TextSettings,
     TrainSettings,

@@ -25,6 +25,12 @@ def _rising(buckets: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...]
     return buckets
 
 
+def _layers(exits: tuple[int, ...]) -> tuple[int, ...]:
+    if list(exits) != sorted(set(exits)):
+        raise PydanticCustomError("layers", "layers counted from 1, each above the one before it, such as [2, 4]")
+    return exits
+
+
 def _kinds(value: Any) -> Any:
     """Takes a list of columns for columns whose kinds are to be planned."""
     if value is None:
@@ -60,6 +66,7 @@ PositiveInt = Annotated[int, Field(gt=0), NO_FLAG]
 PositiveFloat = Annotated[float, Field(gt=0.0), NO_FLAG]
 Bucket = tuple[PositiveInt, PositiveInt]
 Buckets = Annotated[tuple[Bucket, ...], Field(min_length=1), AfterValidator(_rising)]
+Exits = Annotated[tuple[PositiveInt, ...], AfterValidator(_layers)]
 TaskKind = Literal["binary", "multiclass", "multilabel"]
 FeatureKinds = dict[str, Planned[Literal["number", "category"]]]
 Features = Annotated[
@@ -150,6 +157,8 @@ class ModelSettings(BaseModel):
     """Where the biases of a new head begin: zeros, or shares, at which each label scores its share of the rows."""
     feature_width: Planned[PositiveInt] = AUTO
     """Units of the layer in which data.features meet the text's vector."""
+    exits: Planned[Exits] = AUTO
+    """Layers, counted from 1, after which a text may leave the network with an answer; [] for none."""
 
 
 class TrainSettings(BaseModel):
@@ -226,6 +235,8 @@ class AnswerSettings(BaseModel):
     """Score from which on a label is given where a row may have several: a share, or the best on validation."""
     scope: Planned[Literal["none"] | Share] = AUTO
     """Share of the validation rows that count as in scope, the others looking least like any class; none: all do."""
+    exit_loss: Limit = 0.005
+    """Accuracy, at most, that texts which leave early may cost; how sure they have to be is planned by it."""
 
 
 class Settings(BaseModel):
@@ -250,94 +261,3 @@ class Settings(BaseModel):
     model: ModelSettings = ModelSettings()
     train: TrainSettings = TrainSettings()
     answer: AnswerSettings = AnswerSettings()
-
-
-class VocabularySettings(BaseModel):
-    """Which model the lengths of texts are measured for."""
-
-    model_config = STRICT
-
-    name: Planned[str] = AUTO
-    """A preset, a folder, or a hub name; its word pieces count as tokens. By default the model that plan would take."""
-
-
-class DoctorRequest(BaseModel):
-    """What ``doctor`` can be told: data to look at, or a run's; nothing at all for the installation."""
-
-    model_config = STRICT
-
-    run: str | None = None
-    """Directory of a run, whose data are looked at as they are now; in place of data.train."""
-    output: str | None = None
-    """Folder for doctor.html and doctor.json; by default nothing is written."""
-    rows: PositiveInt = 50_000
-    """Rows of each split, at most, whose texts are looked at; of more a sample. All are counted."""
-    examples: PositiveInt = 5
-    """Rows, at most, that are shown for a finding."""
-    skip: tuple[str, ...] = ()
-    """Findings that are not looked for, such as [mislabelled, near_repeats]."""
-    seed: Annotated[int, Field(ge=0, lt=2**31), NO_FLAG] = 0
-    """Seed of samples and folds."""
-    data: DataSettings = DataSettings()
-    model: VocabularySettings = VocabularySettings()
-
-
-class EvaluateRequest(BaseModel):
-    """What ``evaluate`` can be told: a run and, if not the run's own, the test rows."""
-
-    model_config = STRICT
-
-    run: str
-    """Directory of the run."""
-    output: str | None = None
-    """Folder for the report; by default a new one in the run."""
-    data: DataSettings = DataSettings()
-
-
-class ExportRequest(BaseModel):
-    """What ``export`` can be told: a run, where to, for which server, and what it must not be worse than."""
-
-    model_config = STRICT
-
-    run: str
-    """Directory of the run."""
-    output: str | None = None
-    """Folder of the servable, to which the next version is added; by default saved_models/<name of the run's data>."""
-    server: str = "2.20"
-    """Release of TensorFlow Serving that has to load it."""
-    better_than: str | None = None
-    """A run or a servable: the export is refused if it is worse than that on the test rows, beyond chance."""
-    rows: PositiveInt = 1000
-    """Rows, at most, on which the SavedModel has to answer as the run does."""
-    examples: Annotated[int, Field(ge=0), NO_FLAG] = 20
-    """Rows, at most, whose texts and answers go along; servers test themselves with them, and show them. 0 for none."""
-    tokenizer_limit: Annotated[float, Field(ge=0.0, le=1.0), NO_FLAG] = 0.0
-    """Share of the texts, at most, whose token ids may differ from the reference tokenizer's."""
-    data: DataSettings = DataSettings()
-
-
-class InspectRequest(BaseModel):
-    """What ``inspect`` can be told: a servable, and where to draw it."""
-
-    model_config = STRICT
-
-    servable: str
-    """Folder of an exported classifier, or of one version of it."""
-    output: str | None = None
-    """Folder for inspection.html and inspection.json; by default nothing is written."""
-
-
-class PredictRequest(BaseModel):
-    """What ``predict`` can be told: a run or a servable, a file in, a file out."""
-
-    model_config = STRICT
-
-    run: str | None = None
-    """Directory of the run."""
-    servable: str | None = None
-    """Folder of an exported classifier, or of one version of it; in place of the run."""
-    input: str
-    """Rows to answer: a file (.csv .tsv .jsonl .json .parquet, also packed), or - for all CSV on standard input."""
-    output: str = "-"
-    """Where the answers go: .csv, .jsonl or .parquet, or - for CSV on standard output."""
-    data: DataSettings = DataSettings()
