@@ -90,7 +90,7 @@ def train(settings: Settings | Mapping[str, Any] | None = None, *, display: Disp
     if asked.run is not None and is_begun(named_run(asked.run)):
         return _go_on(asked, named_run(asked.run), display)
     begin(asked.train.strategy)
-    prepared = prepare(asked, display=display)
+    prepared = prepare(asked, display=display, renew=True)
     run = create(asked.run, data_name(str(prepared.plan.settings.data.train)))
     with _writing(run), only_writer(run):
         # Another process may have been faster.

@@ -192,7 +192,7 @@ def test_every_decision_is_one_row_of_the_reasons(value: str, reason: str) -> No
     for row, key in zip(rows, plan.decisions, strict=True):
         assert row.startswith(f"| `{key}` | ")
         assert row.endswith(" |")
-        assert row.replace("\\|", "").count("|") == 4
+        assert row.replace("\\|", "").count("|") == 6
 
 
 def test_costs_in_words() -> None:
@@ -304,6 +304,7 @@ def test_validation_texts_may_be_longer_than_any_shape() -> None:
 def test_planning_does_without_tensorflow() -> None:
     code = """
 import sys
+sys.path.append("..")
 from made_facts import facts
 from tfclassify.hardware import detect_cpu
 from tfclassify.planning.planner import make_plan, plan_yaml, reasons_markdown

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tfclassify.planning.contradictions import check
 from tfclassify.planning.costs import Costs, predict_costs
 from tfclassify.planning.deciders import DECIDERS
+from tfclassify.planning.deciders.grounds import GROUNDS
 from tfclassify.planning.facts import Decision, Facts
 from tfclassify.settings import AUTO, Settings, changed
 from tfclassify.settings.dialect import line
@@ -31,18 +32,37 @@ def make_plan(asked: Settings, facts: Facts) -> Plan:
     Raises:
         UsageError: what was asked cannot be, with these data and this model.
     """
-    settings, decisions = asked, {}
-    for key, (value, reason) in facts.columns.items():
-        decisions[key] = Decision(value, reason)
-    settings = changed(settings, {key: decision.value for key, decision in decisions.items()})
-    for key, decide in DECIDERS.items():
-        if value_of(settings, key) != AUTO:
-            decisions[key] = Decision(value_of(settings, key), AS_ASKED)
-            continue
-        decisions[key] = decide(settings, facts)
-        settings = changed(settings, {key: decisions[key].value})
+    settings, decisions = decided(asked, facts)
     check(settings, facts)
     return Plan(settings, decisions, predict_costs(settings, facts))
+
+
+def decided(asked: Settings, facts: Facts, *, last: str | None = None) -> tuple[Settings, dict[str, Decision]]:
+    """Fills in what was not asked, key by key, to the last one or to a key at which no more is of interest.
+
+    Raises:
+        UsageError: what was asked cannot be met.
+    """
+    decisions = {key: Decision(value, reason) for key, (value, reason) in facts.columns.items()}
+    decisions |= {key: each for key, each in facts.decided.items() if value_of(asked, key) == AUTO}
+    settings = changed(asked, {key: decision.value for key, decision in decisions.items()})
+    for key, decide in DECIDERS.items():
+        if key in decisions:
+            decisions[key] = decisions.pop(key)
+        elif value_of(settings, key) != AUTO:
+            decisions[key] = Decision(value_of(settings, key), AS_ASKED)
+        else:
+            decisions[key] = _grounded(key, decide(settings, facts))
+            settings = changed(settings, {key: decisions[key].value})
+        if key == last:
+            break
+    return settings, decisions
+
+
+def _grounded(key: str, decision: Decision) -> Decision:
+    """Adds what a decision of this key rests on and what would change it, where the decider has not said it itself."""
+    source, changes = GROUNDS.get(key, ("", ""))
+    return replace(decision, source=decision.source or source, changes=decision.changes or changes)
 
 
 def value_of(settings: Settings, key: str) -> Any:
@@ -73,8 +93,12 @@ def _line(plan: Plan, key: str, value: Any) -> str:
 
 def reasons_markdown(plan: Plan) -> str:
     """Writes each decision with its reason, and the predicted costs."""
-    rows = [f"| `{key}` | {_cell(d.value)} | {_cell(d.reason)} |" for key, d in plan.decisions.items()]
-    head = ["# Why this plan", "", describe_costs(plan.costs), "", "| key | value | reason |", "|---|---|---|"]
+    rows = [
+        f"| `{key}` | {' | '.join(map(_cell, (each.value, each.reason, each.source, each.changes)))} |"
+        for key, each in plan.decisions.items()
+    ]
+    table = ["| key | value | reason | source | what would change it |", "|---|---|---|---|---|"]
+    head = ["# Why this plan", "", describe_costs(plan.costs), "", *table]
     return "\n".join([*head, *rows, ""])
 
 
