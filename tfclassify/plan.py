@@ -8,9 +8,13 @@ if __name__ == "__main__":
 
     raise SystemExit(main("plan"))
 
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
+
+from pydantic import BaseModel
 
 from tfclassify.checkup.data.material import Vocabulary
 from tfclassify.checkup.data.quick import quick_findings
@@ -21,6 +25,7 @@ from tfclassify.data.locations import SPLITS, locations
 from tfclassify.data.texts import looked_at, some_texts
 from tfclassify.data.token_store import Pieces
 from tfclassify.display import SILENT, Display
+from tfclassify.errors import UsageError
 from tfclassify.hardware import Hardware, detect_cpu
 from tfclassify.learning import tracking
 from tfclassify.learning.calibrations import calibration_for
@@ -35,8 +40,8 @@ from tfclassify.planning.deciders.models import choose_model
 from tfclassify.planning.facts import Decision, Facts
 from tfclassify.planning.planner import Plan, make_plan, value_of
 from tfclassify.quality.metrics import choose_metric
-from tfclassify.runs import cache_folder, data_name
-from tfclassify.settings import AUTO, Settings, changed, parse
+from tfclassify.runs import cache_folder, data_name, write_text
+from tfclassify.settings import AUTO, PlanRequest, Settings, changed, parse
 
 DEFAULT_DATA = "sample:support"
 # The label that the sample gives to questions that are none of the desk's.
@@ -66,8 +71,8 @@ class _Reading:
     lower_case: bool
 
 
-def plan(settings: Settings | Mapping[str, Any] | None = None, *, display: Display = SILENT) -> Plan:
-    """Plans a job.
+def plan(settings: BaseModel | Mapping[str, Any] | None = None, *, display: Display = SILENT) -> Plan:
+    """Plans a job, and draws what else could be trained where ``output`` says where to.
 
     Args:
         settings: what is asked, as settings or as nested or dotted keys; nothing at all is the embedded sample.
@@ -76,7 +81,25 @@ def plan(settings: Settings | Mapping[str, Any] | None = None, *, display: Displ
     Raises:
         UsageError: what is asked cannot be done.
     """
-    return prepare(parse(settings or {}, Settings), display=display).plan
+    request = settings if isinstance(settings, BaseModel) else parse(settings or {}, PlanRequest)
+    given = request.model_dump(exclude_unset=True)
+    output = given.pop("output", None)
+    made = prepare(parse(given, Settings), display=display).plan
+    if output is not None:
+        display.say(f"page: {_written(Path(os.path.expanduser(output)), made)}")
+    return made
+
+
+def _written(folder: Path, made: Plan) -> Path:
+    # Templates are loaded only where something is drawn.
+    from tfclassify.quality.report.plan_page import plan_page
+
+    file = folder / "plan.html"
+    try:
+        write_text(file, plan_page(made))
+    except OSError as error:
+        raise UsageError(f"output={folder} cannot be written: {error.strerror or error}") from error
+    return file
 
 
 def prepare(asked: Settings, *, display: Display, renew: bool = False) -> Prepared:

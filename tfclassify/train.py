@@ -66,6 +66,8 @@ from tfclassify.runs import (
 )
 from tfclassify.settings import Settings, parse
 
+# What the manifest says of how a training went.
+COUNTED = ("skipped", "returns", "saved", "lost", "saving_seconds", "elapsed_seconds", "pieces")
 Marks = Mapping[str, Mapping[str, str | None]]
 
 
@@ -160,7 +162,7 @@ def _finished(run: Run, prepared: Prepared, counts: dict[str, Any], display: Dis
         callbacks=tracking.callbacks,
     )
     course = learned.course
-    counts |= {name: getattr(course, name) for name in ("skipped", "returns", "saved", "lost", "saving_seconds")}
+    counts |= {name: getattr(course, name) for name in COUNTED}
     prepared = replace(prepared, plan=learned.plan)
     _keep(run, prepared, learned)
     if course.stopped in ON_REQUEST:

@@ -56,6 +56,7 @@ ASKED: dict[str, Any] = {
     "train.class_weights": {"a": 2.0},
     "train.metric": "mcc",
     "train.epochs": 4,
+    "train.scheduled_steps": 7,
     "train.learning_rate": 7e-5,
     "train.feature_learning_rate": 5e-3,
     "train.warmup_share": 0.25,

@@ -6,8 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from tfclassify.planning.alternatives import (
+    Alternative,
+    Answered,
+    alternatives,
+    answered,
+    answered_lines,
+    table_lines,
+)
 from tfclassify.planning.contradictions import check
-from tfclassify.planning.costs import Costs, predict_costs
+from tfclassify.planning.costs import Costs, judging_seconds, predict_costs
 from tfclassify.planning.deciders import DECIDERS
 from tfclassify.planning.deciders.grounds import GROUNDS
 from tfclassify.planning.facts import Decision, Facts
@@ -19,11 +27,18 @@ AS_ASKED = "as asked"
 
 @dataclass(frozen=True)
 class Plan:
-    """Settings in which nothing is ``auto``, the decision behind each planned key, and the predicted costs."""
+    """Settings in which nothing is ``auto``, the decision behind each planned key, and the predicted costs.
+
+    ``judging_seconds`` is what it is predicted to take to judge the validation rows once. ``alternatives`` are what
+    else could have been planned; ``answered`` says how long the network takes for a text.
+    """
 
     settings: Settings
     decisions: Mapping[str, Decision]
     costs: Costs
+    judging_seconds: float = 0.0
+    alternatives: tuple[Alternative, ...] = ()
+    answered: tuple[Answered, ...] = ()
 
 
 def make_plan(asked: Settings, facts: Facts) -> Plan:
@@ -34,7 +49,14 @@ def make_plan(asked: Settings, facts: Facts) -> Plan:
     """
     settings, decisions = decided(asked, facts)
     check(settings, facts)
-    return Plan(settings, decisions, predict_costs(settings, facts))
+    return Plan(
+        settings,
+        decisions,
+        costs=predict_costs(settings, facts),
+        judging_seconds=judging_seconds(settings, facts),
+        alternatives=alternatives(settings, facts),
+        answered=answered(facts),
+    )
 
 
 def decided(asked: Settings, facts: Facts, *, last: str | None = None) -> tuple[Settings, dict[str, Decision]]:
@@ -92,14 +114,21 @@ def _line(plan: Plan, key: str, value: Any) -> str:
 
 
 def reasons_markdown(plan: Plan) -> str:
-    """Writes each decision with its reason, and the predicted costs."""
+    """Writes each decision with its reason, the predicted costs, and what else could be trained."""
     rows = [
         f"| `{key}` | {' | '.join(map(_cell, (each.value, each.reason, each.source, each.changes)))} |"
         for key, each in plan.decisions.items()
     ]
     table = ["| key | value | reason | source | what would change it |", "|---|---|---|---|---|"]
     head = ["# Why this plan", "", describe_costs(plan.costs), "", *table]
-    return "\n".join([*head, *rows, ""])
+    more = ["", *_alternatives(plan)] if plan.alternatives else []
+    return "\n".join([*head, *rows, *more, ""])
+
+
+def _alternatives(plan: Plan) -> list[str]:
+    head = ["## What else could be trained", "", "Predicted, with as many epochs as are planned:", ""]
+    times = ["", "## How long an answer takes", "", "Predicted, of the network alone, in float32:", ""]
+    return [*head, *table_lines(plan.alternatives), *times, *answered_lines(plan.answered)]
 
 
 def describe_costs(costs: Costs) -> str:

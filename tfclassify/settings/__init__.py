@@ -8,6 +8,7 @@ from tfclassify.settings.requests import (
     EvaluateRequest,
     ExportRequest,
     InspectRequest,
+    PlanRequest,
     PredictRequest,
 )
 from tfclassify.settings.serving import ServeRequest
@@ -32,6 +33,7 @@ __all__ = [
     "ExportRequest",
     "InspectRequest",
     "ModelSettings",
+    "PlanRequest",
     "PredictRequest",
     "ServeRequest",
     "Settings",

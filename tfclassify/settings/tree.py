@@ -161,6 +161,10 @@ class TrainSettings(BaseModel):
     """Passes over the training rows."""
     steps: PositiveInt | None = None
     """Training steps, at most; there are fewer where the epochs end before. By default the epochs decide."""
+    scheduled_steps: Planned[PositiveInt | None] = AUTO
+    """Steps after which the learning rate is 0, as far as time_limit_minutes allows them; null for all of the epochs'.
+
+    With a time limit they are planned again as it passes."""
     learning_rate: Planned[PositiveFloat] = AUTO
     """Peak learning rate of AdamW."""
     feature_learning_rate: Planned[PositiveFloat] = AUTO

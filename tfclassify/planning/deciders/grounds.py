@@ -54,6 +54,7 @@ GROUNDS: dict[str, tuple[str, str]] = {
         "Sokolova and Lapalme, A systematic analysis of performance measures (2009)",
         "other label counts",
     ),
+    "train.scheduled_steps": (CALIBRATION, "another train.time_limit_minutes, or a faster or slower machine"),
     "train.learning_rate": (
         f"the rate of the runs in {BENCHMARKS} at width 384; Devlin et al. (2019) take 2e-5 to 5e-5 at width 768",
         "another width of the model, or more classes",

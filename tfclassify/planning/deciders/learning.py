@@ -21,7 +21,7 @@ FEATURE_RATE = 2e-3
 CHECKPOINTS, FEWEST_SECONDS, MOST_SECONDS = 20, 10.0, 600.0
 NOT_AVERAGED = "not used: nothing is averaged"
 AVERAGED_STEPS, REMEMBERED_SHARE = 100, 0.1
-ROOM = 1.25
+ROOM = 2.0
 
 
 def decide_objectives(settings: Settings, facts: Facts) -> Decision:
@@ -71,6 +71,18 @@ def decide_epochs(settings: Settings, facts: Facts) -> Decision:
         limit = f"about {fitting:.1f} of {epochs} epochs are made in train.time_limit_minutes"
         return Decision(most, f"{limit}={settings.train.time_limit_minutes:g} ({why})")
     return Decision(epochs, why)
+
+
+def decide_scheduled_steps(settings: Settings, facts: Facts) -> Decision:
+    """Lets the rate fall to 0 when the time is over, by the predicted speed."""
+    minutes, fitting = settings.train.time_limit_minutes, _fitting_epochs(settings, facts)
+    if minutes is None or fitting is None:
+        return Decision(None, "there is no time limit: all steps of the epochs are made")
+    steps, per_epoch = _total_steps(settings, facts), sum(number for number, _ in _batches(settings, facts))
+    scheduled = max(1, int(fitting * per_epoch))
+    if scheduled >= steps:
+        return Decision(None, f"all {steps} steps are predicted to be made in {minutes:g} minutes")
+    return Decision(scheduled, f"of {steps} steps, by what they are predicted to take in {minutes:g} minutes")
 
 
 def _fitting_epochs(settings: Settings, facts: Facts) -> float | None:
@@ -175,7 +187,8 @@ def decide_checkpoint_steps(settings: Settings, facts: Facts) -> Decision:
 
 def _total_steps(settings: Settings, facts: Facts) -> int:
     steps = settings.train.epochs * sum(number for number, _ in _batches(settings, facts))
-    return min(steps, settings.train.steps or steps)
+    scheduled = settings.train.scheduled_steps
+    return min(steps, settings.train.steps or steps, steps if scheduled in (AUTO, None) else scheduled)
 
 
 def _batches(settings: Settings, facts: Facts) -> list[tuple[int, Bucket]]:
@@ -199,6 +212,7 @@ LEARNING = {
     "train.class_weights": decide_class_weights,
     "train.metric": decide_metric,
     "train.epochs": decide_epochs,
+    "train.scheduled_steps": decide_scheduled_steps,
     "train.learning_rate": decide_learning_rate,
     "train.feature_learning_rate": decide_feature_learning_rate,
     "train.warmup_share": decide_warmup,
