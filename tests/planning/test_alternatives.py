@@ -126,8 +126,8 @@ def test_the_table_marks_the_planned_row_and_names_its_sources() -> None:
     assert len(marked) == 1
     assert "| minilm | 32 | 32 |" in marked[0]
     assert "| 0.889 to 0.965 |" in marked[0]
-    source = "Expected accuracy of minilm: on data with as many classes and rows a class (trec6, sst2_sentences, ag_news_subset in "
-    assert f"{source}{OWN})." in lines
+    places = f"trec6, sst2_sentences, ag_news_subset in {OWN}"
+    assert f"Expected accuracy of minilm: on data with as many classes and rows a class ({places})." in lines
     for line in lines:
         assert line in reasons_markdown(plan).splitlines()
 
