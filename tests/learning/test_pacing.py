@@ -78,7 +78,8 @@ def test_there_is_always_a_step_more_and_never_more_than_all(
 def test_what_is_planned_again_is_part_of_the_course() -> None:
     course = Course(step=6, elapsed_seconds=6.5)
     assert total_steps(course, orders()) == 30
-    assert replan(course, orders(), 30) is None
+    for about in (29, 30, 31):
+        assert replan(course, orders(), about) is None
     assert (course.tenths, course.pieces) == (2, [])
     course.elapsed_seconds = 9.0
     assert replan(course, orders(), 42) == (
@@ -86,5 +87,11 @@ def test_what_is_planned_again_is_part_of_the_course() -> None:
     )
     assert total_steps(course, orders()) == 42
     assert replan(course, orders(), 42) is None
-    assert course.pieces == [[6, 42]]
+    assert replan(course, orders(), 40) is not None
+    assert course.pieces == [[6, 42], [6, 40]]
+    # Two of a hundred steps that are left are no more than a clock is off.
+    assert replan(course, orders(total_steps=106, most_steps=200), 104) is not None
+    left = Course(step=6)
+    assert replan(left, orders(total_steps=106, most_steps=200), 104) is None
+    assert replan(left, orders(total_steps=106, most_steps=200), 103) is not None
     assert course_of(course_state(course, orders()), orders()) == course

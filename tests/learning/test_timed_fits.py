@@ -16,15 +16,17 @@ import tf_keras as keras
 from small_networks import network, small_files
 
 from tfclassify.display import Display
-from tfclassify.learning import fitting, watchers
-from tfclassify.learning.checkpoints import take_values
-from tfclassify.learning.course import Course, Orders, total_steps
+from tfclassify.learning import watchers
+from tfclassify.learning.checkpoint_folders import Values
+from tfclassify.learning.checkpoints import put_values, take_values
+from tfclassify.learning.course import Course, Orders
 from tfclassify.learning.fitting import fit
-from tfclassify.learning.optimizers import AdamW, WarmupLinearDecay
+from tfclassify.learning.optimizers import AdamW, WarmupLinearDecay, follow
 from tfclassify.learning.step import training_step
 from tfclassify.model.classifier import BertClassifier
 
 LIMIT_SECONDS, PER_EPOCH, PLANNED, MOST = 60.0, 10, 40, 100
+PEAK, WARMUP = 0.01, 4
 Seconds = Callable[[int], float]
 
 
@@ -32,20 +34,31 @@ class StoppedError(RuntimeError):
     """Stands for the end of a process."""
 
 
-def trained(model: BertClassifier) -> None:
-    schedule = WarmupLinearDecay(0.01, warmup_steps=4, total_steps=PLANNED)
-    optimizer = AdamW(schedule)
+@pytest.fixture(scope="module")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> tuple[BertClassifier, Values]:
+    """A network that learns to say nothing, and what it began with."""
+    model = network(small_files(tmp_path_factory.mktemp("model")))
+    optimizer = AdamW(WarmupLinearDecay(PEAK, warmup_steps=WARMUP, total_steps=PLANNED))
 
     def loss(outputs: Mapping[str, tf.Tensor], batch: Mapping[str, tf.Tensor], model: keras.Model) -> tf.Tensor:
         return tf.reduce_sum(outputs["logits"] ** 2, axis=1)
 
     model.compile(optimizer=optimizer, step=training_step([(1.0, loss)]))
     optimizer.build(model.trainable_variables)
+    return model, take_values(model)
 
 
-@pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    return small_files(tmp_path_factory.mktemp("model"))
+@pytest.fixture
+def model(compiled: tuple[BertClassifier, Values]) -> BertClassifier:
+    """The network as it began."""
+    return begun(compiled)
+
+
+def begun(compiled: tuple[BertClassifier, Values]) -> BertClassifier:
+    model, values = compiled
+    put_values(model, values)
+    follow(model.optimizer, [])
+    return model
 
 
 @pytest.fixture
@@ -122,10 +135,8 @@ def timed(
     ],
 )
 def test_the_time_limit_is_kept(
-    files: Any, tmp_path: Path, clock: SimpleNamespace, seconds: Seconds, steps: int
+    model: BertClassifier, tmp_path: Path, clock: SimpleNamespace, seconds: Seconds, steps: int
 ) -> None:
-    model = network(files)
-    trained(model)
     course, rates, _ = timed(model, tmp_path, clock, seconds)
     assert course.done
     assert course.stopped is None
@@ -134,45 +145,34 @@ def test_the_time_limit_is_kept(
     if steps < MOST:
         assert clock.seconds == pytest.approx(LIMIT_SECONDS, rel=0.1)
     # It ends at the last rate above 0, and has only fallen since the warm-up.
-    assert 0 < rates[-1] < 0.01 / 4
+    assert 0 < rates[-1] < PEAK / 4
     assert all(before >= after for before, after in pairwise(rates[4:]))
 
 
 def test_a_training_of_the_predicted_speed_is_never_planned_again(
-    files: Any, tmp_path: Path, clock: SimpleNamespace
+    model: BertClassifier, tmp_path: Path, clock: SimpleNamespace
 ) -> None:
-    model = network(files)
-    trained(model)
     course, rates, said = timed(model, tmp_path, clock, lambda step: 1.5)
     assert course.pieces == []
-    schedule = WarmupLinearDecay(0.01, warmup_steps=4, total_steps=PLANNED)
-    np.testing.assert_array_equal(rates, [float(schedule(tf.constant(step, tf.int64))) for step in range(PLANNED)])
+    schedule = WarmupLinearDecay(PEAK, warmup_steps=WARMUP, total_steps=PLANNED)
+    expected = [float(schedule(tf.constant(step, tf.int64))) for step in range(PLANNED)]
+    np.testing.assert_allclose(rates, expected, rtol=1e-6)
     assert not any("tenths" in line for line in said)
 
 
-def test_who_goes_on_follows_what_was_planned(files: Any, tmp_path: Path, clock: SimpleNamespace) -> None:
-    model = network(files)
-    start = None
-
-    def begun() -> BertClassifier:
-        nonlocal start
-        trained(model)
-        if start is not None:
-            fitting.put_values(model, start)
-        start = take_values(model)
-        return model
-
-    whole, rates, said = timed(begun(), tmp_path / "whole", clock, lambda step: 2.0)
-    assert whole.pieces
+def test_who_goes_on_follows_what_was_planned(
+    compiled: tuple[BertClassifier, Values], tmp_path: Path, clock: SimpleNamespace
+) -> None:
+    whole, rates, said = timed(begun(compiled), tmp_path / "whole", clock, lambda step: 2.0)
+    assert len(whole.pieces) == 1
     assert whole.pieces[0][0] < 8
     assert any(line.startswith("1 tenths of train.time_limit_minutes=1 are over: ") for line in said)
     clock.seconds = 0.0
     with pytest.raises(StoppedError):
-        timed(begun(), tmp_path / "broken", clock, lambda step: 2.0, dies_at=17)
+        timed(begun(compiled), tmp_path / "broken", clock, lambda step: 2.0, dies_at=17)
     # The clock of another process; what passed is in the checkpoint.
     clock.seconds = 1e6
-    course, later, _ = timed(begun(), tmp_path / "broken", clock, lambda step: 2.0)
+    course, later, _ = timed(begun(compiled), tmp_path / "broken", clock, lambda step: 2.0)
     assert course.pieces == whole.pieces
+    assert 0 < len(later) < len(rates)
     assert later == rates[-len(later) :]
-    assert len(later) < len(rates)
-    assert total_steps(course, Orders(*[None] * 8)) == len(rates)  # type: ignore[arg-type]

@@ -9,6 +9,8 @@ from __future__ import annotations
 from tfclassify.learning.course import Course, Orders, steps_made, total_steps
 
 TENTHS = 10
+# By so much of what is left, or by one step, clocks are off.
+NOT_WORTH_IT = 0.02
 
 
 def tenths_over(course: Course, orders: Orders) -> int:
@@ -47,12 +49,12 @@ def replan(course: Course, orders: Orders, steps: int) -> str | None:
     """Takes another number of steps, from the next one on.
 
     Returns:
-        What is said of it; None where it is as before.
+        What is said of it; None where it is about as before.
     """
     course.tenths = max(course.tenths, tenths_over(course, orders))
-    before = total_steps(course, orders)
-    if steps == before:
+    before, made = total_steps(course, orders), steps_made(course, orders)
+    if abs(steps - before) <= max(1.0, NOT_WORTH_IT * (before - made)):
         return None
-    course.pieces.append([steps_made(course, orders), steps])
+    course.pieces.append([made, steps])
     over = f"{min(course.tenths, TENTHS)} tenths of train.time_limit_minutes={orders.time_limit_minutes:g} are over"
     return f"{over}: {steps} steps fit into it, instead of {before}"
