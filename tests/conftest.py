@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+from made_calibrations import write_calibrations
 from toy import TOY_SETTINGS, toy_rows, toy_words
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder for what can be made again; no test sees, or leaves, anything in the user's own."""
     folder = tmp_path_factory.mktemp("cache")
     os.environ["TFCLASSIFY_CACHE"] = str(folder)
+    write_calibrations(folder)
     return folder
 
 

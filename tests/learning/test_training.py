@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tf_keras as keras
+from made_calibrations import made_calibration
 from made_stores import UNKNOWN, split_of, store
 from made_trained import made_trained
 from safetensors.numpy import load_file
@@ -98,7 +99,8 @@ def made_corpus(*, weights: Sequence[float] | None = None, validation: bool = Tr
 
 
 def made_plan(found: Found, corpus: Corpus, **asked: Any) -> Plan:
-    facts = Facts(corpus.statistics, Hardware(2, 8 << 30), encoder_size(found), True, COLUMNS)
+    hardware = Hardware(2, 8 << 30)
+    facts = Facts(corpus.statistics, hardware, encoder_size(found), True, COLUMNS, made_calibration())
     told = {**ASKED, **{key.replace("__", "."): value for key, value in asked.items()}}
     return make_plan(parse({**told, "data.label": None}, Settings), facts)
 

@@ -57,6 +57,7 @@ ASKED: dict[str, Any] = {
     "train.class_weights": {"a": 2.0},
     "train.metric": "mcc",
     "train.epochs": 4,
+    "train.scheduled_steps": 7,
     "train.learning_rate": 7e-5,
     "train.feature_learning_rate": 5e-3,
     "train.warmup_share": 0.25,
@@ -193,7 +194,7 @@ def test_every_decision_is_one_row_of_the_reasons(value: str, reason: str) -> No
     for row, key in zip(rows, plan.decisions, strict=True):
         assert row.startswith(f"| `{key}` | ")
         assert row.endswith(" |")
-        assert row.replace("\\|", "").count("|") == 4
+        assert row.replace("\\|", "").count("|") == 6
 
 
 def test_costs_in_words() -> None:
@@ -340,6 +341,7 @@ def test_validation_texts_may_be_longer_than_any_shape() -> None:
 def test_planning_does_without_tensorflow() -> None:
     code = """
 import sys
+sys.path.append("..")
 from made_facts import facts
 from tfclassify.hardware import detect_cpu
 from tfclassify.planning.planner import make_plan, plan_yaml, reasons_markdown
