@@ -94,6 +94,7 @@ def measure(name: str, asked: argparse.Namespace) -> None:
 def _sides(name: str, asked: argparse.Namespace, folder: Path) -> Iterator[tuple[str, tuple[Path, Any]]]:
     """Saves the graphs that are compared; each with what its validation rows settled."""
     from tfclassify.display import SILENT
+    from tfclassify.learning.score_calibration import calibrated
     from tfclassify.learning.settling import fit_on, settle_beside
     from tfclassify.learning.trained import open_trained, predict_split
     from tfclassify.learning.views import views_of_split
@@ -106,8 +107,9 @@ def _sides(name: str, asked: argparse.Namespace, folder: Path) -> Iterator[tuple
     run = _run(name, asked, PLANNED, {"goal": "fast", "model.name": "minilm"})
     corpus = prepare(read([str(run / "plan.yaml")], Settings), display=SILENT).corpus
     trained = open_trained(open_run(str(run)), precision="float32")
-    alone = replace(trained, baseline=None, settings=changed(trained.settings, {"answer.rules": ()}))
+    alone = replace(trained, baseline=None, early=None, settings=changed(trained.settings, {"answer.rules": ()}))
     predictions = predict_split(alone, corpus.splits["validation"])
+    alone = calibrated(alone, predictions)
     model = fit_on(alone, corpus.splits["train"])
     rows = np.arange(len(predictions.truth))
     said = ngram_logits(model, views_of_split(corpus.splits["validation"]).pieces(rows), rows=len(rows))

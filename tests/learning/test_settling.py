@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from random import Random
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,8 @@ from tfclassify.learning.trained import predict_split
 from tfclassify.quality.metrics import accuracy, log_loss
 from tfclassify.quality.predictions import correct
 
+# A network is asked for no more than its heads.
+NO_EXITS: Any = SimpleNamespace(exits=None)
 LABELS = LabelMap(("a", "b"), multilabel=False)
 ASKED: dict[str, Any] = {
     "answer__calibrate": "temperature",
@@ -50,7 +53,7 @@ def made_corpus(*, validation: bool = True) -> Corpus:
 
 
 def settled(corpus: Corpus | None = None, **asked: Any) -> Settled:
-    return settle(made_trained("a", "b", **{**ASKED, **asked}), corpus or made_corpus(), display=SILENT)
+    return settle(made_trained("a", "b", **{**ASKED, **asked}), corpus or made_corpus(), NO_EXITS, display=SILENT)
 
 
 def test_without_validation_rows_nothing_is_settled() -> None:
@@ -90,7 +93,7 @@ def test_not_stacked_where_the_network_knows_it_all() -> None:
 
     corpus = made_corpus()
     sure = {name: Split(split.store, *_telling(split)) for name, split in corpus.splits.items()}
-    made = settle(replace(perfect, forward=forward), replace(corpus, splits=sure), display=SILENT)
+    made = settle(replace(perfect, forward=forward), replace(corpus, splits=sure), NO_EXITS, display=SILENT)
     assert made.trained.baseline is None
     assert made.decisions[STACK].reason.startswith("not taken: ")
 

@@ -16,7 +16,6 @@ from scipy.special import logsumexp, softmax
 
 from tfclassify.model.cascades import (
     InGraphBaseline,
-    Scale,
     answering,
     as_answered,
     is_sure,
@@ -24,6 +23,7 @@ from tfclassify.model.cascades import (
     stacked,
     together,
 )
+from tfclassify.model.exits import Scale
 from tfclassify.model.ngrams import in_graph, ngram_logits
 from tfclassify.model.routes import INPUTS, PIECES, Pass, Routed, before
 from tfclassify.text.word_pieces import SpecialIds

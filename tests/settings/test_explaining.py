@@ -129,7 +129,7 @@ def test_a_missing_key() -> None:
         (
             "train.class_weights",
             "heavy",
-            "train.class_weights is 'heavy'; expected 'auto' or 'none' or 'balanced' or keys and values",
+            "train.class_weights is 'heavy'; expected 'auto' or 'none', 'balanced' or 'square_root' or keys and values",
         ),
         ("answer.rules", ["x"], "answer.rules.0 is 'x'; expected keys and values, of: name, pattern, label, column"),
         ("answer.rules", [{**RULE, "column": 3}], "answer.rules.0.column is 3; expected 'text' or 'text_b'"),

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tfclassify.learning.views import Places, Views
-from tfclassify.model.cascades import BASELINE, InGraphBaseline, Scale, as_answered, is_sure, together
+from tfclassify.model.cascades import BASELINE, InGraphBaseline, as_answered, is_sure, together
+from tfclassify.model.exits import Scale
 from tfclassify.model.ngrams import ngram_logits
 from tfclassify.model.rules import PREFIX, Logits, certain, first_matching
 from tfclassify.settings import Rule

@@ -13,13 +13,18 @@ from tfclassify.data import ragged
 from tfclassify.data.corpus import Corpus
 from tfclassify.data.labelling import Split, in_scope
 from tfclassify.data.piece_runs import piece_run
+from tfclassify.data.rows import rows_of
 from tfclassify.display import Display
-from tfclassify.learning.calibrating import calibrated
+from tfclassify.learning.exits import Early, early_exits
+from tfclassify.learning.prediction import covering
+from tfclassify.learning.score_calibration import calibrated
 from tfclassify.learning.trained import Trained, predict_split
 from tfclassify.model.cascades import InGraphBaseline, together
+from tfclassify.model.classifier import BertClassifier
+from tfclassify.model.exits import Scale
 from tfclassify.model.ngrams import NgramModel, margins, ngram_logits
 from tfclassify.planning.facts import Decision
-from tfclassify.quality.calibration import fit_temperature
+from tfclassify.quality.calibration import fit_temperature, scores
 from tfclassify.quality.cascade_threshold import Threshold, cascade_threshold
 from tfclassify.quality.ngram_fit import fit_ngrams
 from tfclassify.quality.predictions import Predictions
@@ -45,7 +50,7 @@ class Settled:
     numbers: Mapping[str, Any] = field(default_factory=dict)
 
 
-def settle(trained: Trained, corpus: Corpus, *, display: Display) -> Settled:
+def settle(trained: Trained, corpus: Corpus, model: BertClassifier, *, display: Display) -> Settled:
     """Calibrates a network on the validation rows, beside the in-graph baseline where the plan asks for one.
 
     The baseline is fitted on training rows only, so that what it says of the validation rows is honest.
@@ -53,19 +58,33 @@ def settle(trained: Trained, corpus: Corpus, *, display: Display) -> Settled:
     Args:
         trained: the network, without rules.
         corpus: the data.
+        model: the network, with heads for early exits where it has any.
         display: gets the progress.
     """
     if "validation" not in corpus.splits:
         return Settled(trained)
     validation, asked = corpus.splits["validation"], trained.settings.answer
     predictions = predict_split(trained, validation)
+    alone = calibrated(trained, predictions)
+    trained = alone if model.exits is None else replace(alone, early=_early(alone, model, validation, predictions))
     if asked.stack == "none" and asked.cascade == "none":
-        return Settled(calibrated(trained, predictions))
+        return Settled(trained)
     display.start("fitting the in-graph baseline", 0)
-    model = fit_on(trained, corpus.splits["train"])
+    ngrams = fit_on(trained, corpus.splits["train"])
     pieces = piece_run(validation.store.pieces, validation.store.pieces_b, validation.rows)
-    said = ngram_logits(model, pieces, rows=len(validation))
-    return settle_beside(trained, predictions, said, model)
+    said = ngram_logits(ngrams, pieces, rows=len(validation))
+    return settle_beside(trained, predictions, said, ngrams)
+
+
+def _early(trained: Trained, model: BertClassifier, validation: Split, predictions: Predictions) -> Early | None:
+    """Settles how sure a text has to be to leave the network early, by what the whole network says itself."""
+    several, asked = trained.labels.multilabel, trained.settings.answer
+    rows = rows_of(validation, trained.limits)
+    buckets = covering(trained.settings.train.buckets, trained.limits.max_length)
+    made = scores(predictions.logits, temperature=trained.temperature, multilabel=several)
+    whole = replace(predictions, scores=made, thresholds=trained.threshold)
+    scale = Scale(several, trained.temperature, trained.scope_threshold)
+    return early_exits(model, rows, buckets, whole, scale, asked)
 
 
 def fit_on(trained: Trained, train: Split) -> NgramModel:
@@ -93,7 +112,7 @@ def settle_beside(trained: Trained, predictions: Predictions, said: NDArray[np.f
     """Settles what the baseline is good for.
 
     Args:
-        trained: the network, without rules.
+        trained: the network, calibrated, without rules.
         predictions: of the validation rows, by the network alone.
         said: float64[N, C], the baseline's logits of the same rows.
         model: the baseline.
@@ -107,8 +126,11 @@ def settle_beside(trained: Trained, predictions: Predictions, said: NDArray[np.f
         stacking = _stacking(baseline, predictions, said)
         baseline = replace(baseline, stack=stacking.weights)
         decisions[STACK], numbers[STACK] = Decision(asked.stack, _of_stack(stacking)), asdict(stacking)
-    predictions = replace(predictions, logits=together(baseline, predictions.logits, said))
-    trained = calibrated(trained, predictions)
+    if baseline.stack is not None:
+        # Who leaves the network early goes on to be read as the network alone is.
+        alone = Scale(several, trained.temperature, trained.scope_threshold)
+        predictions = replace(predictions, logits=together(baseline, predictions.logits, said))
+        trained = replace(calibrated(trained, predictions), alone=alone)
     if asked.cascade != "none":
         bound = float(asked.cascade)
         baseline, found = _cascade(baseline, trained, predictions, said, bound=bound)

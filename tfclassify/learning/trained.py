@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,19 +16,22 @@ from tfclassify.data.ragged import Ragged
 from tfclassify.data.rows import Limits, Rows, rows_of, rows_of_pieces, some_rows
 from tfclassify.data.token_store import Pieces
 from tfclassify.errors import UsageError
+from tfclassify.learning.exits import Early, described, early_of
 from tfclassify.learning.features import Columns, Encode, encoded_given, encoded_rows
-from tfclassify.learning.prediction import Forward, covering, forward, logits_of
+from tfclassify.learning.prediction import Forward, covering, forward, logits_of, routed_logits
 from tfclassify.learning.routing import Routes, Signposts, route_rows, signposts
 from tfclassify.learning.strategies import set_precision, usable_precision
 from tfclassify.learning.views import Views, views_of_split, views_of_texts
-from tfclassify.model.cascades import InGraphBaseline, Scale
-from tfclassify.model.classifier import answering, build
+from tfclassify.model.cascades import InGraphBaseline, baseline_facts, baseline_of
+from tfclassify.model.classifier import BertClassifier, answering, answering_early, build
+from tfclassify.model.exits import Exit, Scale
 from tfclassify.model.features import Encoder, encoder, measures_of
 from tfclassify.model.ngrams import read_ngrams, write_ngrams
 from tfclassify.model.routes import FULL, TEXT, TEXT_B
 from tfclassify.model.rules import PREFIX
 from tfclassify.model.weights import find
 from tfclassify.quality.calibration import scope_score, scores
+from tfclassify.quality.exits import ExitPlan
 from tfclassify.quality.predictions import Kind, Predictions
 from tfclassify.quality.thresholds import HALF
 from tfclassify.runs import Run, cache_folder, write_json
@@ -37,7 +40,6 @@ from tfclassify.text.maps import Term, choose
 from tfclassify.text.word_pieces import read_vocabulary, special_ids, word_pieces
 
 CHUNK_ROWS = 2048
-BASELINE_FACTS = ("temperature", "stack", "margin", "least")
 
 Advance = Callable[[int, str], None]
 
@@ -49,7 +51,9 @@ class Trained:
     ``threshold`` is the score from which on a label is given where a row may have several; ``scope_threshold`` the
     scope score from which on a text is one of the classes, None where every text is taken for one. ``answering`` is a
     faster way to the same logits, for export, where there is one. ``features`` encodes the features of rows that have
-    any. ``baseline`` answers what it is sure of, or is added to the network's logits, where the run settled on that.
+    any. ``early`` is the network as texts may leave it early, where they may. ``baseline`` answers what it is sure of,
+    or is added to the network's logits, where the run settled on that; ``alone`` is how the network's own are read
+    then.
     """
 
     settings: Settings
@@ -62,7 +66,9 @@ class Trained:
     scope_threshold: float | None = None
     answering: Forward | None = None
     features: Encoder | None = None
+    early: Early | None = None
     baseline: InGraphBaseline | None = None
+    alone: Scale | None = None
 
 
 @dataclass(frozen=True)
@@ -102,6 +108,7 @@ def open_trained(run: Run, *, precision: str | None = None) -> Trained:
         dropout=settings.model.dropout,
         weights=run.weights,
         features=None if features is None else features.measures,
+        exits=[each.layer for each in facts.exits],
     )
     pieces = pieces_of(found.vocabulary, lower_case=settings.text.lower_case, maps=settings.text.maps)
     limits = limits_of(pieces, max_length=settings.text.max_length)
@@ -116,8 +123,16 @@ def open_trained(run: Run, *, precision: str | None = None) -> Trained:
         facts.scope_threshold,
         answering(model),
         features,
-        None if facts.baseline is None else _baseline(run, facts.baseline),
+        _early(facts, model),
+        None if facts.baseline is None else baseline_of(facts.baseline, read_ngrams(run.baseline)),
     )
+
+
+def _early(facts: _Facts, model: BertClassifier) -> Early | None:
+    if facts.exit_plan is None:
+        return None
+    scale = facts.alone or Scale(facts.labels.multilabel, facts.temperature, facts.scope_threshold)
+    return Early(answering_early(model, facts.exits, scale), facts.exit_plan)
 
 
 @dataclass(frozen=True)
@@ -129,6 +144,9 @@ class _Facts:
     threshold: float
     scope_threshold: float | None
     baseline: Mapping[str, Any] | None
+    alone: Scale | None
+    exits: tuple[Exit, ...] = ()
+    exit_plan: ExitPlan | None = None
 
 
 def write_facts(run: Run, trained: Trained) -> None:
@@ -143,23 +161,15 @@ def write_facts(run: Run, trained: Trained) -> None:
         "temperature": trained.temperature,
         "threshold": trained.threshold,
         "scope_threshold": trained.scope_threshold,
+        "exits": None if trained.early is None else described(trained.early),
     }
     if trained.baseline is not None:
         write_ngrams(trained.baseline.model, run.baseline)
         facts["baseline"] = baseline_facts(trained.baseline)
+        facts["alone"] = None if trained.alone is None else asdict(trained.alone)
     write_json(run.labels, facts)
     if trained.features is not None:
         write_json(run.features, trained.features.measures.described())
-
-
-def baseline_facts(baseline: InGraphBaseline) -> dict[str, Any]:
-    """Returns what there is to know of an in-graph baseline beside its weights, as JSON takes it."""
-    return {name: getattr(baseline, name) for name in BASELINE_FACTS}
-
-
-def _baseline(run: Run, facts: Mapping[str, Any]) -> InGraphBaseline:
-    stack = facts["stack"]
-    return InGraphBaseline(read_ngrams(run.baseline), **{**facts, "stack": None if stack is None else tuple(stack)})
 
 
 def _features(run: Run) -> Encoder:
@@ -174,12 +184,17 @@ def _facts(run: Run) -> _Facts:
         facts = json.loads(run.labels.read_text(encoding="utf-8"))
         labels = LabelMap(tuple(facts["labels"]), facts["kind"] == "multilabel", facts["out_of_scope"])
         scope, baseline = facts["scope_threshold"], facts.get("baseline")
+        # Runs from before there were early exits say nothing of them.
+        exits, plan = early_of(facts.get("exits"))
         return _Facts(
             labels,
             float(facts["temperature"]),
             float(facts["threshold"]),
             None if scope is None else float(scope),
-            None if baseline is None else {name: baseline[name] for name in BASELINE_FACTS},
+            baseline,
+            None if facts.get("alone") is None else Scale(**facts["alone"]),
+            exits,
+            plan,
         )
     except (ValueError, LookupError, TypeError) as error:
         raise UsageError(f"{run.labels} is not what a training writes ({error!r}); train again") from error
@@ -290,8 +305,13 @@ def _score(
 
     def network(places: NDArray[np.intp]) -> Routes:
         left = rows if len(places) == len(rows) else some_rows(rows, places)
-        logits = logits_of(trained.forward, left, buckets, classes=len(trained.labels.names), advance=advance)
-        return Routes(logits, np.full(len(logits), FULL))
+        classes = len(trained.labels.names)
+        if trained.early is None:
+            logits = logits_of(trained.forward, left, buckets, classes=classes, advance=advance)
+            return Routes(logits, np.full(len(logits), FULL))
+        leaving = trained.early.leaving
+        logits, taken = routed_logits(leaving, left, buckets, classes=classes, advance=advance)
+        return Routes(logits, np.array(taken, np.str_))
 
     routes = route_rows(posts_of(trained), views, network)
     logits = routes.logits

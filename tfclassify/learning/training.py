@@ -23,7 +23,6 @@ from tfclassify.data.shares import share_shapes
 from tfclassify.data.token_store import Pieces, let_go
 from tfclassify.display import Display
 from tfclassify.learning.averages import Average
-from tfclassify.learning.calibrating import BY_VALIDATION
 from tfclassify.learning.course import Course, Orders
 from tfclassify.learning.features import encoded_rows, encoder_of
 from tfclassify.learning.feeding import fed
@@ -33,6 +32,7 @@ from tfclassify.learning.objectives import choose
 from tfclassify.learning.optimizers import AdamW, WarmupLinearDecay
 from tfclassify.learning.prediction import forward
 from tfclassify.learning.preflight import before_training, refuse
+from tfclassify.learning.score_calibration import BY_VALIDATION
 from tfclassify.learning.settling import Settled, settle
 from tfclassify.learning.step import Folding, training_step
 from tfclassify.learning.strategies import STRATEGIES, set_precision
@@ -116,7 +116,8 @@ def _learn(
     rows = _weighted(rows_of(corpus.splits["train"], limits), corpus, settings)
     rows = replace(rows, features=encoded_rows(features, corpus.splits["train"]))
     steps = steps_per_epoch(rows.lengths, train.buckets)
-    total_steps = min(steps * train.epochs, train.steps or steps * train.epochs)
+    most_steps = min(steps * train.epochs, train.steps or steps * train.epochs)
+    total_steps = min(most_steps, train.scheduled_steps or most_steps)
     strategy = STRATEGIES[train.strategy]()
     folding = _folding(train, strategy.num_replicas_in_sync)
     with strategy.scope():
@@ -142,12 +143,12 @@ def _learn(
     course = fit(
         model,
         partial(_fed, rows, settings, strategy, folding),
-        orders=_orders(settings, run, rows, steps=steps, total_steps=total_steps),
+        orders=_orders(plan, run, rows, steps=steps, total_steps=total_steps, most_steps=most_steps),
         judge=lambda: _watch(trained, corpus),
         display=display,
         callbacks=callbacks,
     )
-    settled = settle(trained, corpus, display=display)
+    settled = settle(trained, corpus, model, display=display)
     plan = replace(plan, decisions={**plan.decisions, **_decided(plan, settled)})
     return Learned(replace(settled.trained, settings=settings), model, course, plan, settled.numbers)
 
@@ -209,6 +210,7 @@ def _compiled(
         multilabel=labels.multilabel,
         dropout=settings.model.dropout,
         features=None if features is None else features.measures,
+        exits=settings.model.exits,
         bias=head_bias(
             settings.model.head_bias,
             labels.names,
@@ -274,10 +276,12 @@ def _rows_at(rows: Rows, settings: Settings, epoch: int, step: int) -> Sequence[
     return next(dealt.since(step)).rows.tolist()
 
 
-def _orders(settings: Settings, run: Run, rows: Rows, *, steps: int, total_steps: int) -> Orders:
-    train = settings.train
+def _orders(plan: Plan, run: Run, rows: Rows, *, steps: int, total_steps: int, most_steps: int) -> Orders:
+    settings, train = plan.settings, plan.settings.train
+    # Without a limit nothing is planned again, and what was planned first are all.
+    most_steps = total_steps if train.time_limit_minutes is None else most_steps
     return Orders(
-        epochs=-(-total_steps // steps),
+        epochs=-(-most_steps // steps),
         steps_per_epoch=steps,
         total_steps=total_steps,
         rows_per_epoch=len(rows),
@@ -289,6 +293,9 @@ def _orders(settings: Settings, run: Run, rows: Rows, *, steps: int, total_steps
         checkpoint_steps=train.checkpoint_steps,
         fingerprint=_fingerprint(settings, rows),
         time_limit_minutes=train.time_limit_minutes,
+        most_steps=most_steps,
+        step_seconds=plan.costs.seconds_per_epoch / steps,
+        judging_seconds=plan.judging_seconds,
         skips=train.skips,
         returns=train.returns,
         rows_at=partial(_rows_at, rows, settings),

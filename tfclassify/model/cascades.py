@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from tfclassify.errors import UsageError
+from tfclassify.model.exits import Scale
 from tfclassify.model.ngrams import SCOPE, NgramModel, NgramOps, margins, margins_ops, ngram_logits_ops
 from tfclassify.model.routes import INPUTS, PIECES, PIECES_B, First, Pass, Routed
 from tfclassify.text.ngram_hashing_ops import PieceRunOps, run_of_pieces, run_of_tokens
@@ -47,13 +50,24 @@ class InGraphBaseline:
     least: float | None = None
 
 
-@dataclass(frozen=True)
-class Scale:
-    """How all logits are read in the end: whether labels are independent, temperature and threshold of scope."""
+def baseline_facts(baseline: InGraphBaseline) -> dict[str, Any]:
+    """Returns what there is to know of a baseline beside its weights, as JSON takes it."""
+    return {each.name: getattr(baseline, each.name) for each in fields(baseline) if each.name != "model"}
 
-    multilabel: bool
-    temperature: float
-    scope_threshold: float | None
+
+def baseline_of(facts: Mapping[str, Any], model: NgramModel) -> InGraphBaseline:
+    """Puts a baseline together again.
+
+    Raises:
+        UsageError: the facts are not what a training writes.
+    """
+    try:
+        stack = facts["stack"]
+        return InGraphBaseline(model, **{**facts, "stack": None if stack is None else tuple(stack)})
+    except (LookupError, TypeError) as error:
+        raise UsageError(
+            f"the facts of the baseline are not what a training writes ({error!r}); train again"
+        ) from error
 
 
 # Of N texts, in NumPy

@@ -86,7 +86,7 @@ def _logits(trained: Trained, baseline: NgramOps | None, given: dict[str, tf.Ten
 def _routed(trained: Trained, baseline: NgramOps | None, given: dict[str, tf.Tensor]) -> Routed:
     """Puts before the network what may answer without it: of texts rules, and the baseline where it is sure."""
     posts = posts_of(trained)
-    found = whole(_forward(trained))
+    found = whole(_forward(trained)) if trained.early is None else trained.early.leaving.run
     if posts.baseline is not None and baseline is not None:
         if posts.baseline.stack is not None:
             found = stacked(found, posts.baseline)
@@ -145,4 +145,6 @@ def parameters(trained: Trained) -> int:
 
 
 def _variables(trained: Trained) -> list[tf.Variable]:
+    if trained.early is not None:
+        return list(trained.early.leaving.variables)
     return list(cast(Any, _forward(trained)).get_concrete_function().variables)

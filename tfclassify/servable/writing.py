@@ -18,7 +18,8 @@ from tfclassify.data.features import NUMBER
 from tfclassify.data.token_store import Pieces
 from tfclassify.display import Display
 from tfclassify.errors import UsageError
-from tfclassify.learning.trained import Trained, answer, baseline_facts
+from tfclassify.learning.trained import Trained, answer
+from tfclassify.model.cascades import baseline_facts
 from tfclassify.model.routes import TEXT, TEXT_B
 from tfclassify.runs import Run, write_json
 from tfclassify.servable import operations

@@ -1,12 +1,20 @@
-"""What each verb but ``train`` and ``plan`` can be told."""
+"""What the verbs can be told beside the settings of a run: what is asked of a run, a servable, a table of rows."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, create_model
 
-from tfclassify.settings.tree import AUTO, NO_FLAG, STRICT, DataSettings, Planned, PositiveInt
+from tfclassify.settings.tree import AUTO, NO_FLAG, STRICT, DataSettings, Planned, PositiveInt, Settings
+
+PlanRequest: type[BaseModel] = create_model(
+    "PlanRequest",
+    __config__=STRICT,
+    __doc__="What ``plan`` can be told: all that a run can, and where to draw what else could be trained.",
+    output=(str | None, Field(None, description="Folder for plan.html; by default nothing is written.")),
+    **{name: (field.annotation, field) for name, field in Settings.model_fields.items()},  # type: ignore[call-overload]
+)
 
 
 class VocabularySettings(BaseModel):
@@ -94,7 +102,7 @@ class PredictRequest(BaseModel):
     servable: str | None = None
     """Folder of an exported classifier, or of one version of it; in place of the run."""
     input: str
-    """Rows to answer: a file (.csv .tsv .jsonl .parquet, also packed), or - for CSV on standard input, all of it."""
+    """Rows to answer: a file (.csv .tsv .jsonl .json .parquet, also packed), or - for all CSV on standard input."""
     output: str = "-"
     """Where the answers go: .csv, .jsonl or .parquet, or - for CSV on standard output."""
     data: DataSettings = DataSettings()

@@ -25,6 +25,12 @@ def _rising(buckets: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...]
     return buckets
 
 
+def _layers(exits: tuple[int, ...]) -> tuple[int, ...]:
+    if list(exits) != sorted(set(exits)):
+        raise PydanticCustomError("layers", "layers counted from 1, each above the one before it, such as [2, 4]")
+    return exits
+
+
 def _kinds(value: Any) -> Any:
     """Takes a list of columns for columns whose kinds are to be planned."""
     if value is None:
@@ -60,6 +66,7 @@ PositiveInt = Annotated[int, Field(gt=0), NO_FLAG]
 PositiveFloat = Annotated[float, Field(gt=0.0), NO_FLAG]
 Bucket = tuple[PositiveInt, PositiveInt]
 Buckets = Annotated[tuple[Bucket, ...], Field(min_length=1), AfterValidator(_rising)]
+Exits = Annotated[tuple[PositiveInt, ...], AfterValidator(_layers)]
 TaskKind = Literal["binary", "multiclass", "multilabel"]
 FeatureKinds = dict[str, Planned[Literal["number", "category"]]]
 Features = Annotated[
@@ -75,7 +82,7 @@ class DataSettings(BaseModel):
     model_config = STRICT
 
     train: str | None = None
-    """Training rows: a file (.csv .tsv .jsonl .parquet, also packed), a folder, tfds:NAME or sample:NAME."""
+    """Training rows: a file (.csv .tsv .jsonl .json .parquet, also packed), a folder, tfds:NAME or sample:NAME."""
     validation: str | None = None
     """Validation rows; cut out of the training rows where not given."""
     test: str | None = None
@@ -150,6 +157,8 @@ class ModelSettings(BaseModel):
     """Where the biases of a new head begin: zeros, or shares, at which each label scores its share of the rows."""
     feature_width: Planned[PositiveInt] = AUTO
     """Units of the layer in which data.features meet the text's vector."""
+    exits: Planned[Exits] = AUTO
+    """Layers, counted from 1, after which a text may leave the network with an answer; [] for none."""
 
 
 class TrainSettings(BaseModel):
@@ -161,6 +170,10 @@ class TrainSettings(BaseModel):
     """Passes over the training rows."""
     steps: PositiveInt | None = None
     """Training steps, at most; there are fewer where the epochs end before. By default the epochs decide."""
+    scheduled_steps: Planned[PositiveInt | None] = AUTO
+    """Steps after which the learning rate is 0, as far as time_limit_minutes allows them; null for all of the epochs'.
+
+    With a time limit they are planned again as it passes."""
     learning_rate: Planned[PositiveFloat] = AUTO
     """Peak learning rate of AdamW."""
     feature_learning_rate: Planned[PositiveFloat] = AUTO
@@ -185,8 +198,8 @@ class TrainSettings(BaseModel):
     """Which vectors of the embeddings a step moves: the rows that its batch looked up, or all of them."""
     objectives: Planned[tuple[str | dict[str, dict[str, Any]], ...]] = AUTO
     """Terms of the loss: a name, or {name: {weight: 1.0, option: value}}."""
-    class_weights: Planned[Literal["none", "balanced"] | dict[str, PositiveFloat]] = AUTO
-    """Weight of a label in the loss: none, balanced, or by label name."""
+    class_weights: Planned[Literal["none", "balanced", "square_root"] | dict[str, PositiveFloat]] = AUTO
+    """Weight of a label in the loss: none, balanced, the square root of that, or by label name."""
     metric: Planned[str] = AUTO
     """Validation metric by which the best epoch is chosen: accuracy, macro_f1, micro_f1, mcc, log_loss, or your own."""
     early_stopping: Planned[Annotated[int, Field(ge=0), NO_FLAG]] = AUTO
@@ -208,7 +221,7 @@ class TrainSettings(BaseModel):
     checkpoint_steps: Planned[Annotated[int, Field(ge=0), NO_FLAG]] = AUTO
     """Steps from one checkpoint to the next; 0 saves none but where the training is asked to stop."""
     time_limit_minutes: PositiveFloat | None = None
-    """Minutes of training after which it stops as if asked to, and can be gone on with; by default it has no limit."""
+    """Minutes of training, its validation included, for which the steps are planned; by default there is no limit."""
     skips: PositiveInt = 3
     """Steps in a row with a loss or gradient that is no finite number after which the training goes back."""
     returns: Annotated[int, Field(ge=0), NO_FLAG] = 2
@@ -257,6 +270,19 @@ class AnswerSettings(BaseModel):
     """How likely, at least, the loss stays within answer.cascade, by the validation rows; 0.5 takes their estimate."""
     baseline_buckets: Planned[Annotated[int, Field(ge=256, le=2**24), NO_FLAG]] = AUTO
     """Buckets that the in-graph baseline hashes n-grams of word pieces into."""
+    exit_loss: Limit = 0.005
+    """Accuracy, at most, that texts which leave early may cost; how sure they have to be is planned by it."""
+
+
+class DeploySettings(BaseModel):
+    """What the classifier may take where it answers; a model that takes more is not planned, and refused."""
+
+    model_config = STRICT
+
+    latency_ms: PositiveFloat | None = None
+    """Milliseconds, at most, that the network takes for one text, on a machine like this one."""
+    memory_mb: PositiveFloat | None = None
+    """Megabytes, at most, of a process that answers, on a machine like this one."""
 
 
 class Settings(BaseModel):
@@ -281,3 +307,4 @@ class Settings(BaseModel):
     model: ModelSettings = ModelSettings()
     train: TrainSettings = TrainSettings()
     answer: AnswerSettings = AnswerSettings()
+    deploy: DeploySettings = DeploySettings()

@@ -9,7 +9,7 @@ from made_stores import split_of, store
 from made_trained import made_trained
 
 from tfclassify.data.labelling import Split
-from tfclassify.learning.calibrating import calibrated
+from tfclassify.learning.score_calibration import calibrated
 from tfclassify.learning.trained import predict_split
 from tfclassify.quality.thresholds import best_threshold
 
