@@ -93,6 +93,7 @@ def measure(name: str, asked: argparse.Namespace) -> None:
 
 def _sides(name: str, asked: argparse.Namespace, folder: Path) -> Iterator[tuple[str, tuple[Path, Any]]]:
     """Saves the graphs that are compared; each with what its validation rows settled."""
+    from tfclassify.data.corpus import read_corpus
     from tfclassify.display import SILENT
     from tfclassify.learning.score_calibration import calibrated
     from tfclassify.learning.settling import fit_on, settle_beside
@@ -100,13 +101,13 @@ def _sides(name: str, asked: argparse.Namespace, folder: Path) -> Iterator[tuple
     from tfclassify.learning.views import views_of_split
     from tfclassify.model.cascades import InGraphBaseline
     from tfclassify.model.ngrams import ngram_logits
-    from tfclassify.plan import prepare
-    from tfclassify.runs import open_run
-    from tfclassify.settings import Settings, changed, read
+    from tfclassify.runs import cache_folder, open_run
+    from tfclassify.settings import changed
 
     run = _run(name, asked, PLANNED, {"goal": "fast", "model.name": "minilm"})
-    corpus = prepare(read([str(run / "plan.yaml")], Settings), display=SILENT).corpus
     trained = open_trained(open_run(str(run)), precision="float32")
+    told = trained.settings
+    corpus = read_corpus(told.data, trained.pieces, seed=told.seed, cache=cache_folder(), display=SILENT)
     alone = replace(trained, baseline=None, early=None, settings=changed(trained.settings, {"answer.rules": ()}))
     predictions = predict_split(alone, corpus.splits["validation"])
     alone = calibrated(alone, predictions)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,12 @@ from hypothesis import settings as tried
 from hypothesis import strategies as st
 from made_trained import made_trained
 
+from tfclassify.learning.exits import Early
 from tfclassify.learning.trained import Trained, answer, limits_of, pieces_of
 from tfclassify.model.cascades import InGraphBaseline
+from tfclassify.model.exits import Exit, Leaving
+from tfclassify.model.routes import INPUTS, Routed
+from tfclassify.quality.exits import ExitPlan
 from tfclassify.quality.ngram_fit import fit_ngrams
 from tfclassify.servable.graph import ANSWER, TOKENS, parameters, save
 from tfclassify.servable.lowering import lower
@@ -125,6 +130,27 @@ def test_tokens_have_the_same_logits_but_for_rules_and_what_was_cut(whole: Train
     found = asked(signatures, ["good film", "not a very"])
     best = logits.numpy().argmax(axis=1)
     assert [whole.labels.names[each] for each in best] == [each.decode() for each in found["label"]]
+
+
+def test_texts_that_are_left_may_leave_the_network_early(whole: Trained, tmp_path: Path) -> None:
+    @tf.function(input_signature=whole.forward.input_signature, autograph=False)
+    def numbered(ids: tf.Tensor, mask: tf.Tensor, types: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        # Short texts leave, with other logits than the rest.
+        stays = tf.cast(tf.reduce_sum(mask, axis=1) > 5, tf.int32)
+        return whole.forward(ids, mask, types) * (1.0 + tf.cast(stays, tf.float32))[:, None], stays
+
+    routes = ("exit@1", "full")
+
+    def run(given: Mapping[str, tf.Tensor]) -> Routed:
+        logits, taken = numbered(*(given[name] for name in INPUTS))
+        return Routed(logits, tf.gather(tf.constant(routes), taken))
+
+    leaving = Leaving(run, numbered, routes, (Exit(1, 0.5),), numbered.get_concrete_function().variables)
+    plan = ExitPlan((1,), (0.5,), 10, 0.01, 0.0, (0.0, 0.0), (0.5,), 0.5)
+    early = replace(whole, early=Early(leaving, plan))
+    texts = [*TEXTS, "not", "a a a a a a"]
+    assert {each["route"] for each in answer(early, texts)} == {"rule:R1", "rule:R2", "baseline", "exit@1", "full"}
+    same(early, tf.saved_model.load(str(written(early, tmp_path / "1"))).signatures, texts)
 
 
 def test_servers_have_all_ops_of_all_nodes(folder: Path) -> None:
