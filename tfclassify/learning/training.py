@@ -156,9 +156,9 @@ def _learn(
 def _decided(plan: Plan, settled: Settled) -> Mapping[str, Decision]:
     """Puts what validation rows settled behind the reason why they were asked."""
     return {
-        key: replace(
-            each, reason=f"{plan.decisions[key].reason}; {each.reason}" if key in plan.decisions else each.reason
-        )
+        key: replace(plan.decisions[key], reason=f"{plan.decisions[key].reason}; {each.reason}")
+        if key in plan.decisions
+        else each
         for key, each in settled.decisions.items()
     }
 
