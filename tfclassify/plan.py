@@ -22,16 +22,15 @@ from tfclassify.checkup.data.scripts import shares_of_scripts
 from tfclassify.checkup.finding import Finding
 from tfclassify.data.corpus import Corpus, read_corpus
 from tfclassify.data.locations import SPLITS, locations
+from tfclassify.data.pieces import pieces_of
 from tfclassify.data.texts import looked_at, some_texts
 from tfclassify.data.token_store import Pieces
 from tfclassify.display import SILENT, Display
 from tfclassify.errors import UsageError
 from tfclassify.hardware import Hardware, detect_cpu
-from tfclassify.learning import tracking
 from tfclassify.learning.calibrations import calibration_for
 from tfclassify.learning.objectives import choose
 from tfclassify.learning.strategies import accelerators
-from tfclassify.learning.trained import pieces_of
 from tfclassify.learning.weighting import label_weights
 from tfclassify.model.weights import Found, encoder_size, find, is_to_be_had, lower_case
 from tfclassify.planning.calibration import Calibration
@@ -201,7 +200,11 @@ def _check(prepared: Prepared) -> None:
     train, corpus = prepared.plan.settings.train, prepared.corpus
     choose(train.objectives)
     choose_metric(train.metric)
-    tracking.check(prepared.plan.settings.track)
+    if prepared.plan.settings.track:
+        # It knows networks, and so the library of them, which takes seconds to be imported.
+        from tfclassify.learning import tracking
+
+        tracking.check(prepared.plan.settings.track)
     label_weights(train.class_weights, corpus.labels.names, corpus.statistics.splits["train"].label_counts)
 
 
