@@ -47,13 +47,15 @@ def measured(asked: argparse.Namespace) -> dict[str, Any]:
     """Trains for a few steps; returns rates, and what is predicted."""
     from tfclassify.hardware import detect_cpu
     from tfclassify.learning.strategies import STRATEGIES, accelerators, set_precision
+    from tfclassify.planning.calibration import step_flops
     from tfclassify.planning.chips import CHIPS, chip_name, peak
-    from tfclassify.planning.costs import step_flops, step_seconds
+    from tfclassify.planning.costs import step_seconds
     from tfclassify.planning.presets import PRESETS
 
     hardware, size = replace(detect_cpu(), accelerators=accelerators()), PRESETS[asked.model].size
     known = facts(hardware, size)
     plan = planned(asked, known)
+    known = replace(known, calibration=calibration_of(hardware, plan["precision"]))
     set_precision(plan["precision"])
     strategy = STRATEGIES[plan["strategy"]]()
     replicas = strategy.num_replicas_in_sync
@@ -148,6 +150,15 @@ def material(number: int, length: int) -> Any:
 
     pieces = np.minimum(np.random.default_rng(0).zipf(1.3, number * (length - 2)) + 10, 100).astype(np.int32)
     return rows_of_pieces(Ragged(pieces, np.arange(number + 1) * (length - 2)), None, Limits(length, 1, 2))
+
+
+def calibration_of(hardware: Any, precision: str) -> Any:
+    """Returns how fast the processor is; None where there are accelerators."""
+    from tfclassify.display import SILENT
+    from tfclassify.learning.calibrations import calibration_for
+    from tfclassify.runs import cache_folder
+
+    return calibration_for(hardware, precision, cache=cache_folder(), renew=True, display=SILENT)
 
 
 def facts(hardware: Any, size: Any) -> Any:

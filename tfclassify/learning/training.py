@@ -36,6 +36,7 @@ from tfclassify.learning.step import Folding, training_step
 from tfclassify.learning.strategies import STRATEGIES, set_precision
 from tfclassify.learning.trained import Trained, limits_of, predict_split
 from tfclassify.learning.weighting import head_bias, label_weights, row_weights
+from tfclassify.learning.workers import agreed_number
 from tfclassify.model.classifier import BertClassifier, build
 from tfclassify.model.features import Encoder
 from tfclassify.model.weights import Found, encoder_size
@@ -116,8 +117,9 @@ def _learn(
     rows = replace(rows, features=encoded_rows(features, corpus.splits["train"]))
     steps = steps_per_epoch(rows.lengths, train.buckets)
     most_steps = min(steps * train.epochs, train.steps or steps * train.epochs)
-    total_steps = min(most_steps, train.scheduled_steps or most_steps)
     strategy = STRATEGIES[train.strategy]()
+    # Each machine has planned by its own speed.
+    total_steps = agreed_number(strategy, min(most_steps, train.scheduled_steps or most_steps))
     folding = _folding(train, strategy.num_replicas_in_sync)
     with strategy.scope():
         model = _compiled(found, corpus, settings, features, total_steps=total_steps, folding=folding)
