@@ -45,7 +45,7 @@ from tfclassify.learning.tracking.tracker import Ending
 from tfclassify.learning.trained import write_facts
 from tfclassify.learning.training import Learned, learn
 from tfclassify.learning.workers import own_run
-from tfclassify.model.classifier import save_huggingface
+from tfclassify.model.interchange import save_huggingface
 from tfclassify.model.weights import sha256
 from tfclassify.plan import Prepared, prepare
 from tfclassify.planning.costs import Costs

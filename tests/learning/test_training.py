@@ -367,13 +367,13 @@ def waiting_for(path: Path, there: Callable[[Path], bool], process: subprocess.P
         time.sleep(0.05)
 
 
+# What Ctrl-C does is in test_end_to_end.py.
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_from_outside_keeps_the_best_weights(toy_run: Path, tmp_path: Path, number: int) -> None:
+def test_a_signal_from_outside_keeps_the_best_weights(toy_run: Path, tmp_path: Path) -> None:
     run = Run(tmp_path / "run")
     process = started(toy_run / "plan.yaml", run.folder, "train.epochs=2000", "train.early_stopping=0")
     waiting_for(run.history, lambda path: path.is_file() and path.read_text().count("\n") >= 2, process)
-    os.kill(process.pid, number)
+    os.kill(process.pid, signal.SIGTERM)
     _, errors = process.communicate()
     assert process.returncode == 75, errors
     assert json.loads(run.manifest.read_text(encoding="utf-8"))["state"] == "stopped"

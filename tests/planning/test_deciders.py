@@ -281,13 +281,54 @@ def test_no_bucket_is_longer_than_what_the_model_reads() -> None:
     assert [length for _, length in buckets(found, text__max_length=62).value] == [16, 62]
 
 
+# Early exits
+
+MANY = {f"label {number}": 100 for number in range(26)}
+
+
+@pytest.mark.parametrize(
+    ("layers", "counts", "expected"),
+    [(4, None, (1, 2)), (6, None, (2, 3, 4)), (12, None, (4, 6, 8, 10)), (6, MANY, (3, 4)), (12, MANY, (6, 8, 10))],
+)
+def test_exits(layers: int, counts: dict[str, int] | None, expected: tuple[int, ...]) -> None:
+    encoder = replace(PRESETS["minilm"].size, layers=layers)
+    known = facts(counts, validation=390, encoder=encoder)
+    classes = len(counts or {"a": 1, "b": 1})
+    reason = f"goal=fast; {layers} layers, {classes} classes, and 390 validation rows to plan by"
+    assert decide("model.exits", known, goal="fast") == Decision(expected, reason)
+
+
+@pytest.mark.parametrize(
+    ("known", "asked", "reason"),
+    [
+        ({}, {"goal": "best"}, "goal=best: all texts go through all layers; with goal=fast easy ones might not"),
+        ({"validation": 389}, {}, "389 validation rows cannot show a loss below 0.005; 390 could"),
+        ({"validation": None}, {}, "0 validation rows cannot show a loss below 0.005; 390 could"),
+        (
+            {},
+            {"answer__exit_loss": 0},
+            "answer.exit_loss=0: no text could leave, since no number of rows shows that nothing is lost",
+        ),
+        ({"encoder": SMALL}, {}, "of 3 layers too little is saved; 4 would do"),
+        (
+            {},
+            {"data__features": {"price": "number"}},
+            "heads of early exits read the text alone, and there are features beside it",
+        ),
+    ],
+)
+def test_no_exits(known: dict[str, Any], asked: dict[str, Any], reason: str) -> None:
+    found = facts(**{"validation": 1000, **known})
+    assert decide("model.exits", found, **{"goal": "fast", **asked}) == Decision((), reason)
+
+
 # Learning
 
 
 @pytest.mark.parametrize(("task", "expected"), [("binary", "cross"), ("multiclass", "cross"), ("multilabel", "binary")])
 def test_objectives(task: str, expected: str) -> None:
     names = {"cross": ("cross_entropy",), "binary": ("binary_cross_entropy",)}
-    assert decide("train.objectives", facts(), model__task=task).value == names[expected]
+    assert decide("train.objectives", facts(), model__task=task, model__exits=[]).value == names[expected]
 
 
 @pytest.mark.parametrize(

@@ -24,13 +24,14 @@ from tfclassify.data.token_store import Pieces, let_go
 from tfclassify.display import Display
 from tfclassify.learning.averages import Average
 from tfclassify.learning.course import Course, Orders
+from tfclassify.learning.exits import early_exits
 from tfclassify.learning.features import encoded_rows, encoder_of
 from tfclassify.learning.feeding import fed
 from tfclassify.learning.fitting import fit
 from tfclassify.learning.memory import in_more_parts, largest_bucket, note_plan, try_step
 from tfclassify.learning.objectives import choose
 from tfclassify.learning.optimizers import AdamW, WarmupLinearDecay
-from tfclassify.learning.prediction import forward
+from tfclassify.learning.prediction import covering, forward
 from tfclassify.learning.preflight import before_training, refuse
 from tfclassify.learning.step import Folding, training_step
 from tfclassify.learning.strategies import STRATEGIES, set_precision
@@ -38,6 +39,7 @@ from tfclassify.learning.trained import Trained, limits_of, predict_split
 from tfclassify.learning.weighting import head_bias, label_weights, row_weights
 from tfclassify.learning.workers import agreed_number
 from tfclassify.model.classifier import BertClassifier, build
+from tfclassify.model.exits import Scale
 from tfclassify.model.features import Encoder
 from tfclassify.model.weights import Found, encoder_size
 from tfclassify.planning.planner import Plan
@@ -147,7 +149,7 @@ def _learn(
         display=display,
         callbacks=callbacks,
     )
-    return Learned(_calibrated(trained, corpus), model, course, plan)
+    return Learned(_calibrated(trained, corpus, model), model, course, plan)
 
 
 @contextmanager
@@ -197,6 +199,7 @@ def _compiled(
         multilabel=labels.multilabel,
         dropout=settings.model.dropout,
         features=None if features is None else features.measures,
+        exits=settings.model.exits,
         bias=head_bias(
             settings.model.head_bias,
             labels.names,
@@ -306,8 +309,8 @@ def _watch(trained: Trained, corpus: Corpus) -> Mapping[str, float | None]:
     return watch(predictions, trained.settings.train.metric)
 
 
-def _calibrated(trained: Trained, corpus: Corpus) -> Trained:
-    """Fits the temperature of the scores and the thresholds of labels and scope, as far as the plan asks for it."""
+def _calibrated(trained: Trained, corpus: Corpus, model: BertClassifier) -> Trained:
+    """Fits the temperature of the scores and the thresholds of labels, scope and exits, as far as the plan asks."""
     asked, several = trained.settings.answer, corpus.labels.multilabel
     if "validation" not in corpus.splits:
         return trained
@@ -321,4 +324,14 @@ def _calibrated(trained: Trained, corpus: Corpus) -> Trained:
     if asked.scope != "none":
         inside = in_scope(predictions)
         scope = scope_threshold(scope_score(predictions.logits[inside], temperature), asked.scope)
-    return replace(trained, temperature=temperature, threshold=threshold, scope_threshold=scope)
+    made = replace(trained, temperature=temperature, threshold=threshold, scope_threshold=scope)
+    if model.exits is None:
+        return made
+    rows = rows_of(corpus.splits["validation"], trained.limits)
+    buckets = covering(trained.settings.train.buckets, trained.limits.max_length)
+    whole = replace(
+        predictions,
+        scores=scores(predictions.logits, temperature=temperature, multilabel=several),
+        thresholds=threshold,
+    )
+    return replace(made, early=early_exits(model, rows, buckets, whole, Scale(several, temperature, scope), asked))

@@ -76,7 +76,8 @@ def _logits(trained: Trained, given: dict[str, tf.Tensor]) -> dict[str, tf.Tenso
 
 def _routed(trained: Trained, given: dict[str, tf.Tensor]) -> Routed:
     tokens = {name: given[name] for name in INPUTS}
-    return whole(_forward(trained))({**tokens, **_features(trained, given)})
+    network = whole(_forward(trained)) if trained.early is None else trained.early.leaving.run
+    return network({**tokens, **_features(trained, given)})
 
 
 def _features(trained: Trained, given: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
@@ -110,4 +111,6 @@ def parameters(trained: Trained) -> int:
 
 
 def _variables(trained: Trained) -> list[tf.Variable]:
+    if trained.early is not None:
+        return list(trained.early.leaving.variables)
     return list(cast(Any, _forward(trained)).get_concrete_function().variables)

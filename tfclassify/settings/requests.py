@@ -102,7 +102,7 @@ class PredictRequest(BaseModel):
     servable: str | None = None
     """Folder of an exported classifier, or of one version of it; in place of the run."""
     input: str
-    """Rows to answer: a file (.csv .tsv .jsonl .parquet, also packed), or - for CSV on standard input, all of it."""
+    """Rows to answer: a file (.csv .tsv .jsonl .json .parquet, also packed), or - for all CSV on standard input."""
     output: str = "-"
     """Where the answers go: .csv, .jsonl or .parquet, or - for CSV on standard output."""
     data: DataSettings = DataSettings()

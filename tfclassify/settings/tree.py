@@ -25,6 +25,12 @@ def _rising(buckets: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...]
     return buckets
 
 
+def _layers(exits: tuple[int, ...]) -> tuple[int, ...]:
+    if list(exits) != sorted(set(exits)):
+        raise PydanticCustomError("layers", "layers counted from 1, each above the one before it, such as [2, 4]")
+    return exits
+
+
 def _kinds(value: Any) -> Any:
     """Takes a list of columns for columns whose kinds are to be planned."""
     if value is None:
@@ -60,6 +66,7 @@ PositiveInt = Annotated[int, Field(gt=0), NO_FLAG]
 PositiveFloat = Annotated[float, Field(gt=0.0), NO_FLAG]
 Bucket = tuple[PositiveInt, PositiveInt]
 Buckets = Annotated[tuple[Bucket, ...], Field(min_length=1), AfterValidator(_rising)]
+Exits = Annotated[tuple[PositiveInt, ...], AfterValidator(_layers)]
 TaskKind = Literal["binary", "multiclass", "multilabel"]
 FeatureKinds = dict[str, Planned[Literal["number", "category"]]]
 Features = Annotated[
@@ -75,7 +82,7 @@ class DataSettings(BaseModel):
     model_config = STRICT
 
     train: str | None = None
-    """Training rows: a file (.csv .tsv .jsonl .parquet, also packed), a folder, tfds:NAME or sample:NAME."""
+    """Training rows: a file (.csv .tsv .jsonl .json .parquet, also packed), a folder, tfds:NAME or sample:NAME."""
     validation: str | None = None
     """Validation rows; cut out of the training rows where not given."""
     test: str | None = None
@@ -150,6 +157,8 @@ class ModelSettings(BaseModel):
     """Where the biases of a new head begin: zeros, or shares, at which each label scores its share of the rows."""
     feature_width: Planned[PositiveInt] = AUTO
     """Units of the layer in which data.features meet the text's vector."""
+    exits: Planned[Exits] = AUTO
+    """Layers, counted from 1, after which a text may leave the network with an answer; [] for none."""
 
 
 class TrainSettings(BaseModel):
@@ -230,6 +239,8 @@ class AnswerSettings(BaseModel):
     """Score from which on a label is given where a row may have several: a share, or the best on validation."""
     scope: Planned[Literal["none"] | Share] = AUTO
     """Share of the validation rows that count as in scope, the others looking least like any class; none: all do."""
+    exit_loss: Limit = 0.005
+    """Accuracy, at most, that texts which leave early may cost; how sure they have to be is planned by it."""
 
 
 class DeploySettings(BaseModel):

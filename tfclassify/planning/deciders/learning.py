@@ -20,15 +20,20 @@ UNEVEN = 20
 FEATURE_RATE = 2e-3
 CHECKPOINTS, FEWEST_SECONDS, MOST_SECONDS = 20, 10.0, 600.0
 NOT_AVERAGED = "not used: nothing is averaged"
+EXITS_WEIGHT = 0.5
 AVERAGED_STEPS, REMEMBERED_SHARE = 100, 0.1
 ROOM = 2.0
 
 
 def decide_objectives(settings: Settings, facts: Facts) -> Decision:
-    """Takes the likelihood of the labels."""
-    if settings.model.task == "multilabel":
-        return Decision(("binary_cross_entropy",), "labels are independent of each other")
-    return Decision(("cross_entropy",), "a row has one label")
+    """Takes the likelihood of the labels, by the last head and, where texts may leave early, by the others."""
+    several = settings.model.task == "multilabel"
+    reason = "labels are independent of each other" if several else "a row has one label"
+    whole = "binary_cross_entropy" if several else "cross_entropy"
+    if not settings.model.exits:
+        return Decision((whole,), reason)
+    early = {"exits": {"weight": EXITS_WEIGHT}}
+    return Decision((whole, early), f"{reason}; the heads of early exits learn beside the last one")
 
 
 def decide_class_weights(settings: Settings, facts: Facts) -> Decision:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from math import ceil
+
 from tfclassify.planning.deciders.models import choose_model, training_rows
 from tfclassify.planning.facts import Decision, Facts
 from tfclassify.settings import Settings
 
 SCOPE_SHARE = 0.95
 FEATURE_WIDTH = 64
+FEWEST_LAYERS, MANY_CLASSES = 4, 25
+# The two-sided 95 % point of the normal distribution: without any difference in n rows, the interval of a paired
+# difference ends at this, divided by n + 2.
+Z_95 = 1.959963984540054
 DROPOUT = 0.1
 # Of so many rows or more an epoch is enough.
 ROWS_SEEN = 300_000
@@ -58,6 +64,29 @@ def decide_feature_width(settings: Settings, facts: Facts) -> Decision:
     )
 
 
+def decide_exits(settings: Settings, facts: Facts) -> Decision:
+    """Lets easy texts leave early where speed is what is asked for, and there are rows to show what it costs."""
+    rows, layers, bound = validation_rows(facts), facts.encoder.layers, settings.answer.exit_loss
+    if settings.goal != "fast":
+        return Decision(
+            (), f"goal={settings.goal}: all texts go through all layers; with goal=fast easy ones might not"
+        )
+    if settings.data.features:
+        return Decision((), "heads of early exits read the text alone, and there are features beside it")
+    if layers < FEWEST_LAYERS:
+        return Decision((), f"of {layers} layers too little is saved; {FEWEST_LAYERS} would do")
+    if not bound:
+        return Decision(
+            (), "answer.exit_loss=0: no text could leave, since no number of rows shows that nothing is lost"
+        )
+    if rows < (needed := ceil(Z_95 / bound) - 2):
+        return Decision((), f"{rows} validation rows cannot show a loss below {bound:g}; {needed} could")
+    classes = len(facts.statistics.labels)
+    first, step = layers // (2 if classes > MANY_CLASSES else 3), max(1, layers // 6)
+    exits = tuple(range(first, layers - 1, step))
+    return Decision(exits, f"goal=fast; {layers} layers, {classes} classes, and {rows} validation rows to plan by")
+
+
 def decide_calibration(settings: Settings, facts: Facts) -> Decision:
     """Calibrates wherever there are rows to do it on."""
     rows = validation_rows(facts)
@@ -98,6 +127,7 @@ TASK = {
     "model.dropout": decide_dropout,
     "model.head_bias": decide_head_bias,
     "model.feature_width": decide_feature_width,
+    "model.exits": decide_exits,
     "text.lower_case": decide_lower_case,
     "answer.calibrate": decide_calibration,
     "answer.thresholds": decide_thresholds,
