@@ -17,6 +17,7 @@ from tfclassify.errors import UsageError
 from tfclassify.hardware import Accelerator
 from tfclassify.planning.costs import Costs, predict_costs
 from tfclassify.planning.deciders import DECIDERS
+from tfclassify.planning.deciders.grounds import GROUNDS
 from tfclassify.planning.facts import Facts
 from tfclassify.planning.planner import (
     AS_ASKED,
@@ -103,6 +104,16 @@ def test_nothing_is_left_to_planning(
     for key, decision in plan.decisions.items():
         assert value_of(plan.settings, key) == decision.value
         assert decision.reason != AS_ASKED
+
+
+def test_every_decision_says_who_says_so_and_what_would_change_it() -> None:
+    for key, decision in planned().decisions.items():
+        if key in DECIDERS:
+            assert decision.source, key
+            assert decision.changes, key
+    assert set(GROUNDS) <= set(DECIDERS)
+    asked = planned({"train.epochs": 4}).decisions["train.epochs"]
+    assert (asked.source, asked.changes) == ("", "")
 
 
 def test_the_keys_of_this_test_are_all_there_are() -> None:
