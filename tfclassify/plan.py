@@ -115,10 +115,10 @@ def prepare(asked: Settings, *, display: Display, renew: bool = False) -> Prepar
     """
     asked, chosen = _with_data(asked)
     hardware = replace(detect_cpu(), accelerators=accelerators())
-    asked_for = asked.train.precision
-    precision = str(choose_precision(hardware).value) if asked_for == AUTO else asked_for
-    calibration = calibration_for(hardware, precision, cache=cache_folder(), renew=renew, display=display)
+    # What is wrong with the data is said before anybody waits for the machine to be measured.
     reading = _read(asked, str(choose_model(asked, hardware).value), display)
+    precision = choose_precision(hardware).value if asked.train.precision == AUTO else asked.train.precision
+    calibration = calibration_for(hardware, precision, cache=cache_folder(), renew=renew, display=display)
     facts = _facts(reading, hardware, calibration, chosen)
     if asked.model.name == AUTO:
         facts = replace(facts, scripts=_scripts(reading.corpus))
