@@ -34,6 +34,7 @@ from tfclassify.learning.strategies import accelerators
 from tfclassify.learning.weighting import label_weights
 from tfclassify.model.weights import Found, encoder_size, find, is_to_be_had, lower_case
 from tfclassify.planning.calibration import Calibration
+from tfclassify.planning.costs import probed_rows
 from tfclassify.planning.deciders.machine import choose_precision
 from tfclassify.planning.deciders.models import choose_model
 from tfclassify.planning.facts import Decision, Facts
@@ -134,7 +135,35 @@ def prepare(asked: Settings, *, display: Display, renew: bool = False) -> Prepar
     made = quoting(make_plan(asked, facts), quick_findings(corpus.statistics, vocabulary))
     prepared = Prepared(made, corpus, reading.found, reading.pieces, hardware)
     _check(prepared)
-    return prepared
+    return _probed(prepared, facts, display) if made.settings.train.probe else prepared
+
+
+def _probed(prepared: Prepared, facts: Facts, display: Display) -> Prepared:
+    """Adds to the reason of the model what a probe has found, inside its share of the training's time."""
+    # Only where it is asked for: the library of networks takes seconds to be imported.
+    from tfclassify.learning.probing import Probe, probe
+    from tfclassify.learning.trained import limits_of
+
+    plan, corpus = prepared.plan, prepared.corpus
+    settings = plan.settings
+    if corpus.labels.multilabel or "validation" not in corpus.splits:
+        found: Probe | str = "no probe: it takes one label a row, and validation rows"
+    else:
+        display.start("probing what the frozen network knows", 0)
+        found = probe(
+            prepared.found,
+            corpus.splits["train"],
+            corpus.splits["validation"],
+            classes=len(corpus.labels.names),
+            limits=limits_of(prepared.pieces, max_length=settings.text.max_length),
+            most_rows=probed_rows(settings, plan.costs, facts),
+            advance=display.advance,
+        )
+    said = found.sentence if isinstance(found, Probe) else found
+    display.say(said)
+    decision = plan.decisions["model.name"]
+    decisions = {**plan.decisions, "model.name": replace(decision, reason=f"{decision.reason}; {said}")}
+    return replace(prepared, plan=replace(plan, decisions=decisions))
 
 
 def _read(asked: Settings, model: str, display: Display) -> _Reading:

@@ -222,6 +222,8 @@ class TrainSettings(BaseModel):
     """Steps from one checkpoint to the next; 0 saves none but where the training is asked to stop."""
     time_limit_minutes: PositiveFloat | None = None
     """Minutes of training, its validation included, for which the steps are planned; by default there is no limit."""
+    probe: Share = 0.0
+    """Share of the training's time, at most, in which a probe looks at what the frozen network knows; 0 for none."""
     skips: PositiveInt = 3
     """Steps in a row with a loss or gradient that is no finite number after which the training goes back."""
     returns: Annotated[int, Field(ge=0), NO_FLAG] = 2
