@@ -36,6 +36,7 @@ GROUNDS: dict[str, tuple[str, str]] = {
     "train.strategy": (MACHINE, "another number of accelerators"),
     "train.shapes": (MACHINE, "an accelerator"),
     "train.embedding_updates": (MACHINE, "an accelerator"),
+    "train.steps_per_execution": ("TensorFlow's guide, Use TPUs", "a TPU"),
     "text.max_length": (DATA, "longer texts, or a model that reads more tokens"),
     "train.batch_size": (
         "Mosbach et al., On the Stability of Fine-tuning BERT (2021), which trains on few rows with batches of 16",
