@@ -38,6 +38,7 @@ from tfclassify.learning.step import Folding, training_step
 from tfclassify.learning.strategies import STRATEGIES, set_precision
 from tfclassify.learning.trained import Trained, limits_of, predict_split
 from tfclassify.learning.weighting import head_bias, label_weights, row_weights
+from tfclassify.learning.workers import agreed_number
 from tfclassify.model.classifier import BertClassifier, build
 from tfclassify.model.features import Encoder
 from tfclassify.model.weights import Found, encoder_size
@@ -117,8 +118,9 @@ def _learn(
     rows = replace(rows, features=encoded_rows(features, corpus.splits["train"]))
     steps = steps_per_epoch(rows.lengths, train.buckets)
     most_steps = min(steps * train.epochs, train.steps or steps * train.epochs)
-    total_steps = min(most_steps, train.scheduled_steps or most_steps)
     strategy = STRATEGIES[train.strategy]()
+    # Each machine has planned by its own speed.
+    total_steps = agreed_number(strategy, min(most_steps, train.scheduled_steps or most_steps))
     folding = _folding(train, strategy.num_replicas_in_sync)
     with strategy.scope():
         model = _compiled(found, corpus, settings, features, total_steps=total_steps, folding=folding)
@@ -234,7 +236,7 @@ def _compiled(
     step = training_step(
         choose(train.objectives), accumulation_steps=train.accumulation_steps, folding=folding, seed=settings.seed
     )
-    model.compile(optimizer=optimizer, step=step)
+    model.compile(optimizer=optimizer, step=step, steps_per_execution=train.steps_per_execution)
     # A step that has to make the optimizer's variables first is traced twice.
     optimizer.build(model.trainable_variables)
     return model
@@ -298,6 +300,7 @@ def _orders(plan: Plan, run: Run, rows: Rows, *, steps: int, total_steps: int, m
         judging_seconds=plan.judging_seconds,
         skips=train.skips,
         returns=train.returns,
+        steps_at_once=train.steps_per_execution,
         rows_at=partial(_rows_at, rows, settings),
     )
 

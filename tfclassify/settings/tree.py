@@ -196,6 +196,8 @@ class TrainSettings(BaseModel):
     """How steps take batch shapes: any in one graph, each in a static graph of its own, or each compiled by XLA."""
     embedding_updates: Planned[Literal["rows", "dense"]] = AUTO
     """Which vectors of the embeddings a step moves: the rows that its batch looked up, or all of them."""
+    steps_per_execution: Planned[PositiveInt] = AUTO
+    """Steps, at most, that a device makes in one call; progress, checkpoints and requests to stop wait for its end."""
     objectives: Planned[tuple[str | dict[str, dict[str, Any]], ...]] = AUTO
     """Terms of the loss: a name, or {name: {weight: 1.0, option: value}}."""
     class_weights: Planned[Literal["none", "balanced", "square_root"] | dict[str, PositiveFloat]] = AUTO
@@ -222,6 +224,8 @@ class TrainSettings(BaseModel):
     """Steps from one checkpoint to the next; 0 saves none but where the training is asked to stop."""
     time_limit_minutes: PositiveFloat | None = None
     """Minutes of training, its validation included, for which the steps are planned; by default there is no limit."""
+    probe: Share = 0.0
+    """Share of the training's time, at most, in which a probe looks at what the frozen network knows; 0 for none."""
     skips: PositiveInt = 3
     """Steps in a row with a loss or gradient that is no finite number after which the training goes back."""
     returns: Annotated[int, Field(ge=0), NO_FLAG] = 2

@@ -18,6 +18,10 @@ GROUNDS: dict[str, tuple[str, str]] = {
         "several labels a row",
     ),
     "model.feature_width": ("no measurement: a width between that of the features and of the text", "data.features"),
+    "model.exits": (
+        "Xin et al., DeeBERT (2020); Schwartz et al., The Right Tool for the Job (2020)",
+        "goal=fast with enough validation rows, or features beside the text",
+    ),
     "text.lower_case": ("the model's own tokenizer", "another model.name"),
     "answer.calibrate": ("Guo et al., On Calibration of Modern Neural Networks (2017)", "validation rows, or none"),
     "answer.thresholds": (
@@ -32,6 +36,7 @@ GROUNDS: dict[str, tuple[str, str]] = {
     "train.strategy": (MACHINE, "another number of accelerators"),
     "train.shapes": (MACHINE, "an accelerator"),
     "train.embedding_updates": (MACHINE, "an accelerator"),
+    "train.steps_per_execution": ("TensorFlow's guide, Use TPUs", "a TPU"),
     "text.max_length": (DATA, "longer texts, or a model that reads more tokens"),
     "train.batch_size": (
         "Mosbach et al., On the Stability of Fine-tuning BERT (2021), which trains on few rows with batches of 16",
