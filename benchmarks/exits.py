@@ -43,7 +43,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, help="folder with one sub-folder per data set")
     parser.add_argument("--sets", nargs="+", default=["trec6", "sst2_sentences", "banking77"])
     parser.add_argument("--runs", type=Path, help="folder for runs and exports; those that are there are taken")
-    parser.add_argument("--exits", type=json.loads, default="auto", help="layers, such as [2,3,4]; default: planned")
+    parser.add_argument("--exits", type=json.loads, default="auto", help="layers, such as [1,2,3]; default: planned")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--set", nargs="*", default=[], dest="more", help="further settings of both trainings")
     asked = parser.parse_args()
