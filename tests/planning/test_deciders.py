@@ -13,9 +13,9 @@ from pydantic import BaseModel
 
 from tfclassify.hardware import Accelerator, Hardware
 from tfclassify.planning.buckets import padding_share
-from tfclassify.planning.costs import peak_memory_bytes
+from tfclassify.planning.costs import judging_seconds, peak_memory_bytes, step_seconds
 from tfclassify.planning.deciders import DECIDERS, learning
-from tfclassify.planning.deciders.task import choose_model
+from tfclassify.planning.deciders.models import choose_model
 from tfclassify.planning.facts import Decision, Facts
 from tfclassify.planning.presets import PRESETS, EncoderSize
 from tfclassify.planning.statistics import cut_lengths
@@ -71,21 +71,6 @@ def test_every_key_that_takes_auto_is_auto_by_default() -> None:
 
 
 # Task
-
-
-@pytest.mark.parametrize(
-    ("accelerators", "goal", "expected"),
-    [
-        ((), "balanced", Decision("minilm", "6 layers of width 384, small enough to be trained on a processor")),
-        ((), "best", Decision("minilm", "6 layers of width 384, small enough to be trained on a processor")),
-        ((GPU,), "balanced", Decision("minilm", "6 layers of width 384, small enough to be trained on a processor")),
-        ((GPU,), "best", Decision("bert-base", "goal=best, and an accelerator carries its 12 layers")),
-    ],
-)
-def test_model(accelerators: tuple[Accelerator, ...], goal: str, expected: Decision) -> None:
-    found = facts(hardware=machine(*accelerators))
-    assert decide("model.name", found, goal=goal) == expected
-    assert choose_model(parse({"goal": goal}, Settings), found.hardware) == expected
 
 
 def test_a_model_that_was_asked_for_is_taken() -> None:
@@ -237,17 +222,18 @@ def test_batch_tokens_are_as_many_as_there_is_memory_for(
         assert found.reason == f"{gigabytes}.0 GB of memory are free, too few for 8192"
     if 1024 < expected < 8192:
         for tokens, fits in ((expected, True), (2 * expected, False)):
-            peak = peak_memory_bytes(((min(16, tokens // 512), 512),), LARGE)
+            peak = peak_memory_bytes(((min(16, tokens // 512), 512),), known)
             assert (peak <= gigabytes * 10**9) is fits
 
 
 @pytest.mark.parametrize(("shares", "expected"), [(1.0, 1), (0.9, 2), (0.4, 4), (0.15, 8), (0.01, 12)])
 def test_a_batch_is_computed_in_as_many_parts_as_memory_needs(shares: float, expected: int) -> None:
     buckets = ((32, 64), (12, 512))
-    values = peak_memory_bytes(buckets, LARGE) - peak_memory_bytes(buckets, LARGE, parts=10**6)
-    free = int(peak_memory_bytes(buckets, LARGE, parts=10**6) + shares * values) + 1
+    known = facts(encoder=LARGE)
+    values = peak_memory_bytes(buckets, known) - peak_memory_bytes(buckets, known, parts=10**6)
+    free = int(peak_memory_bytes(buckets, known, parts=10**6) + shares * values) + 1
     found = decide("train.accumulation_steps", facts(encoder=LARGE, hardware=Hardware(2, free)), train__buckets=buckets)
-    whole, free_memory = peak_memory_bytes(buckets, LARGE) / 1e9, free / 1e9
+    whole, free_memory = peak_memory_bytes(buckets, known) / 1e9, free / 1e9
     assert found.value == expected
     assert found.reason == (
         f"a whole batch takes {whole:.1f} GB, and so much is free"
@@ -342,6 +328,65 @@ def test_no_exits(known: dict[str, Any], asked: dict[str, Any], reason: str) -> 
     assert decide("model.exits", found, **{"goal": "fast", **asked}) == Decision((), reason)
 
 
+# Time
+
+
+SHAPED = {"train__buckets": ((32, 10),), "train__precision": "float32", "train__batch_size": 32, "text__max_length": 32}
+
+
+def minutes_for(epochs: float) -> float:
+    """The time that so many epochs of the facts by default are predicted to take, each judged once."""
+    settings = parse({name.replace("__", "."): value for name, value in SHAPED.items()}, Settings)
+    # 1000 rows are 31 whole batches and one of what is left.
+    epoch = 32 * step_seconds((32, 10), facts(), precision="float32")
+    return epochs * (epoch + judging_seconds(settings, facts())) / 60
+
+
+@pytest.mark.parametrize(
+    ("fitting", "expected"), [(9.0, 5), (2.01, 5), (1.99, 4), (1.49, 3), (0.99, 2), (0.49, 1), (0.01, 1)]
+)
+def test_epochs_are_twice_those_that_time_allows_at_most(fitting: float, expected: int) -> None:
+    minutes = minutes_for(fitting)
+    decision = decide("train.epochs", facts(), train__time_limit_minutes=minutes, **SHAPED)
+    assert decision.value == expected
+    why = "1000 training rows, 500 a class; goal=balanced"
+    limit = f"about {fitting:.1f} of 5 epochs are made in train.time_limit_minutes={minutes:g} ({why})"
+    assert decision.reason == (why if expected == 5 else limit)
+
+
+@pytest.mark.parametrize(
+    ("fitting", "expected"), [(None, None), (3.01, None), (2.99, 95), (1.01, 32), (0.51, 16), (0.001, 1)]
+)
+def test_steps_that_the_time_limit_allows(fitting: float | None, expected: int | None) -> None:
+    limit = {} if fitting is None else {"train__time_limit_minutes": minutes_for(fitting)}
+    decision = decide("train.scheduled_steps", facts(), train__epochs=3, **limit, **SHAPED)
+    assert decision.value == expected
+    if fitting is None:
+        assert decision.reason == "there is no time limit: all steps of the epochs are made"
+    elif expected is None:
+        assert decision.reason == f"all 96 steps are predicted to be made in {minutes_for(fitting):g} minutes"
+    else:
+        minutes = minutes_for(fitting)
+        assert decision.reason == f"of 96 steps, by what they are predicted to take in {minutes:g} minutes"
+
+
+def test_steps_that_were_asked_for_are_the_most() -> None:
+    asked = {"train__epochs": 3, "train__steps": 10, "train__time_limit_minutes": minutes_for(1.0)}
+    decision = decide("train.scheduled_steps", facts(), **asked, **SHAPED)
+    assert decision.value is None
+    assert decision.reason.startswith("all 10 steps are predicted")
+
+
+@pytest.mark.parametrize(("rows", "expected"), [(299_998, 0.1), (300_000, 0.0)])
+def test_rows_that_are_seen_once_need_no_dropout(rows: int, expected: float) -> None:
+    decision = decide("model.dropout", facts({"a": rows // 2, "b": rows // 2}))
+    assert decision.value == expected
+    assert f"{rows} training rows" in decision.reason
+    # What is seen once are the rows of one epoch.
+    epochs = decide("train.epochs", facts({"a": rows // 2, "b": rows // 2}))
+    assert (epochs.value == 1) == (expected == 0.0)
+
+
 # Learning
 
 
@@ -362,13 +407,26 @@ def test_objectives(task: str, expected: str) -> None:
 )
 def test_uneven_classes(counts: dict[str, int], ratio: int | None, uneven: bool) -> None:
     weights = decide("train.class_weights", facts(counts))
-    hint = "; balanced would favour the small ones" if uneven else ""
     times = f"the largest class has {ratio} times the rows of the smallest"
     more = "there is a class without training rows" if ratio is None else times
-    assert weights == Decision("none", f"{more}{hint}")
+    half = f"{more}; half of the way to balanced ones, as what is judged by is macro-F1"
+    # A class without rows has no row that could be favoured.
+    assert weights == (Decision("square_root", half) if uneven and ratio else Decision("none", more))
     metric = decide("train.metric", facts(counts), model__task="multiclass")
     even = "the largest class has no more than 20 times the rows of the smallest"
     assert metric == (Decision("macro_f1", more) if uneven else Decision("accuracy", even))
+
+
+@pytest.mark.parametrize(
+    ("asked", "why"),
+    [
+        ({"model__task": "multilabel"}, "a row may have several labels"),
+        ({"model__task": "binary", "train__metric": "accuracy"}, "what is judged by is accuracy"),
+    ],
+)
+def test_no_class_is_favoured_where_that_is_not_judged_by(asked: dict[str, str], why: str) -> None:
+    found = decide("train.class_weights", facts({"a": 2100, "b": 100}), **asked)
+    assert found == Decision("none", f"the largest class has 21 times the rows of the smallest, but {why}")
 
 
 def test_metric_of_several_labels_a_row() -> None:
@@ -499,6 +557,18 @@ def test_what_the_bert_paper_has(key: str, value: float) -> None:
             (GPU,),
             "train.embedding_updates",
             Decision("dense", "how many rows a batch looks up is not static, as an accelerator needs it"),
+        ),
+        (
+            (GPU,),
+            "train.steps_per_execution",
+            Decision(
+                1, "a call for each step costs little here, and each can be the last one when it is asked to stop"
+            ),
+        ),
+        (
+            (TPU_CORE, TPU_CORE),
+            "train.steps_per_execution",
+            Decision(16, "a TPU that is called for each step waits for its host in between"),
         ),
     ],
 )

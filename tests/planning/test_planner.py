@@ -17,6 +17,7 @@ from tfclassify.errors import UsageError
 from tfclassify.hardware import Accelerator
 from tfclassify.planning.costs import Costs, predict_costs
 from tfclassify.planning.deciders import DECIDERS
+from tfclassify.planning.deciders.grounds import GROUNDS
 from tfclassify.planning.facts import Facts
 from tfclassify.planning.planner import (
     AS_ASKED,
@@ -47,6 +48,7 @@ ASKED: dict[str, Any] = {
     "train.strategy": "multi_worker",
     "train.shapes": "compiled",
     "train.embedding_updates": "dense",
+    "train.steps_per_execution": 4,
     "text.max_length": 24,
     "train.batch_size": 3,
     "train.batch_tokens": 77,
@@ -57,6 +59,7 @@ ASKED: dict[str, Any] = {
     "train.class_weights": {"a": 2.0},
     "train.metric": "mcc",
     "train.epochs": 4,
+    "train.scheduled_steps": 7,
     "train.learning_rate": 7e-5,
     "train.feature_learning_rate": 5e-3,
     "train.warmup_share": 0.25,
@@ -102,6 +105,16 @@ def test_nothing_is_left_to_planning(
     for key, decision in plan.decisions.items():
         assert value_of(plan.settings, key) == decision.value
         assert decision.reason != AS_ASKED
+
+
+def test_every_decision_says_who_says_so_and_what_would_change_it() -> None:
+    for key, decision in planned().decisions.items():
+        if key in DECIDERS:
+            assert decision.source, key
+            assert decision.changes, key
+    assert set(GROUNDS) <= set(DECIDERS)
+    asked = planned({"train.epochs": 4}).decisions["train.epochs"]
+    assert (asked.source, asked.changes) == ("", "")
 
 
 def test_the_keys_of_this_test_are_all_there_are() -> None:
@@ -188,12 +201,13 @@ def test_a_reason_stays_on_its_line() -> None:
 @given(NASTY, NASTY)
 def test_every_decision_is_one_row_of_the_reasons(value: str, reason: str) -> None:
     plan = planned({}, facts(columns={**NO_COLUMNS, "data.text": (value, reason)}))
-    rows = reasons_markdown(plan).split("\n")[6:-1]
+    lines = reasons_markdown(plan).split("\n")[6:]
+    rows = lines[: lines.index("")]
     assert len(rows) == len(plan.decisions)
     for row, key in zip(rows, plan.decisions, strict=True):
         assert row.startswith(f"| `{key}` | ")
         assert row.endswith(" |")
-        assert row.replace("\\|", "").count("|") == 4
+        assert row.replace("\\|", "").count("|") == 6
 
 
 def test_costs_in_words() -> None:
@@ -340,6 +354,7 @@ def test_validation_texts_may_be_longer_than_any_shape() -> None:
 def test_planning_does_without_tensorflow() -> None:
     code = """
 import sys
+sys.path.append("..")
 from made_facts import facts
 from tfclassify.hardware import detect_cpu
 from tfclassify.planning.planner import make_plan, plan_yaml, reasons_markdown

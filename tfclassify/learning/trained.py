@@ -12,6 +12,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from tfclassify.data.labelling import LabelMap, Split
+from tfclassify.data.pieces import pieces_of
 from tfclassify.data.ragged import Ragged
 from tfclassify.data.rows import Limits, Rows, rows_of, rows_of_pieces
 from tfclassify.data.token_store import Pieces
@@ -31,8 +32,7 @@ from tfclassify.quality.predictions import Kind, Predictions
 from tfclassify.quality.thresholds import HALF
 from tfclassify.runs import Run, cache_folder, write_json
 from tfclassify.settings import Settings, read
-from tfclassify.text.maps import Term, choose
-from tfclassify.text.word_pieces import read_vocabulary, special_ids, word_pieces
+from tfclassify.text.word_pieces import read_vocabulary, special_ids
 
 CHUNK_ROWS = 2048
 
@@ -178,17 +178,6 @@ def _facts(run: Run) -> _Facts:
         )
     except (ValueError, LookupError, TypeError) as error:
         raise UsageError(f"{run.labels} is not what a training writes ({error!r}); train again") from error
-
-
-def pieces_of(vocabulary: Any, *, lower_case: bool, maps: Sequence[Term] = ()) -> Pieces:
-    """Makes the tokenizer of a vocabulary file, behind the maps that are named.
-
-    Raises:
-        UsageError: the vocabulary cannot be read, or a map is unknown.
-    """
-    ids = special_ids(read_vocabulary(vocabulary))
-    tokenize = word_pieces(vocabulary, lower_case=lower_case)
-    return Pieces(tokenize, vocabulary, lower_case, ids.unknown, choose(maps))
 
 
 def limits_of(pieces: Pieces, *, max_length: int) -> Limits:

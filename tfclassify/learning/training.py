@@ -37,6 +37,7 @@ from tfclassify.learning.step import Folding, training_step
 from tfclassify.learning.strategies import STRATEGIES, set_precision
 from tfclassify.learning.trained import Trained, limits_of, predict_split
 from tfclassify.learning.weighting import head_bias, label_weights, row_weights
+from tfclassify.learning.workers import agreed_number
 from tfclassify.model.classifier import BertClassifier, build
 from tfclassify.model.exits import Scale
 from tfclassify.model.features import Encoder
@@ -117,8 +118,10 @@ def _learn(
     rows = _weighted(rows_of(corpus.splits["train"], limits), corpus, settings)
     rows = replace(rows, features=encoded_rows(features, corpus.splits["train"]))
     steps = steps_per_epoch(rows.lengths, train.buckets)
-    total_steps = min(steps * train.epochs, train.steps or steps * train.epochs)
+    most_steps = min(steps * train.epochs, train.steps or steps * train.epochs)
     strategy = STRATEGIES[train.strategy]()
+    # Each machine has planned by its own speed.
+    total_steps = agreed_number(strategy, min(most_steps, train.scheduled_steps or most_steps))
     folding = _folding(train, strategy.num_replicas_in_sync)
     with strategy.scope():
         model = _compiled(found, corpus, settings, features, total_steps=total_steps, folding=folding)
@@ -141,7 +144,7 @@ def _learn(
     course = fit(
         model,
         partial(_fed, rows, settings, strategy, folding),
-        orders=_orders(settings, run, rows, steps=steps, total_steps=total_steps),
+        orders=_orders(plan, run, rows, steps=steps, total_steps=total_steps, most_steps=most_steps),
         judge=lambda: _watch(trained, corpus),
         display=display,
         callbacks=callbacks,
@@ -220,7 +223,7 @@ def _compiled(
     step = training_step(
         choose(train.objectives), accumulation_steps=train.accumulation_steps, folding=folding, seed=settings.seed
     )
-    model.compile(optimizer=optimizer, step=step)
+    model.compile(optimizer=optimizer, step=step, steps_per_execution=train.steps_per_execution)
     # A step that has to make the optimizer's variables first is traced twice.
     optimizer.build(model.trainable_variables)
     return model
@@ -262,10 +265,12 @@ def _rows_at(rows: Rows, settings: Settings, epoch: int, step: int) -> Sequence[
     return next(dealt.since(step)).rows.tolist()
 
 
-def _orders(settings: Settings, run: Run, rows: Rows, *, steps: int, total_steps: int) -> Orders:
-    train = settings.train
+def _orders(plan: Plan, run: Run, rows: Rows, *, steps: int, total_steps: int, most_steps: int) -> Orders:
+    settings, train = plan.settings, plan.settings.train
+    # Without a limit nothing is planned again, and what was planned first are all.
+    most_steps = total_steps if train.time_limit_minutes is None else most_steps
     return Orders(
-        epochs=-(-total_steps // steps),
+        epochs=-(-most_steps // steps),
         steps_per_epoch=steps,
         total_steps=total_steps,
         rows_per_epoch=len(rows),
@@ -277,8 +282,12 @@ def _orders(settings: Settings, run: Run, rows: Rows, *, steps: int, total_steps
         checkpoint_steps=train.checkpoint_steps,
         fingerprint=_fingerprint(settings, rows),
         time_limit_minutes=train.time_limit_minutes,
+        most_steps=most_steps,
+        step_seconds=plan.costs.seconds_per_epoch / steps,
+        judging_seconds=plan.judging_seconds,
         skips=train.skips,
         returns=train.returns,
+        steps_at_once=train.steps_per_execution,
         rows_at=partial(_rows_at, rows, settings),
     )
 

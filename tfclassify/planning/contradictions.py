@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tfclassify.errors import UsageError
+from tfclassify.planning.deciders.models import check_deployment
 from tfclassify.planning.deciders.task import decide_task, validation_rows
 from tfclassify.planning.facts import Facts
 from tfclassify.planning.statistics import cut_lengths
@@ -27,6 +28,7 @@ def check(settings: Settings, facts: Facts) -> None:
     _check_length(settings, facts)
     _check_buckets(settings, facts)
     _check_accumulation(settings)
+    check_deployment(settings, facts)
 
 
 def _check_task(settings: Settings, facts: Facts) -> None:

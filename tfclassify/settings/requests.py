@@ -1,12 +1,20 @@
-"""What each verb but ``train`` and ``plan`` can be told."""
+"""What the verbs can be told beside the settings of a run: what is asked of a run, a servable, a table of rows."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, create_model
 
-from tfclassify.settings.tree import AUTO, NO_FLAG, STRICT, DataSettings, Planned, PositiveInt
+from tfclassify.settings.tree import AUTO, NO_FLAG, STRICT, DataSettings, Planned, PositiveInt, Settings
+
+PlanRequest: type[BaseModel] = create_model(
+    "PlanRequest",
+    __config__=STRICT,
+    __doc__="What ``plan`` can be told: all that a run can, and where to draw what else could be trained.",
+    output=(str | None, Field(None, description="Folder for plan.html; by default nothing is written.")),
+    **{name: (field.annotation, field) for name, field in Settings.model_fields.items()},  # type: ignore[call-overload]
+)
 
 
 class VocabularySettings(BaseModel):

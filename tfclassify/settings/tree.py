@@ -170,6 +170,10 @@ class TrainSettings(BaseModel):
     """Passes over the training rows."""
     steps: PositiveInt | None = None
     """Training steps, at most; there are fewer where the epochs end before. By default the epochs decide."""
+    scheduled_steps: Planned[PositiveInt | None] = AUTO
+    """Steps after which the learning rate is 0, as far as time_limit_minutes allows them; null for all of the epochs'.
+
+    With a time limit they are planned again as it passes."""
     learning_rate: Planned[PositiveFloat] = AUTO
     """Peak learning rate of AdamW."""
     feature_learning_rate: Planned[PositiveFloat] = AUTO
@@ -192,10 +196,12 @@ class TrainSettings(BaseModel):
     """How steps take batch shapes: any in one graph, each in a static graph of its own, or each compiled by XLA."""
     embedding_updates: Planned[Literal["rows", "dense"]] = AUTO
     """Which vectors of the embeddings a step moves: the rows that its batch looked up, or all of them."""
+    steps_per_execution: Planned[PositiveInt] = AUTO
+    """Steps, at most, that a device makes in one call; progress, checkpoints and requests to stop wait for its end."""
     objectives: Planned[tuple[str | dict[str, dict[str, Any]], ...]] = AUTO
     """Terms of the loss: a name, or {name: {weight: 1.0, option: value}}."""
-    class_weights: Planned[Literal["none", "balanced"] | dict[str, PositiveFloat]] = AUTO
-    """Weight of a label in the loss: none, balanced, or by label name."""
+    class_weights: Planned[Literal["none", "balanced", "square_root"] | dict[str, PositiveFloat]] = AUTO
+    """Weight of a label in the loss: none, balanced, the square root of that, or by label name."""
     metric: Planned[str] = AUTO
     """Validation metric by which the best epoch is chosen: accuracy, macro_f1, micro_f1, mcc, log_loss, or your own."""
     early_stopping: Planned[Annotated[int, Field(ge=0), NO_FLAG]] = AUTO
@@ -217,7 +223,9 @@ class TrainSettings(BaseModel):
     checkpoint_steps: Planned[Annotated[int, Field(ge=0), NO_FLAG]] = AUTO
     """Steps from one checkpoint to the next; 0 saves none but where the training is asked to stop."""
     time_limit_minutes: PositiveFloat | None = None
-    """Minutes of training after which it stops as if asked to, and can be gone on with; by default it has no limit."""
+    """Minutes of training, its validation included, for which the steps are planned; by default there is no limit."""
+    probe: Share = 0.0
+    """Share of the training's time, at most, in which a probe looks at what the frozen network knows; 0 for none."""
     skips: PositiveInt = 3
     """Steps in a row with a loss or gradient that is no finite number after which the training goes back."""
     returns: Annotated[int, Field(ge=0), NO_FLAG] = 2
@@ -237,6 +245,17 @@ class AnswerSettings(BaseModel):
     """Share of the validation rows that count as in scope, the others looking least like any class; none: all do."""
     exit_loss: Limit = 0.005
     """Accuracy, at most, that texts which leave early may cost; how sure they have to be is planned by it."""
+
+
+class DeploySettings(BaseModel):
+    """What the classifier may take where it answers; a model that takes more is not planned, and refused."""
+
+    model_config = STRICT
+
+    latency_ms: PositiveFloat | None = None
+    """Milliseconds, at most, that the network takes for one text, on a machine like this one."""
+    memory_mb: PositiveFloat | None = None
+    """Megabytes, at most, of a process that answers, on a machine like this one."""
 
 
 class Settings(BaseModel):
@@ -261,3 +280,4 @@ class Settings(BaseModel):
     model: ModelSettings = ModelSettings()
     train: TrainSettings = TrainSettings()
     answer: AnswerSettings = AnswerSettings()
+    deploy: DeploySettings = DeploySettings()

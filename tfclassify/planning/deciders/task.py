@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from math import ceil
 
-from tfclassify.hardware import Hardware
+from tfclassify.planning.deciders.models import choose_model, training_rows
 from tfclassify.planning.facts import Decision, Facts
-from tfclassify.planning.presets import PRESETS
-from tfclassify.settings import AUTO, Settings
+from tfclassify.settings import Settings
 
 SCOPE_SHARE = 0.95
 FEATURE_WIDTH = 64
@@ -15,22 +14,14 @@ FEWEST_LAYERS, MANY_CLASSES = 4, 25
 # The two-sided 95 % point of the normal distribution: without any difference in n rows, the interval of a paired
 # difference ends at this, divided by n + 2.
 Z_95 = 1.959963984540054
-
-
-def choose_model(asked: Settings, hardware: Hardware) -> Decision:
-    """Chooses the pre-trained model; the one question that is answered before the data are read."""
-    if asked.model.name != AUTO:
-        return Decision(asked.model.name, "as asked")
-    if hardware.accelerators and asked.goal == "best":
-        layers = PRESETS["bert-base"].size.layers
-        return Decision("bert-base", f"goal=best, and an accelerator carries its {layers} layers")
-    size = PRESETS["minilm"].size
-    return Decision("minilm", f"{size.layers} layers of width {size.width}, small enough to be trained on a processor")
+DROPOUT = 0.1
+# Of so many rows or more an epoch is enough.
+ROWS_SEEN = 300_000
 
 
 def decide_model(settings: Settings, facts: Facts) -> Decision:
-    """Writes down the model that was chosen before the data were read."""
-    return choose_model(settings, facts.hardware)
+    """Chooses by the data, the machine and the limits of its deployment."""
+    return choose_model(settings, facts.hardware, facts)
 
 
 def decide_task(settings: Settings, facts: Facts) -> Decision:
@@ -50,8 +41,11 @@ def decide_lower_case(settings: Settings, facts: Facts) -> Decision:
 
 
 def decide_dropout(settings: Settings, facts: Facts) -> Decision:
-    """Drops as much in front of the head as inside the encoder."""
-    return Decision(0.1, "as in front of the head in the BERT paper")
+    """Drops as much in front of the head as inside the encoder, unless rows are so many that each is seen but once."""
+    rows, _ = training_rows(facts)
+    if rows >= ROWS_SEEN:
+        return Decision(0.0, f"{rows} training rows, each of which is seen once: nothing can be learnt by heart")
+    return Decision(DROPOUT, f"as in front of the head in the BERT paper; {rows} training rows are seen several times")
 
 
 def decide_head_bias(settings: Settings, facts: Facts) -> Decision:
