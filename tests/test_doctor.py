@@ -29,6 +29,39 @@ def named(checkup: Checkup, name: str) -> list[Finding]:
     return [finding for finding in checkup.findings if finding.name == name]
 
 
+# Steps that an accelerator would make
+
+
+@pytest.mark.long
+def test_steps_that_compile_are_no_finding(toy_run: Path) -> None:
+    checkup = doctor({"run": str(toy_run), "preflight": True, "skip": ["mislabelled", "confused_labels"]})
+    assert [each.sentence for each in checkup.findings if each.name.startswith("preflight")] == []
+
+
+def test_a_step_that_does_not_compile_is_found(toy_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tfclassify.learning import training
+    from tfclassify.learning.preflight import Finding as Wrong
+
+    looked: list[bool] = []
+
+    def wrong(*_: object, optimise: bool, **more: object) -> list[Wrong]:
+        looked.append(optimise)
+        return [Wrong("steps", "the step of the shape [4, 8] does not compile", "set train.shapes=dynamic")]
+
+    monkeypatch.setattr(training, "before_training", wrong)
+    checkup = doctor({"run": str(toy_run), "preflight": True, "skip": ["mislabelled", "confused_labels"]})
+    assert named(checkup, "preflight_steps") == [
+        Finding(
+            name="preflight_steps",
+            severity="serious",
+            sentence="the step of the shape [4, 8] does not compile.",
+            cost="A training on an accelerator would not begin.",
+            remedy="set train.shapes=dynamic",
+        )
+    ]
+    assert looked == [True]
+
+
 # Clean and spoilt data
 
 

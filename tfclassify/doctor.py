@@ -94,6 +94,8 @@ def _data(request: DoctorRequest, display: Display) -> Checkup:
         display=display,
     )
     findings, left_out = find_all(material, skip=request.skip, display=display)
+    if request.preflight:
+        findings = by_severity([*findings, *_preflight(request, display)])
     known = overview(material)
     values = {"data": known, "findings": [finding_values(each) for each in findings], "left_out": left_out}
     lines = (*data_lines(known), "", *finding_lines(findings, left_out))
@@ -101,6 +103,31 @@ def _data(request: DoctorRequest, display: Display) -> Checkup:
     if request.output is not None:
         page = _write(request.output, _data_page(material, data, known, findings, left_out), values)
     return Checkup(tuple(findings), left_out, lines, values, page)
+
+
+def _preflight(request: DoctorRequest, display: Display) -> list[Finding]:
+    """Plans a training of these data, or takes the run's plan, and compiles its steps as an accelerator would."""
+    from tfclassify.learning.training import rehearse
+    from tfclassify.plan import prepare
+
+    if request.run is None:
+        given = {name: getattr(request, name).model_dump(exclude_unset=True) for name in ("data", "model")}
+        settings = parse(given, Settings)
+    else:
+        settings = read([str(open_run(request.run).plan)], Settings)
+    prepared = prepare(settings, display=display)
+    display.start("compiling the training step of each batch shape", 0)
+    found = rehearse(prepared.plan, prepared.corpus, prepared.found, prepared.pieces)
+    return [
+        Finding(
+            name=f"preflight_{each.check}",
+            severity="serious" if each.fatal else "warning",
+            sentence=f"{each.cause}.",
+            cost="A training on an accelerator would not begin." if each.fatal else "A training takes longer.",
+            remedy=each.mend,
+        )
+        for each in found
+    ]
 
 
 def _asked(request: DoctorRequest) -> tuple[DataSettings, str]:

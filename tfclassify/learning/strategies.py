@@ -15,6 +15,8 @@ from tfclassify.settings import AUTO
 
 # The first GPUs with products of bfloat16 are of compute capability 8.0 (Ampere).
 BFLOAT16_CAPABILITY = (8, 0)
+# Keras's, by which accelerators multiply in these number formats.
+POLICIES = {"bfloat16": "mixed_bfloat16", "float16": "mixed_float16"}
 JOINED = ("multi_worker", "tpu")
 
 
@@ -91,8 +93,7 @@ def set_precision(precision: str) -> None:
     On the CPU, bfloat16 is a rewrite of the graph by oneDNN; Keras's policy gives nothing there.
     """
     rewritten = precision == "bfloat16" and not accelerators()
-    policy = {"bfloat16": "mixed_bfloat16", "float16": "mixed_float16"}.get(precision, "float32")
-    keras.mixed_precision.set_global_policy("float32" if rewritten else policy)
+    keras.mixed_precision.set_global_policy("float32" if rewritten else POLICIES.get(precision, "float32"))
     tf.config.optimizer.set_experimental_options({"auto_mixed_precision_onednn_bfloat16": rewritten})
 
 

@@ -18,7 +18,7 @@ import tf_keras as keras
 
 from tfclassify.data.batches import epoch_batches, one_batch, steps_per_epoch, training_batches
 from tfclassify.data.corpus import Corpus
-from tfclassify.data.rows import Rows, rows_of
+from tfclassify.data.rows import Limits, Rows, rows_of
 from tfclassify.data.shares import share_shapes
 from tfclassify.data.token_store import Pieces, let_go
 from tfclassify.display import Display
@@ -31,11 +31,11 @@ from tfclassify.learning.memory import in_more_parts, largest_bucket, note_plan,
 from tfclassify.learning.objectives import choose
 from tfclassify.learning.optimizers import AdamW, WarmupLinearDecay
 from tfclassify.learning.prediction import forward
-from tfclassify.learning.preflight import before_training, refuse
+from tfclassify.learning.preflight import Finding, before_training, refuse
 from tfclassify.learning.score_calibration import BY_VALIDATION
 from tfclassify.learning.settling import Settled, settle
 from tfclassify.learning.step import Folding, training_step
-from tfclassify.learning.strategies import STRATEGIES, set_precision
+from tfclassify.learning.strategies import POLICIES, STRATEGIES, set_precision
 from tfclassify.learning.trained import Trained, limits_of, predict_split
 from tfclassify.learning.weighting import head_bias, label_weights, row_weights
 from tfclassify.learning.workers import agreed_number
@@ -114,8 +114,7 @@ def _learn(
     set_precision(train.precision)
     limits = limits_of(pieces, max_length=settings.text.max_length)
     features = encoder_of(corpus.splits["train"], settings)
-    rows = _weighted(rows_of(corpus.splits["train"], limits), corpus, settings)
-    rows = replace(rows, features=encoded_rows(features, corpus.splits["train"]))
+    rows = _rows(corpus, settings, limits, features)
     steps = steps_per_epoch(rows.lengths, train.buckets)
     most_steps = min(steps * train.epochs, train.steps or steps * train.epochs)
     strategy = STRATEGIES[train.strategy]()
@@ -155,6 +154,36 @@ def _learn(
     return Learned(replace(settled.trained, settings=settings), model, course, plan, settled.numbers)
 
 
+def rehearse(plan: Plan, corpus: Corpus, found: Found, pieces: Pieces) -> list[Finding]:
+    """Looks at everything that devices would meet in a training, without making a step of it.
+
+    The step of each bucket is compiled by XLA in static shape, also where the plan, made for a processor, does not.
+
+    Args:
+        plan: complete settings.
+        corpus: the data.
+        found: the model's files.
+        pieces: the tokenizer.
+
+    Raises:
+        UsageError: an objective is unknown, or a class weight is for no label.
+    """
+    shapes = "compiled" if plan.settings.train.shapes == "dynamic" else plan.settings.train.shapes
+    settings = changed(plan.settings, {"train.shapes": shapes, "train.embedding_updates": "dense"})
+    # As an accelerator multiplies: on a processor, bfloat16 is a rewriting of the graph, which XLA does not see.
+    keras.mixed_precision.set_global_policy(POLICIES.get(settings.train.precision, "float32"))
+    features = encoder_of(corpus.splits["train"], settings)
+    rows = _rows(corpus, settings, limits_of(pieces, max_length=settings.text.max_length), features)
+    strategy = STRATEGIES[settings.train.strategy]()
+    with strategy.scope():
+        model = _compiled(found, corpus, settings, features, total_steps=1, folding=None)
+    spec, replicas = _batches(rows, settings, 1, 0, 0).element_spec, strategy.num_replicas_in_sync
+    try:
+        return before_training(model, settings, rows.targets, spec, replicas=replicas, optimise=True)
+    finally:
+        set_precision(settings.train.precision)
+
+
 def _decided(plan: Plan, settled: Settled) -> Mapping[str, Decision]:
     """Puts what validation rows settled behind the reason why they were asked."""
     return {
@@ -180,6 +209,12 @@ def _seeded(settings: Settings) -> Iterator[None]:
     finally:
         random.setstate(python)
         np.random.set_state(numpy)
+
+
+def _rows(corpus: Corpus, settings: Settings, limits: Limits, features: Encoder | None) -> Rows:
+    """Returns the training rows with their weights, and what they are told beside the text."""
+    rows = _weighted(rows_of(corpus.splits["train"], limits), corpus, settings)
+    return replace(rows, features=encoded_rows(features, corpus.splits["train"]))
 
 
 def _weighted(rows: Rows, corpus: Corpus, settings: Settings) -> Rows:

@@ -39,6 +39,8 @@ class DoctorRequest(BaseModel):
     """Rows of each split, at most, whose texts are looked at; of more a sample. All are counted."""
     examples: PositiveInt = 5
     """Rows, at most, that are shown for a finding."""
+    preflight: bool = False
+    """Whether XLA compiles the training step of each batch shape, as an accelerator needs it; may take minutes."""
     skip: tuple[str, ...] = ()
     """Findings that are not looked for, such as [mislabelled, near_repeats]."""
     seed: Annotated[int, Field(ge=0, lt=2**31), NO_FLAG] = 0
