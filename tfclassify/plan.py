@@ -32,6 +32,7 @@ from tfclassify.learning.calibrations import calibration_for
 from tfclassify.learning.objectives import choose
 from tfclassify.learning.strategies import accelerators
 from tfclassify.learning.weighting import label_weights
+from tfclassify.model.rules import check_patterns
 from tfclassify.model.weights import Found, encoder_size, find, is_to_be_had, lower_case
 from tfclassify.planning.calibration import Calibration
 from tfclassify.planning.costs import probed_rows
@@ -227,6 +228,7 @@ def quoting(plan: Plan, findings: Iterable[Finding]) -> Plan:
 def _check(prepared: Prepared) -> None:
     """Refuses what learning would refuse, before there is a run that takes its name."""
     train, corpus = prepared.plan.settings.train, prepared.corpus
+    check_patterns(prepared.plan.settings.answer.rules)
     choose(train.objectives)
     choose_metric(train.metric)
     if prepared.plan.settings.track:

@@ -3,7 +3,8 @@
 from tfclassify.planning.deciders.batches import BATCHES
 from tfclassify.planning.deciders.learning import LEARNING
 from tfclassify.planning.deciders.machine import MACHINE
+from tfclassify.planning.deciders.routes import ROUTES
 from tfclassify.planning.deciders.task import TASK
 from tfclassify.planning.facts import Decider
 
-DECIDERS: dict[str, Decider] = {**TASK, **MACHINE, **BATCHES, **LEARNING}
+DECIDERS: dict[str, Decider] = {**TASK, **ROUTES, **MACHINE, **BATCHES, **LEARNING}
