@@ -43,7 +43,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> BertClassifier:
     random = np.random.default_rng(0)
     for head in made.exits.heads:
         for kernel, _ in head.values():
-            kernel.assign(random.normal(0, 1.0, kernel.shape))
+            kernel.assign(random.normal(0, 0.1, kernel.shape))
     return made
 
 
