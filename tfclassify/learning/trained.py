@@ -17,6 +17,7 @@ from tfclassify.data.rows import Limits, Rows, rows_of, rows_of_pieces
 from tfclassify.data.token_store import Pieces
 from tfclassify.errors import UsageError
 from tfclassify.learning.features import Columns, Encode, encoded_given, encoded_rows
+from tfclassify.learning.long_texts import windowed_of, windowing_of
 from tfclassify.learning.prediction import Forward, covering, forward, logits_of
 from tfclassify.learning.strategies import set_precision, usable_precision
 from tfclassify.model.classifier import answering, build
@@ -26,7 +27,7 @@ from tfclassify.quality.calibration import scope_score, scores
 from tfclassify.quality.predictions import Kind, Predictions
 from tfclassify.quality.thresholds import HALF
 from tfclassify.runs import Run, cache_folder, write_json
-from tfclassify.settings import Settings, read
+from tfclassify.settings import Settings, TextSettings, read
 from tfclassify.text.maps import Term, choose
 from tfclassify.text.word_pieces import read_vocabulary, special_ids, word_pieces
 
@@ -93,9 +94,10 @@ def open_trained(run: Run, *, precision: str | None = None) -> Trained:
         dropout=settings.model.dropout,
         weights=run.weights,
         features=None if features is None else features.measures,
+        windows=windowed_of(settings.text),
     )
     pieces = pieces_of(found.vocabulary, lower_case=settings.text.lower_case, maps=settings.text.maps)
-    limits = limits_of(pieces, max_length=settings.text.max_length)
+    limits = limits_of(pieces, settings.text)
     return Trained(
         settings,
         facts.labels,
@@ -165,10 +167,11 @@ def pieces_of(vocabulary: Any, *, lower_case: bool, maps: Sequence[Term] = ()) -
     return Pieces(tokenize, vocabulary, lower_case, ids.unknown, choose(maps))
 
 
-def limits_of(pieces: Pieces, *, max_length: int) -> Limits:
+def limits_of(pieces: Pieces, text: TextSettings) -> Limits:
     """Returns how rows of this tokenizer are packed."""
-    ids = special_ids(read_vocabulary(pieces.vocabulary))
-    return Limits(max_length, ids.cls, ids.sep)
+    vocabulary = read_vocabulary(pieces.vocabulary)
+    ids = special_ids(vocabulary)
+    return Limits(text.max_length, ids.cls, ids.sep, windowing_of(text, vocabulary))
 
 
 def predict_split(trained: Trained, split: Split, *, advance: Advance | None = None) -> Predictions:
@@ -248,7 +251,7 @@ def kind_of(labels: LabelMap) -> Kind:
 
 
 def _score(trained: Trained, rows: Rows, advance: Advance | None, *, masked: NDArray[np.int32] | None = None) -> Scored:
-    buckets = covering(trained.settings.train.buckets, trained.limits.max_length)
+    buckets = covering(trained.settings.train.buckets, trained.limits.columns)
     logits = logits_of(trained.forward, rows, buckets, classes=len(trained.labels.names), advance=advance)
     return Scored(
         logits=logits,

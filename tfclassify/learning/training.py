@@ -18,15 +18,17 @@ import tf_keras as keras
 
 from tfclassify.data.batches import epoch_batches, one_batch, steps_per_epoch, training_batches
 from tfclassify.data.corpus import Corpus
-from tfclassify.data.rows import Rows, rows_of
+from tfclassify.data.rows import Limits, Rows, rows_of
 from tfclassify.data.shares import share_shapes
 from tfclassify.data.token_store import Pieces, let_go
+from tfclassify.data.windowed import Sampling
 from tfclassify.display import Display
 from tfclassify.learning.averages import Average
 from tfclassify.learning.course import Course, Orders
 from tfclassify.learning.features import encoded_rows, encoder_of
 from tfclassify.learning.feeding import fed
 from tfclassify.learning.fitting import fit
+from tfclassify.learning.long_texts import windowed_of
 from tfclassify.learning.memory import in_more_parts, largest_bucket, note_plan, try_step
 from tfclassify.learning.objectives import choose
 from tfclassify.learning.optimizers import AdamW, WarmupLinearDecay
@@ -45,7 +47,7 @@ from tfclassify.quality.metrics import watch
 from tfclassify.quality.predictions import in_scope
 from tfclassify.quality.thresholds import HALF, best_threshold, scope_threshold, tuned
 from tfclassify.runs import Run
-from tfclassify.settings import Settings, TrainSettings, binding
+from tfclassify.settings import AUTO, Settings, TrainSettings, binding
 
 BY_VALIDATION = "validation"
 
@@ -110,9 +112,9 @@ def _learn(
 ) -> Learned:
     settings, train = plan.settings, plan.settings.train
     set_precision(train.precision)
-    limits = limits_of(pieces, max_length=settings.text.max_length)
+    limits = limits_of(pieces, settings.text)
     features = encoder_of(corpus.splits["train"], settings)
-    rows = _weighted(rows_of(corpus.splits["train"], limits), corpus, settings)
+    rows = _weighted(training_rows(corpus, limits, settings), corpus, settings)
     rows = replace(rows, features=encoded_rows(features, corpus.splits["train"]))
     steps = steps_per_epoch(rows.lengths, train.buckets)
     total_steps = min(steps * train.epochs, train.steps or steps * train.epochs)
@@ -134,7 +136,7 @@ def _learn(
         # What was read to count and to split has been read.
         let_go(split.store)
     parts = strategy.num_replicas_in_sync * train.accumulation_steps
-    largest = largest_bucket(train.buckets, encoder_size(found))
+    largest = largest_bucket(train.buckets, encoder_size(found), settings.text)
     try_step(model, _shared(partial(one_batch, rows, largest, multiple=parts), strategy, folding))
     course = fit(
         model,
@@ -162,6 +164,14 @@ def _seeded(settings: Settings) -> Iterator[None]:
     finally:
         random.setstate(python)
         np.random.set_state(numpy)
+
+
+def training_rows(corpus: Corpus, limits: Limits, settings: Settings) -> Rows:
+    """Returns the training rows, of which a step reads no more windows than the settings say."""
+    most = settings.train.windows
+    sampled = limits.windowing is not None and most != AUTO and most < limits.windowing.most
+    sampling = Sampling(most, settings.seed) if sampled else None
+    return rows_of(corpus.splits["train"], limits, sampling=sampling)
 
 
 def _weighted(rows: Rows, corpus: Corpus, settings: Settings) -> Rows:
@@ -194,6 +204,7 @@ def _compiled(
         multilabel=labels.multilabel,
         dropout=settings.model.dropout,
         features=None if features is None else features.measures,
+        windows=windowed_of(settings.text),
         bias=head_bias(
             settings.model.head_bias,
             labels.names,

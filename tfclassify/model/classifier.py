@@ -23,21 +23,36 @@ from transformers import BertConfig, TFBertForSequenceClassification
 from transformers.modeling_tf_pytorch_utils import convert_tf_weight_name_to_pt_weight_name
 
 from tfclassify.errors import UsageError
+from tfclassify.model import joining, windowing
 from tfclassify.model.activations import gelu
 from tfclassify.model.dropout import seed_dropout
 from tfclassify.model.features import FEATURE_INPUTS, Measures
-from tfclassify.model.joining import PREFIX, FeatureJoin, names_of
+from tfclassify.model.joining import FeatureJoin
 from tfclassify.model.routes import INPUTS
 from tfclassify.model.unpadded import Forward, Shape, unpadded
 from tfclassify.model.weights import WEIGHTS_FILE, Found
+from tfclassify.model.windowing import HIERARCHICAL, Windowed, WindowPooling
 
 # What a pre-trained encoder may come without.
-NEW_LAYERS = ("classifier.", "bert.pooler.", PREFIX)
+NEW_LAYERS = ("classifier.", "bert.pooler.", joining.PREFIX, windowing.PREFIX)
+KNOWN = ("bert.", *NEW_LAYERS)
 
 ENCODER_ALONE = """This is the encoder of a classifier of texts and features, for AutoModel and AutoTokenizer.
 
 The classifier's head takes features beside the text, which no class of transformers does; it is in weights/best of the
 run, and in its exports.
+"""
+
+WINDOWS_ALONE = """This is the encoder of a classifier of long texts, for AutoModel and AutoTokenizer.
+
+A transformer layer over the windows of a text stands between it and the classifier's head, which no class of
+transformers has; both are in weights/best of the run, and in its exports.
+"""
+
+ONE_WINDOW = """This reads texts of one window, of up to {length} tokens, and gives the classifier's logits for them.
+
+Longer texts it cuts. The classifier reads up to {most} windows of them and pools their vectors, which no class of
+transformers does; what it pools them by is in weights/best of the run, and in its exports.
 """
 
 # A training step on one batch: the loss float32[] and the number of rows that it is the mean of, float32[].
@@ -48,10 +63,12 @@ class BertClassifier(TFBertForSequenceClassification):
     """BERT with a classification head, whose training step is given when it is compiled.
 
     Inputs are int32[B, L] ``input_ids``, ``attention_mask`` and ``token_type_ids``; outputs float32[B, C] logits.
-    Where rows have features, ``join`` adds what they have to say; :func:`outputs` is the forward pass of both.
+    Where rows have features, ``join`` adds what they have to say; where texts are read in windows, ``windows`` folds
+    and pools them; :func:`outputs` is the forward pass of all.
     """
 
     join: FeatureJoin | None
+    windows: WindowPooling | None
 
     def compile(self, *, optimizer: keras.optimizers.Optimizer, step: Step, **options: Any) -> None:
         """Compiles with an optimizer and the step that uses it."""
@@ -85,6 +102,7 @@ def build(
     bias: NDArray[np.float32] | None = None,
     weights: Path | None = None,
     features: Measures | None = None,
+    windows: Windowed | None = None,
 ) -> BertClassifier:
     """Builds the network and loads its weights.
 
@@ -96,6 +114,7 @@ def build(
         bias: where the biases of a new head begin, float32[C]; by default at zero.
         weights: weights of an earlier training instead of the pre-trained ones.
         features: what is known of the features of rows, where they have any.
+        windows: how long texts are read, where that is in windows.
 
     Raises:
         UsageError: the weights are no BERT's, or cannot be read.
@@ -108,7 +127,9 @@ def build(
     seed_dropout(model)
     model.build_in_name_scope()
     # Keras takes no layer for the model's own whose name the class has.
-    model.join = None if features is None else FeatureJoin(features, width=config.hidden_size, classes=len(labels))
+    width, heads = config.hidden_size, config.num_attention_heads
+    model.join = None if features is None else FeatureJoin(features, width=width, classes=len(labels))
+    model.windows = None if windows is None else WindowPooling(windows, width=width, heads=heads)
     if bias is not None:
         model.classifier.bias.assign(bias)
     source = weights or found.weights
@@ -165,8 +186,9 @@ def save_huggingface(
 ) -> None:
     """Writes what ``AutoModelForSequenceClassification`` and ``AutoTokenizer`` read, in PyTorch as well.
 
-    Of a network with features it writes the encoder, for ``AutoModel``: no class of that library has a head that
-    takes features, and the text's part of the head alone would give other answers without a word.
+    Of a network with features, or with a layer over windows, it writes the encoder, for ``AutoModel``: no class of that
+    library has such a head, and a part of it alone would give other answers without a word. Of one with other windows
+    it writes what reads a single one, and says so in a README.md.
 
     Args:
         model: the network.
@@ -177,13 +199,16 @@ def save_huggingface(
     """
     folder.mkdir(parents=True, exist_ok=True)
     config = model.config
-    config.architectures = ["BertForSequenceClassification" if model.join is None else "BertModel"]
+    alone = _encoder_alone(model)
+    config.architectures = ["BertModel" if alone else "BertForSequenceClassification"]
     config.save_pretrained(folder)
     shutil.copyfile(found.vocabulary, folder / "vocab.txt")
     (folder / "tokenizer_config.json").write_text(_tokenizer_config(config, lower_case), encoding="utf-8")
-    if model.join is not None:
-        _save_encoder(model, folder)
+    if alone:
+        _save_encoder(model, folder, alone)
         return
+    if model.windows is not None:
+        (folder / "README.md").write_text(ONE_WINDOW.format(**vars(model.windows.windowed)), encoding="utf-8")
     if weights is None:
         save_weights(model, folder / WEIGHTS_FILE)
         return
@@ -195,11 +220,18 @@ def save_huggingface(
         shutil.copyfile(weights, folder / WEIGHTS_FILE)
 
 
-def _save_encoder(model: BertClassifier, folder: Path) -> None:
+def _encoder_alone(model: BertClassifier) -> str:
+    """Returns what is to be said where only the encoder is of use to others, else nothing."""
+    if model.join is not None:
+        return ENCODER_ALONE
+    return WINDOWS_ALONE if model.windows is not None and model.windows.windowed.pool == HIERARCHICAL else ""
+
+
+def _save_encoder(model: BertClassifier, folder: Path, said: str) -> None:
     state = {name.removeprefix("bert."): value for name, value in _pytorch_state(model).items() if name[:5] == "bert."}
     (folder / WEIGHTS_FILE).unlink(missing_ok=True)
     save_file(state, folder / WEIGHTS_FILE, metadata={"format": "pt"})
-    (folder / "README.md").write_text(ENCODER_ALONE, encoding="utf-8")
+    (folder / "README.md").write_text(said, encoding="utf-8")
 
 
 def outputs(model: BertClassifier, batch: Mapping[str, tf.Tensor], *, training: bool) -> dict[str, tf.Tensor]:
@@ -208,17 +240,24 @@ def outputs(model: BertClassifier, batch: Mapping[str, tf.Tensor], *, training: 
     Returns:
         ``logits`` float32[B, C] of one forward pass.
     """
-    if model.join is not None:
-        return {"logits": _joined(model, model.join, batch, training=training)}
-    result = model({name: batch[name] for name in INPUTS}, training=training)
-    return {"logits": tf.cast(result.logits, tf.float32)}
+    if model.join is None and model.windows is None:
+        result = model({name: batch[name] for name in INPUTS}, training=training)
+        return {"logits": tf.cast(result.logits, tf.float32)}
+    pooled = model.dropout(encoded(model, batch, training=training), training=training)
+    logits = tf.cast(model.classifier(pooled), tf.float32)
+    if model.join is None:
+        return {"logits": logits}
+    return {"logits": logits + model.join(pooled, {name: batch[name] for name in FEATURE_INPUTS})}
 
 
-def _joined(model: BertClassifier, join: FeatureJoin, batch: Mapping[str, tf.Tensor], *, training: bool) -> tf.Tensor:
-    result = model.bert(**{name: batch[name] for name in INPUTS}, training=training)
-    pooled = model.dropout(result.pooler_output, training=training)
-    features = {name: batch[name] for name in FEATURE_INPUTS}
-    return tf.cast(model.classifier(pooled), tf.float32) + join(pooled, features)
+def encoded(model: BertClassifier, batch: Mapping[str, tf.Tensor], *, training: bool) -> tf.Tensor:
+    """Returns what the head gets of B texts, [B, H], before dropout."""
+    tokens = {name: batch[name] for name in INPUTS}
+    if model.windows is None:
+        return model.bert(**tokens, training=training).pooler_output
+    # Training has static shapes where a device compiles it; an answer reads no more windows than it needs.
+    folded = model.windows.fold(tokens, model.bert.embeddings.weight, training=training, gather=not training)
+    return model.windows(model.bert(**folded.tokens, training=training).pooler_output, folded)
 
 
 def answering(model: BertClassifier) -> Forward | None:
@@ -227,7 +266,7 @@ def answering(model: BertClassifier) -> Forward | None:
     if (config.hidden_act, config.position_embedding_type) != ("gelu", "absolute"):
         return None
     shape = Shape(config.num_hidden_layers, config.num_attention_heads, config.hidden_size, config.layer_norm_eps)
-    return unpadded({name: variable for variable, name, _ in _named(model)}, shape, model.join)
+    return unpadded({name: variable for variable, name, _ in _named(model)}, shape, model.join, model.windows)
 
 
 def _config(found: Found, *, labels: Sequence[str], multilabel: bool, dropout: float) -> BertConfig:
@@ -267,8 +306,10 @@ def _pytorch_state(model: BertClassifier) -> dict[str, np.ndarray]:
 def _named(model: BertClassifier) -> Iterator[tuple[tf.Variable, str, bool]]:
     """Gives each variable with its name in PyTorch, and whether it is transposed there."""
     if model.join is not None:
-        yield from ((variable, name, False) for variable, name in names_of(model.join))
-    for layer in (layer for layer in model.layers if layer is not model.join):
+        yield from ((variable, name, False) for variable, name in joining.names_of(model.join))
+    if model.windows is not None:
+        yield from ((variable, name, False) for variable, name in windowing.names_of(model.windows))
+    for layer in (layer for layer in model.layers if layer is not model.join and layer is not model.windows):
         for variable in layer.weights:
             name, transpose = convert_tf_weight_name_to_pt_weight_name(variable.name, "", variable.shape)
             yield variable, name, transpose.value == "simple"
@@ -277,7 +318,7 @@ def _named(model: BertClassifier) -> Iterator[tuple[tf.Variable, str, bool]]:
 def _today(name: str) -> str:
     """Names a weight as it is named today: older files call the norms' gamma and beta, and bare encoders no owner."""
     name = name.replace("LayerNorm.gamma", "LayerNorm.weight").replace("LayerNorm.beta", "LayerNorm.bias")
-    return name if name.startswith(("bert.", "classifier.", PREFIX)) else f"bert.{name}"
+    return name if name.startswith(KNOWN) else f"bert.{name}"
 
 
 def _tokenizer_config(config: BertConfig, lower_case: bool) -> str:

@@ -9,7 +9,7 @@ from tfclassify.planning.buckets import Bucket, expected_batches, padding_share
 from tfclassify.planning.chips import CHIPS, Chip, chip_name, least_seconds
 from tfclassify.planning.facts import Facts
 from tfclassify.planning.presets import EncoderSize
-from tfclassify.planning.statistics import cut_lengths
+from tfclassify.planning.windows import encoder_shape, training_columns
 from tfclassify.settings import Settings
 
 # A forward and a backward pass: one product forwards and two backwards, a multiplication and an addition each.
@@ -57,13 +57,14 @@ BYTES_PER_VALUE = 3.5
 
 def predict_costs(settings: Settings, facts: Facts) -> Costs:
     """Predicts what a complete plan will cost."""
-    lengths = cut_lengths(facts.statistics.splits["train"].lengths, settings.text.max_length)
+    lengths, text = training_columns(settings, facts), settings.text
     buckets = settings.train.buckets
     seconds = sum(
-        number * step_seconds(bucket, facts, precision=settings.train.precision)
+        number * step_seconds(encoder_shape(bucket, text), facts, precision=settings.train.precision)
         for number, bucket in expected_batches(lengths, buckets)
     )
-    peak = peak_memory_bytes(buckets, facts.encoder, parts=settings.train.accumulation_steps)
+    shapes = tuple(encoder_shape(bucket, text) for bucket in buckets)
+    peak = peak_memory_bytes(shapes, facts.encoder, parts=settings.train.accumulation_steps)
     return Costs(seconds, peak, padding_share(lengths, buckets))
 
 

@@ -8,6 +8,7 @@ from typing import Any, cast
 import numpy as np
 import tensorflow as tf
 
+from tfclassify.data.rows import Limits
 from tfclassify.learning.prediction import Forward
 from tfclassify.learning.trained import Trained
 from tfclassify.model.answer import Answering, answers
@@ -15,7 +16,8 @@ from tfclassify.model.features import encode as encode_features
 from tfclassify.model.features import input_specs, tables
 from tfclassify.model.routes import INPUTS, Routed, whole
 from tfclassify.text.packing_ops import Tokens, pack
-from tfclassify.text.word_pieces import read_vocabulary, special_ids
+from tfclassify.text.windows_ops import pack_windows
+from tfclassify.text.word_pieces import SpecialIds, read_vocabulary, special_ids
 
 ANSWER, TOKENS, ENCODE = "serving_default", "tokens", "encode"
 TEXT, TEXT_B = "text", "text_b"
@@ -100,8 +102,14 @@ def _encoded(trained: Trained, given: dict[str, tf.Tensor]) -> tuple[Tokens, tf.
     masked = tf.add_n([count for _, count in prepared.values()])
     special = special_ids(read_vocabulary(trained.pieces.vocabulary))
     with tf.name_scope(PACKING):
-        tokens = pack(pieces[TEXT], pieces.get(TEXT_B), max_length=trained.limits.max_length, special=special)
+        tokens = _packed(trained.limits, pieces[TEXT], pieces.get(TEXT_B), special)
     return tokens, masked
+
+
+def _packed(limits: Limits, first: tf.RaggedTensor, second: tf.RaggedTensor | None, special: SpecialIds) -> Tokens:
+    if limits.windowing is None or second is not None:
+        return pack(first, second, max_length=limits.max_length, special=special)
+    return pack_windows(first, limits.windowing, special=special)
 
 
 def parameters(trained: Trained) -> int:

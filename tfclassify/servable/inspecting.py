@@ -11,6 +11,7 @@ from typing import Any
 
 from tensorflow.dtypes import as_dtype
 
+from tfclassify.model import windowing
 from tfclassify.model.joining import SCOPE
 from tfclassify.servable.graph import ANSWERS, PACKING
 from tfclassify.servable.opened import Servable
@@ -77,6 +78,9 @@ def _stages(facts: Mapping[str, Any], weights: Mapping[str, Sequence[int]]) -> I
     for number in sorted({int(found[1]) for name in weights if (found := LAYER.search(f"/{name}"))}):
         yield Stage(f"layer {number + 1}", "attention and feed-forward", (vectors, tokens), (vectors,))
     yield Stage("pooling", "the vector of [CLS]", (vectors,), (f"float32[B, {width}]",))
+    if (windows := int(facts.get("windows", 1))) > 1:
+        text = f"up to {windows} of a text, each a row for the encoder; their vectors pooled"
+        yield Stage("windows", text, (f"float32[B * K, {width}]",), (f"float32[B, {width}]",))
     if kinds:
         given = tuple(f"{name} {'float32' if kind == 'number' else 'string'}[B]" for name, kind in kinds.items())
         text = "numbers normalised, categories looked up, a layer over them and the text's vector"
@@ -96,7 +100,7 @@ def _described(
         width = next(shape[0] for name, shape in own.items() if name.endswith("query/kernel"))
         work += 4 * width * length
     # Behind the encoder the work is done once for a text, not for each of its tokens.
-    per_token = work // length if stage.name in ("pooling", "features", "head") else work
+    per_token = work // length if stage.name in ("pooling", "windows", "features", "head") else work
     return {
         "name": stage.name,
         "text": stage.text,
@@ -120,6 +124,7 @@ def stage_of(name: str) -> str | None:
         "/bert/pooler/": "pooling",
         "/classifier/": "head",
         f"/{SCOPE}/": "features",
+        f"/{windowing.SCOPE}/": "windows",
     }
     return next((stage for scope, stage in scopes.items() if scope in f"/{name}"), None)
 

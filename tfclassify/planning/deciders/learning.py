@@ -8,7 +8,8 @@ from tfclassify.planning.buckets import Bucket, expected_batches
 from tfclassify.planning.costs import step_seconds
 from tfclassify.planning.deciders.task import validation_rows
 from tfclassify.planning.facts import Decision, Facts
-from tfclassify.planning.statistics import cut_lengths, imbalance
+from tfclassify.planning.statistics import imbalance
+from tfclassify.planning.windows import encoder_shape, training_columns
 from tfclassify.settings import Settings
 
 EPOCHS = {"fast": 0.5, "balanced": 1.0, "best": 1.5}
@@ -135,7 +136,8 @@ def decide_checkpoint_steps(settings: Settings, facts: Facts) -> Decision:
     """Saves twenty times, but neither while one is still being written nor so rarely that much would be lost."""
     total, batches = _total_steps(settings, facts), _batches(settings, facts)
     seconds = sum(
-        number * step_seconds(bucket, facts, precision=settings.train.precision) for number, bucket in batches
+        number * step_seconds(encoder_shape(bucket, settings.text), facts, precision=settings.train.precision)
+        for number, bucket in batches
     )
     if not batches:
         return Decision(0, "the shapes of the batches hold no training row")
@@ -151,8 +153,7 @@ def _total_steps(settings: Settings, facts: Facts) -> int:
 
 
 def _batches(settings: Settings, facts: Facts) -> list[tuple[int, Bucket]]:
-    lengths = cut_lengths(facts.statistics.splits["train"].lengths, settings.text.max_length)
-    return expected_batches(lengths, settings.train.buckets)
+    return expected_batches(training_columns(settings, facts), settings.train.buckets)
 
 
 def _ratio(ratio: float) -> str:
