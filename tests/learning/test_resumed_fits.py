@@ -270,7 +270,7 @@ def test_the_largest_shape_is_the_one_with_the_most_values() -> None:
     from tfclassify.planning.presets import PRESETS
 
     size = PRESETS["minilm"].size
-    assert memory.largest_bucket(((32, 16), (32, 64), (16, 128), (4, 256)), size, TextSettings(max_length=512)) == (
-        16,
-        128,
-    )
+    shapes = ((32, 16), (32, 64), (16, 128), (4, 256))
+    assert memory.largest_bucket(shapes, size, TextSettings(windows=1)) == (16, 128)
+    # Two windows are no longer than one to the encoder.
+    assert memory.largest_bucket(((16, 128), (7, 256)), size, TextSettings(max_length=128, windows=2)) == (16, 128)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from math import ceil
 from pathlib import Path
 
 import numpy as np
@@ -38,9 +39,9 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Found:
     return small_files(tmp_path_factory.mktemp("small"))
 
 
-def windowed(found: Found, pool: str, chosen: int = 0) -> BertClassifier:
+def windowed(found: Found, pool: str, share: float = 1.0) -> BertClassifier:
     """A network whose new weights are not those that it begins with."""
-    model = network(found, windows=Windowed(L, K, pool, chosen))
+    model = network(found, windows=Windowed(L, K, pool, share))
     random = np.random.default_rng(1)
     for variable in model.windows.weights:
         variable.assign(variable + 0.3 * random.normal(size=variable.shape))
@@ -48,8 +49,8 @@ def windowed(found: Found, pool: str, chosen: int = 0) -> BertClassifier:
 
 
 @pytest.fixture(scope="module")
-def networks(found: Found) -> dict[tuple[str, int], tuple[BertClassifier, Forward]]:
-    kinds = [*((pool, 0) for pool in POOLS), ("attention", 2)]
+def networks(found: Found) -> dict[tuple[str, float], tuple[BertClassifier, Forward]]:
+    kinds = [*((pool, 1.0) for pool in POOLS), ("attention", 0.5)]
     made = {kind: windowed(found, *kind) for kind in kinds}
     return {kind: (model, answering(model)) for kind, model in made.items()}  # type: ignore[misc]
 
@@ -94,11 +95,11 @@ def test_before_training_attention_and_layer_are_the_mean(found: Found, pool: st
     np.testing.assert_allclose(together, expected.get(pool, np.mean(alone, axis=0)), atol=1e-6)
 
 
-@pytest.mark.parametrize("kind", [*((pool, 0) for pool in POOLS), ("attention", 2)], ids=str)
+@pytest.mark.parametrize("kind", [*((pool, 1.0) for pool in POOLS), ("attention", 0.5)], ids=str)
 @settings(max_examples=15)
 @given(st.lists(st.integers(1, K), min_size=1, max_size=4), st.integers(0, 2), st.integers(0, 99))
 def test_neither_padding_nor_other_texts_matter(
-    networks: dict, kind: tuple[str, int], numbers: list[int], more: int, seed: int
+    networks: dict, kind: tuple[str, float], numbers: list[int], more: int, seed: int
 ) -> None:
     model, fast = networks[kind]
     texts = texts_of(seed, *numbers)
@@ -112,23 +113,23 @@ def test_neither_padding_nor_other_texts_matter(
 @pytest.mark.parametrize("pool", ORDERLESS)
 def test_the_order_of_windows_does_not_matter(networks: dict, pool: str) -> None:
     (text,) = texts_of(5, K)
-    model, _ = networks[pool, 0]
+    model, _ = networks[pool, 1.0]
     found = [logits(model, batch([[text[place] for place in order]], K)) for order in ([0, 1, 2, 3], [2, 0, 3, 1])]
     np.testing.assert_allclose(*found, atol=1e-5)
 
 
 def test_the_order_of_windows_matters_to_a_layer_over_them(networks: dict) -> None:
     (text,) = texts_of(5, K)
-    model, _ = networks["hierarchical", 0]
+    model, _ = networks["hierarchical", 1.0]
     found = [logits(model, batch([[text[place] for place in order]], K)) for order in ([0, 1, 2, 3], [2, 0, 3, 1])]
     assert np.abs(found[0] - found[1]).max() > 1e-4
 
 
-@pytest.mark.parametrize("kind", [("attention", 0), ("attention", 2), ("hierarchical", 0)], ids=str)
+@pytest.mark.parametrize("kind", [("attention", 1.0), ("attention", 0.5), ("hierarchical", 1.0)], ids=str)
 @settings(max_examples=15)
 @given(st.lists(st.integers(1, K), min_size=1, max_size=5), st.integers(0, 99))
 def test_gathered_and_masked_windows_are_the_same(
-    networks: dict, kind: tuple[str, int], numbers: list[int], seed: int
+    networks: dict, kind: tuple[str, float], numbers: list[int], seed: int
 ) -> None:
     model, _ = networks[kind]
     tokens = batch(texts_of(seed, *numbers), K)
@@ -139,22 +140,22 @@ def test_gathered_and_masked_windows_are_the_same(
         pooled.append(model.windows(model.bert(**folded.tokens, training=False).pooler_output, folded))
     np.testing.assert_allclose(*pooled, atol=1e-5)
     # The work is saved for real: no other windows are there.
-    assert rows == [sum(min(number, kind[1] or K) for number in numbers), len(numbers) * K]
+    assert rows == [sum(ceil(number * kind[1]) for number in numbers), len(numbers) * K]
 
 
 def test_the_best_windows_are_chosen_and_keep_their_order(networks: dict) -> None:
-    model, _ = networks["attention", 2]
+    model, _ = networks["attention", 0.5]
     tokens = batch(texts_of(7, 4, 2, 3), K)
     folded = model.windows.fold(tokens, model.bert.embeddings.weight, training=False, gather=True)
     scores, read = folded.scores.numpy(), folded.read.numpy()
     for row, number in enumerate((4, 2, 3)):
-        assert set(np.flatnonzero(read[row])) == set(np.argsort(-scores[row, :number])[:2])
+        assert set(np.flatnonzero(read[row])) == set(np.argsort(-scores[row, :number])[: ceil(number / 2)])
     np.testing.assert_array_equal(folded.places, np.flatnonzero(read))
     assert model.windows.fold(tokens, model.bert.embeddings.weight, training=True, gather=False).read.numpy().sum() == 9
 
 
 def test_the_scorer_learns_from_what_the_attention_does(networks: dict) -> None:
-    model, _ = networks["attention", 2]
+    model, _ = networks["attention", 0.5]
     with tf.GradientTape() as tape:
         loss = tf.reduce_sum(tf.square(outputs(model, batch(texts_of(1, 3, 4), K), training=True)["logits"]))
     gradients = tape.gradient(loss, model.windows.weights)
@@ -162,14 +163,15 @@ def test_the_scorer_learns_from_what_the_attention_does(networks: dict) -> None:
 
 
 def test_routes() -> None:
-    mask = batch(texts_of(1, 4, 2, 3), K)["attention_mask"]
-    assert window_routes(mask, Windowed(L, K, "attention", 2)).numpy().tolist() == [
+    mask = batch(texts_of(1, 4, 2, 3, 1), K)["attention_mask"]
+    assert window_routes(mask, Windowed(L, K, "attention", 0.5)).numpy().tolist() == [
         b"windows 2/4",
-        b"full",
+        b"windows 1/2",
         b"windows 2/3",
+        b"full",
     ]
     assert set(window_routes(mask, Windowed(L, K, "attention")).numpy()) == {b"full"}
-    assert set(window_routes(mask[:, :4], Windowed(L, K, "attention", 2)).numpy()) == {b"full"}
+    assert set(window_routes(mask[:, :4], Windowed(L, K, "attention", 0.5)).numpy()) == {b"full"}
 
 
 def test_no_rows(networks: dict) -> None:
@@ -178,8 +180,8 @@ def test_no_rows(networks: dict) -> None:
         assert fast(none, none, none).shape == (0, 3)
 
 
-@pytest.mark.parametrize("kind", [("hierarchical", 0), ("attention", 2)], ids=str)
-def test_weights_are_written_and_read(networks: dict, found: Found, tmp_path: Path, kind: tuple[str, int]) -> None:
+@pytest.mark.parametrize("kind", [("hierarchical", 1.0), ("attention", 0.5)], ids=str)
+def test_weights_are_written_and_read(networks: dict, found: Found, tmp_path: Path, kind: tuple[str, float]) -> None:
     model, _ = networks[kind]
     save_weights(model, tmp_path / "model.safetensors")
     assert [name for name in load_file(tmp_path / "model.safetensors") if name.startswith("windows.")]
@@ -199,7 +201,7 @@ def test_weights_are_written_and_read(networks: dict, found: Found, tmp_path: Pa
 def test_others_are_told_what_they_do_not_get(
     networks: dict, found: Found, tmp_path: Path, pool: str, architecture: str, said: str
 ) -> None:
-    model, _ = networks[pool, 0]
+    model, _ = networks[pool, 1.0]
     save_huggingface(model, tmp_path, found=found, lower_case=True)
     assert json.loads((tmp_path / "config.json").read_text(encoding="utf-8"))["architectures"] == [architecture]
     assert said in (tmp_path / "README.md").read_text(encoding="utf-8")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import tensorflow as tf
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_windows import CLS, SEP, slices, texts, ways
 
@@ -21,6 +22,7 @@ def ragged(rows: list[list[int]], dtype: tf.DType = tf.int32) -> tf.RaggedTensor
     return tf.RaggedTensor.from_row_lengths(values, tf.constant([len(row) for row in rows], tf.int64))
 
 
+@settings(max_examples=60)
 @given(texts, ways(), st.data())
 def test_the_same_as_outside_of_a_graph(rows: list[list[int]], how: Windowing, data: st.DataObject) -> None:
     breaks = [sorted(data.draw(st.sets(st.integers(0, max(len(row) - 1, 0)), max_size=4))) for row in rows]
@@ -33,6 +35,16 @@ def test_the_same_as_outside_of_a_graph(rows: list[list[int]], how: Windowing, d
     np.testing.assert_array_equal(made["input_ids"], expected.ids)
     np.testing.assert_array_equal(made["attention_mask"], expected.mask)
     np.testing.assert_array_equal(made["token_type_ids"], expected.types)
+
+
+@pytest.mark.parametrize("number", [1, 3, 20])
+def test_the_same_in_a_graph(number: int) -> None:
+    how = Windowing(8, 3, 5, "head_tail", (5,), (6,))
+    run = tf.function(lambda pieces: pack_windows(pieces, how, special=SPECIAL), autograph=False)
+    pieces = ragged([[*range(5, 5 + number)], []])
+    graph, eager = run(pieces), pack_windows(pieces, how, special=SPECIAL)
+    for name, tensor in graph.items():
+        np.testing.assert_array_equal(tensor, eager[name])
 
 
 def test_no_rows_at_all() -> None:

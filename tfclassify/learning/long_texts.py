@@ -24,7 +24,7 @@ def windowed_of(text: TextSettings) -> Windowed | None:
     """Returns how a network reads texts of several windows; None where there is one."""
     if text.windows in (AUTO, 1):
         return None
-    return Windowed(text.max_length, text.windows, text.pool, text.chosen_windows)
+    return Windowed(text.max_length, text.windows, text.pool, text.chosen_share)
 
 
 def _stride(text: TextSettings) -> int:

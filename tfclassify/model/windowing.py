@@ -34,13 +34,18 @@ class Windowed:
         length: tokens of a window, L.
         most: windows of a text, at most.
         pool: mean, max, log_sum_exp, attention or hierarchical.
-        chosen: windows of a text, at most, that go through the encoder when it answers; 0 for all.
+        share: of the windows of a text, rounded up, that go through the encoder when it answers.
     """
 
     length: int
     most: int
     pool: str
-    chosen: int = 0
+    share: float = 1.0
+
+    @property
+    def chooses(self) -> bool:
+        """Whether there are windows that do not."""
+        return self.share < 1.0
 
 
 @dataclass(frozen=True)
@@ -77,7 +82,7 @@ class WindowPooling(keras.layers.Layer):
         self.windowed, self.width, self.heads = windowed, width, heads
         if windowed.pool == ATTENTION:
             self.query = self._made("query", [width])
-        if windowed.chosen:
+        if windowed.chooses:
             self.of_mean, self.of_highest = self._made("scorer/mean", [width]), self._made("scorer/highest", [width])
             self.of_ends = self._made("scorer/ends", [2])
         if windowed.pool == HIERARCHICAL:
@@ -117,7 +122,7 @@ class WindowPooling(keras.layers.Layer):
         # A row without any token is one window, too.
         there |= tf.range(number)[None, :] == 0
         scores = self._scores(tokens, there, embeddings)
-        read = there if training or not self.windowed.chosen else there & _highest(scores, there, self.windowed.chosen)
+        read = there if training or not self.windowed.chooses else _best(scores, there, self.windowed)
         if not gather:
             return Folded(tokens, read, scores, None)
         places = tf.where(tf.reshape(read, [-1]))[:, 0]
@@ -141,7 +146,7 @@ class WindowPooling(keras.layers.Layer):
 
     def _scores(self, tokens: Mapping[str, tf.Tensor], there: tf.Tensor, embeddings: tf.Tensor) -> tf.Tensor:
         """Returns float32[B, K]; nothing of it moves the embeddings, which are the encoder's."""
-        if not self.windowed.chosen:
+        if not self.windowed.chooses:
             return tf.zeros_like(there, tf.float32)
         mask = tokens["attention_mask"] > 0
         values = sqrt(self.width) * tf.cast(tf.stop_gradient(tf.gather(embeddings, tokens["input_ids"])), tf.float32)
@@ -197,8 +202,9 @@ def window_routes(attention_mask: tf.Tensor, windowed: Windowed) -> tf.Tensor:
     """Returns string[B]: ``windows 2/9`` of a text with nine windows two of which are read, ``full`` of all others."""
     folded = tf.reshape(attention_mask, _windows_of(attention_mask, windowed))
     number = tf.reduce_sum(tf.cast(tf.reduce_any(folded > 0, axis=2), tf.int32), axis=1)
-    named = tf.strings.join(["windows ", str(windowed.chosen), "/", tf.strings.as_string(number)])
-    return tf.where((number > windowed.chosen) & (windowed.chosen > 0), named, FULL)
+    read = _read_of(number, windowed)
+    named = tf.strings.join(["windows ", tf.strings.as_string(read), "/", tf.strings.as_string(number)])
+    return tf.where(read < number, named, FULL)
 
 
 def names_of(pooling: WindowPooling) -> list[tuple[tf.Variable, str]]:
@@ -206,11 +212,19 @@ def names_of(pooling: WindowPooling) -> list[tuple[tf.Variable, str]]:
     return [(variable, variable.name.split(":")[0].replace("/", ".")) for variable in pooling.weights]
 
 
-def _highest(scores: tf.Tensor, there: tf.Tensor, chosen: int) -> tf.Tensor:
+def _best(scores: tf.Tensor, there: tf.Tensor, windowed: Windowed) -> tf.Tensor:
     """Returns bool[B, K]: the windows with the highest scores, of equal ones the first."""
-    number = tf.shape(there)[1]
-    best = tf.math.top_k(tf.where(there, scores, NO_SCORE), k=tf.minimum(chosen, number)).indices
-    return tf.reduce_any(best[:, :, None] == tf.range(number)[None, None, :], axis=1)
+    place = tf.range(tf.shape(there)[1])
+    higher = scores[:, None, :] > scores[:, :, None]
+    before = (scores[:, None, :] == scores[:, :, None]) & (place[None, :] < place[:, None])[None]
+    rank = tf.reduce_sum(tf.cast((higher | before) & there[:, None, :], tf.int32), axis=2)
+    return there & (rank < _read_of(tf.reduce_sum(tf.cast(there, tf.int32), axis=1), windowed)[:, None])
+
+
+def _read_of(number: tf.Tensor, windowed: Windowed) -> tf.Tensor:
+    """Returns int32[B]: of so many windows of a text those that are read."""
+    # A third of three windows is one, whatever floats make of it.
+    return tf.cast(tf.math.ceil(windowed.share * tf.cast(number, tf.float32) - 1e-4), tf.int32)
 
 
 def _normed(values: tf.Tensor, scale: tf.Tensor, offset: tf.Tensor) -> tf.Tensor:

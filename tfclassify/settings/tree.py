@@ -137,8 +137,8 @@ class TextSettings(BaseModel):
     """What stays of a text that its windows do not hold: its beginning, or its beginning and its end."""
     pool: Planned[Literal["mean", "max", "log_sum_exp", "attention", "hierarchical"]] = AUTO
     """How the vectors of windows become one for each text."""
-    chosen_windows: Planned[Annotated[int, Field(ge=0), NO_FLAG]] = AUTO
-    """Windows of a text, at most, that go through the encoder for an answer, chosen by a learnt score; 0 for all."""
+    chosen_share: Planned[Annotated[float, Field(gt=0.0, le=1.0), NO_FLAG]] = AUTO
+    """Share of a text's windows, rounded up, that go through the encoder for an answer, chosen by a learnt score."""
     lower_case: Planned[bool] = AUTO
     """Whether texts are lower-cased and stripped of accents, as the model's vocabulary expects."""
     maps: tuple[str | dict[str, dict[str, Any]], ...] = ()

@@ -93,7 +93,7 @@ def _spans(stay: tf.RaggedTensor, breaks: tf.Tensor, how: Windowing) -> tuple[tf
         lambda left, start, *_: (left >= 0) & tf.reduce_any(start < end),
         cut,
         first,
-        shape_invariants=[first[0].shape, first[1].shape, tf.TensorShape([None, None]), tf.TensorShape([None, None])],
+        shape_invariants=(first[0].shape, first[1].shape, tf.TensorShape([None, None]), tf.TensorShape([None, None])),
         parallel_iterations=1,
     )
     return tf.transpose(starts), tf.transpose(stops - starts)

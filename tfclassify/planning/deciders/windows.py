@@ -14,7 +14,7 @@ COVERED_SHARE = 0.95
 # Share of the texts that have to be longer than one window for several to be worth their price.
 WORTH_IT = 0.05
 # Tokens of a text, at most, that are read for an answer, and in a training step.
-TOKENS_READ = {"fast": 512, "balanced": 2048, "best": 4096}
+TOKENS_READ = {"fast": 1024, "balanced": 2048, "best": 4096}
 TOKENS_TRAINED = {"fast": 512, "balanced": 1024, "best": 2048}
 NOT_USED = "not used: each text is one window"
 
@@ -71,14 +71,14 @@ def decide_pool(settings: Settings, facts: Facts) -> Decision:
     return Decision("attention", f"which of {settings.text.windows} windows count is learnt, and begins as their mean")
 
 
-def decide_chosen_windows(settings: Settings, facts: Facts) -> Decision:
+def decide_chosen_share(settings: Settings, facts: Facts) -> Decision:
     """Encodes all windows, or half of them where time counts more."""
     windows = settings.text.windows
     if windows == 1:
-        return Decision(0, NOT_USED)
+        return Decision(1.0, NOT_USED)
     if settings.goal == "fast" and settings.text.pool == "attention":
-        return Decision(ceil(windows / 2), f"goal=fast; half of {windows} windows take half the time of an answer")
-    return Decision(0, f"all {windows} windows are read; fewer are worth it where time counts more than accuracy")
+        return Decision(0.5, f"goal=fast; half of up to {windows} windows take half the time of an answer")
+    return Decision(1.0, f"all of up to {windows} windows are read; fewer lose accuracy where the choice is wrong")
 
 
 def decide_training_windows(settings: Settings, facts: Facts) -> Decision:
@@ -113,6 +113,6 @@ WINDOWS = {
     "text.window_stride": decide_stride,
     "text.keep": decide_keep,
     "text.pool": decide_pool,
-    "text.chosen_windows": decide_chosen_windows,
+    "text.chosen_share": decide_chosen_share,
     "train.windows": decide_training_windows,
 }
