@@ -71,13 +71,14 @@ def rows_of(split: Split, limits: Limits, *, sampling: Sampling | None = None) -
     store = split.store
     targets = split.truth.astype(np.float32 if split.truth.ndim == 2 else np.int32, copy=False)
     weights = np.asarray(store.weights[split.rows], np.float32)
-    return _rows(store.pieces, store.pieces_b, split.rows, limits, targets, weights, sampling)
+    rows = split.rows
+    return _rows(store.pieces, store.pieces_b, rows, limits, targets, weights, sampling, breaks=store.breaks)
 
 
-def rows_of_pieces(first: Ragged, second: Ragged | None, limits: Limits) -> Rows:
-    """Takes N texts (or pairs) as word pieces, without labels."""
+def rows_of_pieces(first: Ragged, second: Ragged | None, limits: Limits, *, breaks: Ragged | None = None) -> Rows:
+    """Takes N texts (or pairs) as word pieces, without labels; ``breaks`` are where paragraphs of the first begin."""
     targets, weights = np.zeros(len(first), np.int32), np.ones(len(first), np.float32)
-    return _rows(first, second, np.arange(len(first)), limits, targets, weights)
+    return _rows(first, second, np.arange(len(first)), limits, targets, weights, breaks=breaks)
 
 
 def piece_lengths(split: Split) -> tuple[NDArray[np.int32], NDArray[np.int32] | None]:
@@ -100,10 +101,12 @@ def _rows(
     targets: NDArray,
     weights: NDArray[np.float32],
     sampling: Sampling | None = None,
+    *,
+    breaks: Ragged | None,
 ) -> Rows:
     if limits.windowing is None or second is not None:
         return Rows(*_packing(first, second, places, limits), targets, weights)
-    texts = LongTexts(first, places, limits.windowing, limits.cls, limits.sep, sampling)
+    texts = LongTexts(first, places, limits.windowing, limits.cls, limits.sep, sampling, breaks)
     again = None if sampling is None else partial(packing_of, texts)
     return Rows(columns_of(texts), packing_of(texts, 0), targets, weights, pack_in=again)
 

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tfclassify.model.windowing import Windowed
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from tfclassify.model.routes import FULL
+from tfclassify.model.windowing import Windowed, window_routes
 from tfclassify.settings import AUTO, TextSettings
 from tfclassify.text.packing import specials
 from tfclassify.text.windows import Windowing, windowing
@@ -25,6 +30,18 @@ def windowed_of(text: TextSettings) -> Windowed | None:
     if text.windows in (AUTO, 1):
         return None
     return Windowed(text.max_length, text.windows, text.pool, text.chosen_share)
+
+
+def routes_of(columns: NDArray[np.int32], text: TextSettings) -> NDArray[np.str_]:
+    """Returns str[N], the route of texts that take so many columns, int32[N]: as the graph says it of their masks."""
+    windowed = windowed_of(text)
+    if windowed is None or not windowed.chooses or not len(columns):
+        return np.full(len(columns), FULL)
+    # Rows of every number of windows that there is, each of them named once.
+    numbers, which = np.unique(np.maximum(columns // windowed.length, 1), return_inverse=True)
+    marks = np.repeat(np.arange(numbers.max()) < numbers[:, None], windowed.length, axis=1)
+    named = window_routes(tf.constant(marks.astype(np.int32)), windowed).numpy()
+    return np.array([each.decode() for each in named])[which]
 
 
 def _stride(text: TextSettings) -> int:

@@ -17,7 +17,7 @@ from tfclassify.data.rows import Limits, Rows, rows_of, rows_of_pieces
 from tfclassify.data.token_store import Pieces
 from tfclassify.errors import UsageError
 from tfclassify.learning.features import Columns, Encode, encoded_given, encoded_rows
-from tfclassify.learning.long_texts import windowed_of, windowing_of
+from tfclassify.learning.long_texts import routes_of, windowed_of, windowing_of
 from tfclassify.learning.prediction import Forward, covering, forward, logits_of
 from tfclassify.learning.strategies import set_precision, usable_precision
 from tfclassify.model.classifier import answering, build
@@ -29,6 +29,7 @@ from tfclassify.quality.thresholds import HALF
 from tfclassify.runs import Run, cache_folder, write_json
 from tfclassify.settings import Settings, TextSettings, read
 from tfclassify.text.maps import Term, choose
+from tfclassify.text.paragraphs import with_breaks
 from tfclassify.text.word_pieces import read_vocabulary, special_ids, word_pieces
 
 CHUNK_ROWS = 2048
@@ -62,13 +63,15 @@ class Trained:
 class Scored:
     """What the network says of N texts: logits and scores float32[N, C], scope scores float32[N].
 
-    ``masked`` int32[N] says how many spans of each text were masked before the network got it.
+    ``masked`` int32[N] says how many spans of each text were masked before the network got it, and ``route`` str[N] by
+    which way its answer came.
     """
 
     logits: NDArray[np.float32]
     scores: NDArray[np.float32]
     scope_scores: NDArray[np.float32]
     masked: NDArray[np.int32]
+    route: NDArray[np.str_]
 
 
 def open_trained(run: Run, *, precision: str | None = None) -> Trained:
@@ -203,7 +206,8 @@ def score_texts(
     if texts_b is not None:
         second, masked_b = tokenized(trained.pieces, texts_b)
         masked = masked + masked_b
-    rows = replace(rows_of_pieces(first, second, trained.limits), features=encoded)
+    breaks = None if trained.limits.windowing is None else paragraphs(trained.pieces, texts)
+    rows = replace(rows_of_pieces(first, second, trained.limits, breaks=breaks), features=encoded)
     return _score(trained, rows, None, masked=masked)
 
 
@@ -222,8 +226,8 @@ def answer(
 ) -> list[dict[str, Any]]:
     """Answers N texts, or N pairs, each as callers of a servable get it; ``features`` by name, N each."""
     scored = score_texts(trained, texts, texts_b, features=features)
-    rows = zip(scored.scores.tolist(), scored.scope_scores.tolist(), scored.masked.tolist(), strict=True)
-    return [_answer(trained, *row) for row in rows]
+    columns = (scored.scores, scored.scope_scores, scored.masked, scored.route)
+    return [_answer(trained, *row) for row in zip(*(column.tolist() for column in columns), strict=True)]
 
 
 def tokenized(pieces: Pieces, texts: Sequence[str]) -> tuple[Ragged, NDArray[np.int32]]:
@@ -243,6 +247,17 @@ def tokenized(pieces: Pieces, texts: Sequence[str]) -> tuple[Ragged, NDArray[np.
     return Ragged(np.concatenate(values), offsets), np.concatenate(masked)
 
 
+def paragraphs(pieces: Pieces, texts: Sequence[str]) -> Ragged:
+    """Returns of each of N texts the places among its word pieces at which paragraphs begin."""
+    values, lengths = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
+    for start in range(0, len(texts), CHUNK_ROWS):
+        mapped, _ = pieces.prepared(tf.constant(list(texts[start : start + CHUNK_ROWS]), tf.string))
+        _, breaks = with_breaks(pieces.tokenize, mapped)
+        values.append(breaks.values.numpy())
+        lengths.append(breaks.row_lengths().numpy())
+    return Ragged(np.concatenate(values), np.concatenate([[0], np.cumsum(np.concatenate(lengths))]).astype(np.int64))
+
+
 def kind_of(labels: LabelMap) -> Kind:
     """Returns the kind of task: binary, multiclass or multilabel."""
     if labels.multilabel:
@@ -258,14 +273,15 @@ def _score(trained: Trained, rows: Rows, advance: Advance | None, *, masked: NDA
         scores=scores(logits, temperature=trained.temperature, multilabel=trained.labels.multilabel),
         scope_scores=scope_score(logits, trained.temperature),
         masked=np.zeros(len(logits), np.int32) if masked is None else masked,
+        route=routes_of(rows.lengths, trained.settings.text),
     )
 
 
-def _answer(trained: Trained, row: Sequence[float], scope: float, masked: int) -> dict[str, Any]:
+def _answer(trained: Trained, row: Sequence[float], scope: float, masked: int, route: str) -> dict[str, Any]:
     ordered = sorted(zip(trained.labels.names, row, strict=True), key=lambda pair: -pair[1])
     best, score = ordered[0]
     made = {"label": best, "score": score, "scores": dict(ordered)}
     if trained.labels.multilabel:
         made["labels"] = [label for label, each in ordered if each >= trained.threshold]
     inside = trained.scope_threshold is None or scope >= trained.scope_threshold
-    return {**made, "in_scope": inside, "scope_score": scope, "route": "full", "rule": None, "masked": masked}
+    return {**made, "in_scope": inside, "scope_score": scope, "route": route, "rule": None, "masked": masked}

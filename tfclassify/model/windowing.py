@@ -13,7 +13,7 @@ from math import sqrt
 import tensorflow as tf
 import tf_keras as keras
 
-from tfclassify.model.routes import FULL, INPUTS
+from tfclassify.model.routes import FULL, INPUTS, Pass, Routed
 
 SCOPE, PREFIX = "windows", "windows."
 ATTENTION, HIERARCHICAL = "attention", "hierarchical"
@@ -205,6 +205,19 @@ def window_routes(attention_mask: tf.Tensor, windowed: Windowed) -> tf.Tensor:
     read = _read_of(number, windowed)
     named = tf.strings.join(["windows ", tf.strings.as_string(read), "/", tf.strings.as_string(number)])
     return tf.where(read < number, named, FULL)
+
+
+def naming_windows(then: Pass, windowed: Windowed | None) -> Pass:
+    """Returns a pass that says of each text how many of its windows were read, where ``then`` says nothing else."""
+    if windowed is None or not windowed.chooses:
+        return then
+
+    def run(given: Mapping[str, tf.Tensor]) -> Routed:
+        routed = then(given)
+        named = window_routes(given["attention_mask"], windowed)
+        return Routed(routed.logits, tf.where(routed.route == FULL, named, routed.route))
+
+    return run
 
 
 def names_of(pooling: WindowPooling) -> list[tuple[tf.Variable, str]]:

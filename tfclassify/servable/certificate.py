@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from tokenizers.processors import BertProcessing
 
 from tfclassify.errors import UsageError
 from tfclassify.text.packing import Slices
+from tfclassify.text.paragraphs import BLANK_LINES, MARK
 from tfclassify.text.windows import Windowing, kept, pack_windows, spans
 from tfclassify.text.word_pieces import CLS, SEP, UNK, read_vocabulary
 
@@ -104,9 +106,12 @@ def _cut(made: Tokenizer, texts: Sequence[str], windows: Windowing) -> list[list
     """Returns the reference's ids in windows, one after the other, without padding."""
     cls, sep = made.token_to_id(CLS), made.token_to_id(SEP)
     found = []
-    for each in made.encode_batch(list(texts), add_special_tokens=False):
-        pieces = np.array(each.ids, np.int32)
-        flat = kept(Slices(pieces, np.zeros(1, np.int64), np.array([len(pieces)], np.int32)), windows)
+    for text in texts:
+        paragraphs = re.split(BLANK_LINES, text.replace(MARK, ""), flags=re.ASCII)
+        parts = [np.array(each.ids, np.int32) for each in made.encode_batch(paragraphs, add_special_tokens=False)]
+        pieces, breaks = np.concatenate(parts), np.cumsum([len(part) for part in parts])
+        whole = Slices(pieces, np.zeros(1, np.int64), np.array([len(pieces)], np.int32))
+        flat = kept(whole, windows, [np.unique(breaks)])
         cut = spans(flat, windows)
         shape = 1, int(cut.lengths.shape[1] * windows.length)
         packed = pack_windows(flat, cut, windows, shape=shape, cls=cls, sep=sep)

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 import tensorflow as tf
 
-from tfclassify.data.rows import Limits
+from tfclassify.learning.long_texts import windowed_of
 from tfclassify.learning.prediction import Forward
 from tfclassify.learning.trained import Trained
 from tfclassify.model.answer import Answering, answers
 from tfclassify.model.features import encode as encode_features
 from tfclassify.model.features import input_specs, tables
 from tfclassify.model.routes import INPUTS, Routed, whole
+from tfclassify.model.windowing import naming_windows
 from tfclassify.text.packing_ops import Tokens, pack
+from tfclassify.text.paragraphs import with_breaks
 from tfclassify.text.windows_ops import pack_windows
 from tfclassify.text.word_pieces import SpecialIds, read_vocabulary, special_ids
 
@@ -78,7 +81,8 @@ def _logits(trained: Trained, given: dict[str, tf.Tensor]) -> dict[str, tf.Tenso
 
 def _routed(trained: Trained, given: dict[str, tf.Tensor]) -> Routed:
     tokens = {name: given[name] for name in INPUTS}
-    return whole(_forward(trained))({**tokens, **_features(trained, given)})
+    passing = naming_windows(whole(_forward(trained)), windowed_of(trained.settings.text))
+    return passing({**tokens, **_features(trained, given)})
 
 
 def _features(trained: Trained, given: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
@@ -98,18 +102,20 @@ def _encode(trained: Trained, given: dict[str, tf.Tensor]) -> Tokens:
 def _encoded(trained: Trained, given: dict[str, tf.Tensor]) -> tuple[Tokens, tf.Tensor]:
     """Returns the tokens of B texts or pairs, and how many spans of each were masked, int32[B]."""
     prepared = {name: trained.pieces.prepared(given[name]) for name in (TEXT, TEXT_B) if name in given}
-    pieces = {name: trained.pieces.tokenize(texts) for name, (texts, _) in prepared.items()}
+    texts = {name: each for name, (each, _) in prepared.items()}
     masked = tf.add_n([count for _, count in prepared.values()])
-    special = special_ids(read_vocabulary(trained.pieces.vocabulary))
+    return _packed(trained, texts, special_ids(read_vocabulary(trained.pieces.vocabulary))), masked
+
+
+def _packed(trained: Trained, texts: Mapping[str, tf.Tensor], special: SpecialIds) -> Tokens:
+    tokenize, limits = trained.pieces.tokenize, trained.limits
+    if limits.windowing is not None:
+        pieces, breaks = with_breaks(tokenize, texts[TEXT])
+        with tf.name_scope(PACKING):
+            return pack_windows(pieces, limits.windowing, special=special, breaks=breaks)
+    made = {name: tokenize(each) for name, each in texts.items()}
     with tf.name_scope(PACKING):
-        tokens = _packed(trained.limits, pieces[TEXT], pieces.get(TEXT_B), special)
-    return tokens, masked
-
-
-def _packed(limits: Limits, first: tf.RaggedTensor, second: tf.RaggedTensor | None, special: SpecialIds) -> Tokens:
-    if limits.windowing is None or second is not None:
-        return pack(first, second, max_length=limits.max_length, special=special)
-    return pack_windows(first, limits.windowing, special=special)
+        return pack(made[TEXT], made.get(TEXT_B), max_length=limits.max_length, special=special)
 
 
 def parameters(trained: Trained) -> int:
