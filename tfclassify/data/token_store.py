@@ -98,7 +98,8 @@ class Account:
 class TokenStore:
     """N rows, memory-mapped. ``pieces`` hold no [CLS] or [SEP]; ``label_ids`` are places in ``label_names``.
 
-    ``breaks`` are the places among the pieces of a text at which paragraphs begin, where that is known. ``mark`` is that of the data they were read from; ``bytes`` are those on disk, which stay as long as this is used.
+    ``breaks`` are the places among the pieces of a text at which paragraphs begin, where that is known. ``mark`` is
+    that of the data they were read from; ``bytes`` are those on disk, which stay as long as this is used.
     """
 
     account: Account
