@@ -41,7 +41,7 @@ def test_a_paragraph_begins_behind_a_blank_line(tokenize: Tokenize) -> None:
 
 
 def test_blank_lines_around_a_text_begin_nothing(tokenize: Tokenize) -> None:
-    assert breaks(tokenize, "\n\na b\n\n", "a\n\n\x00\n\nb") == [[], [1]]
+    assert breaks(tokenize, "\n\na b\n\n", "a\n\n\x01\n\nb") == [[], [1]]
 
 
 def test_no_texts_at_all(tokenize: Tokenize) -> None:

@@ -17,7 +17,7 @@ from tokenizers.processors import BertProcessing
 
 from tfclassify.errors import UsageError
 from tfclassify.text.packing import Slices
-from tfclassify.text.paragraphs import BLANK_LINES, MARK
+from tfclassify.text.paragraphs import BLANK_LINES
 from tfclassify.text.windows import Windowing, kept, pack_windows, spans
 from tfclassify.text.word_pieces import CLS, SEP, UNK, read_vocabulary
 
@@ -107,7 +107,7 @@ def _cut(made: Tokenizer, texts: Sequence[str], windows: Windowing) -> list[list
     cls, sep = made.token_to_id(CLS), made.token_to_id(SEP)
     found = []
     for text in texts:
-        paragraphs = re.split(BLANK_LINES, text.replace(MARK, ""), flags=re.ASCII)
+        paragraphs = re.split(BLANK_LINES, text, flags=re.ASCII)
         parts = [np.array(each.ids, np.int32) for each in made.encode_batch(paragraphs, add_special_tokens=False)]
         pieces, breaks = np.concatenate(parts), np.cumsum([len(part) for part in parts])
         whole = Slices(pieces, np.zeros(1, np.int64), np.array([len(pieces)], np.int32))

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-# A control character, which no tokenizer of BERT sees, takes the place of a blank line.
-MARK = "\x1e"
+# No text in UTF-8 holds this byte.
+MARK = b"\xff"
 BLANK_LINES = r"\n[ \t\r\f\v]*\n\s*"
 
 Tokenize = Callable[[tf.Tensor], tf.RaggedTensor]
@@ -26,7 +26,7 @@ def with_breaks(tokenize: Tokenize, texts: tf.Tensor) -> tuple[tf.RaggedTensor, 
         Word pieces int32[B, None]; and int64[B, None], the rising places among them at which paragraphs begin, but for
         the first of a text.
     """
-    marked = tf.strings.regex_replace(tf.strings.regex_replace(texts, MARK, ""), BLANK_LINES, f"\n{MARK}")
+    marked = tf.strings.regex_replace(texts, BLANK_LINES, rb"\0" + MARK)
     parts = tf.strings.split(marked, MARK)
     made = tokenize(parts.flat_values)
     # Parts of which nothing is left are no paragraphs.
