@@ -32,7 +32,7 @@ def main() -> None:
     parser.add_argument("--length", type=int, default=128)
     asked = parser.parse_args()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from tfclassify.planning.costs import activations, step_flops
+    from tfclassify.planning.calibration import activations, step_flops
     from tfclassify.planning.presets import PRESETS
 
     shape, size = (asked.rows, asked.length), PRESETS[asked.model].size

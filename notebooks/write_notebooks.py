@@ -74,7 +74,7 @@ In Colab: *Runtime → Change runtime type → {name}* first, then *Runtime → 
 PARAMETERS = """\
 # Where the package comes from: "git+https://...", a wheel, or the folder of a checkout.
 PROJECT = ""
-# A table with the columns text and label (.csv .tsv .jsonl .parquet), "tfds:NAME", or a sample of the package.
+# A table with the columns text and label (.csv .tsv .jsonl .json .parquet), "tfds:NAME", or a sample of the package.
 DATA = "sample:support"
 RUN = "runs/colab"
 SERVABLE = "saved_models/colab"

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+from made_calibrations import write_calibrations
 from toy import TOY_SETTINGS, toy_rows, toy_words
 
 if TYPE_CHECKING:
@@ -26,12 +29,27 @@ settings.load_profile("house")
 SHARED = Path(__file__).parents[2] / "shared"
 
 
+def pytest_collection_finish() -> None:
+    """Takes what was collected, and all that it imports, out of what is looked through for garbage ever again."""
+    gc.freeze()
+
+
 @pytest.fixture(scope="session", autouse=True)
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder for what can be made again; no test sees, or leaves, anything in the user's own."""
     folder = tmp_path_factory.mktemp("cache")
     os.environ["TFCLASSIFY_CACHE"] = str(folder)
+    write_calibrations(folder)
     return folder
+
+
+@pytest.fixture(scope="module", autouse=True)
+def usual_precision() -> None:
+    """Each file of tests begins with float32: a training leaves the process with the number format of its plan."""
+    if "tensorflow" in sys.modules:
+        from tfclassify.learning.strategies import set_precision
+
+        set_precision("float32")
 
 
 @pytest.fixture(scope="session")

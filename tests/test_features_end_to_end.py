@@ -68,6 +68,14 @@ def run(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
+def texts_run(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same training without the features."""
+    folder = tmp_path_factory.mktemp("runs") / "texts"
+    train({**SETTINGS, **toy_words(data), "run": str(folder)})
+    return folder
+
+
+@pytest.fixture(scope="module")
 def exported(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Export:
     return export({"run": str(run), "output": str(tmp_path_factory.mktemp("saved_models") / "prices")})
 
@@ -76,9 +84,8 @@ def report(run: Path) -> dict[str, Any]:
     return json.loads((run / "report.json").read_text(encoding="utf-8"))
 
 
-def test_features_are_worth_it(run: Path, data: Path, tmp_path: Path) -> None:
-    train({**SETTINGS, **toy_words(data), "run": str(tmp_path / "texts")})
-    without, beside = report(tmp_path / "texts"), report(run)
+def test_features_are_worth_it(run: Path, texts_run: Path) -> None:
+    without, beside = report(texts_run), report(run)
     # What a text says is one of two labels in four; which of the two is a coin's toss.
     assert without["splits"]["test"]["accuracy"] < 0.7
     assert beside["splits"]["test"]["accuracy"] > 0.9
@@ -218,11 +225,8 @@ def test_every_signature_takes_the_features_as_they_are(exported: Export) -> Non
     assert [row[0] for row in names] == [exported.facts["labels"][best] for best in logits.argmax(axis=1)]
 
 
-def test_a_run_with_features_replaces_one_without(run: Path, toy_data: Path, data: Path, tmp_path: Path) -> None:
-    train({**SETTINGS, **toy_words(data), "run": str(tmp_path / "texts")})
-    made = export(
-        {"run": str(run), "output": str(tmp_path / "prices"), "better_than": str(tmp_path / "texts"), "rows": 20}
-    )
+def test_a_run_with_features_replaces_one_without(run: Path, texts_run: Path, tmp_path: Path) -> None:
+    made = export({"run": str(run), "output": str(tmp_path / "prices"), "better_than": str(texts_run), "rows": 20})
     assert made.facts["better_than"]["accuracy"] > made.facts["better_than"]["replaced_accuracy"]
 
 

@@ -6,6 +6,7 @@ import ast
 import re
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from functools import cache
 from importlib.util import find_spec
@@ -202,6 +203,12 @@ def test_functions_are_short() -> None:
     assert mean(sizes.values()) <= MEAN_BODY
     longer = [place for place, size in sizes.items() if size > MOST_BODIES]
     assert len(longer) <= len(sizes) / 10, longer
+
+
+def test_every_file_of_tests_has_a_name_of_its_own() -> None:
+    """They are no packages, so that two modules of one name would be one to Python."""
+    names = Counter(path.name for path in (ROOT / "tests").rglob("*.py") if path.name != "conftest.py")
+    assert [name for name, number in names.items() if number > 1] == []
 
 
 def test_every_file_says_what_it_is() -> None:

@@ -136,7 +136,9 @@ def test_json_has_settings_reasons_and_costs(rows: Path, capsys: pytest.CaptureF
     assert out.count("\n") == 1
     values = json.loads(out)
     assert values["settings"]["data"]["text"] == "text"
-    assert values["decisions"]["data.text"] == {"value": "text", "reason": "the column 'text' is there"}
+    expected = {"value": "text", "reason": "the column 'text' is there", "source": "", "changes": ""}
+    assert values["decisions"]["data.text"] == expected
+    assert values["decisions"]["train.clip_norm"]["source"] == "Devlin et al., BERT (2019)"
     assert set(values["costs"]) == {"seconds_per_epoch", "peak_memory_bytes", "padding_share"}
 
 

@@ -67,19 +67,13 @@ def test_the_report_has_plan_and_speed(toy_run: Path) -> None:
     assert speed["time_to_first_step_seconds"] > 0
 
 
-def test_one_seed_gives_the_same_weights(toy_data: Path, toy_run: Path, tmp_path: Path) -> None:
+def test_the_plan_repeats_the_run_and_one_seed_gives_the_same_weights(toy_run: Path, tmp_path: Path) -> None:
     for name, seed in (("same", 0), ("other", 1)):
-        train({**TOY_SETTINGS, **toy_words(toy_data), "run": str(tmp_path / name), "seed": seed})
+        train(read([str(toy_run / "plan.yaml"), f"run={tmp_path / name}", f"seed={seed}"], Settings))
     files = [folder / "weights/best/model.safetensors" for folder in (toy_run, tmp_path / "same", tmp_path / "other")]
     weights = [file.read_bytes() for file in files]
     assert weights[0] == weights[1]
     assert weights[0] != weights[2]
-
-
-def test_the_plan_repeats_the_run(toy_run: Path, tmp_path: Path) -> None:
-    train(read([str(toy_run / "plan.yaml"), f"run={tmp_path / 'again'}"], Settings))
-    again, first = (folder / "weights/best/model.safetensors" for folder in (tmp_path / "again", toy_run))
-    assert again.read_bytes() == first.read_bytes()
 
 
 def test_a_run_is_not_overwritten(toy_run: Path, toy_data: Path) -> None:

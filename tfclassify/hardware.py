@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -91,6 +92,13 @@ def measure_matmul(*, size: int = 768, bursts: int = 6, seconds: float = 0.03, p
             np.matmul(left, left, out=out)
             taken.append(time.perf_counter() - begun)
     return 2.0 * size**3 / min(taken)
+
+
+def cpu_model(flags: Path = CPU_FLAGS) -> str:
+    """Returns what the maker calls the processor, as far as the system tells."""
+    lines = flags.read_text(encoding="utf-8", errors="ignore").splitlines() if flags.is_file() else []
+    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(named, platform.processor() or platform.machine())
 
 
 def multiplies_bfloat16(flags: Path = CPU_FLAGS) -> bool:

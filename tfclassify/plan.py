@@ -8,34 +8,46 @@ if __name__ == "__main__":
 
     raise SystemExit(main("plan"))
 
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
+
+from pydantic import BaseModel
 
 from tfclassify.checkup.data.material import Vocabulary
 from tfclassify.checkup.data.quick import quick_findings
+from tfclassify.checkup.data.scripts import shares_of_scripts
 from tfclassify.checkup.finding import Finding
 from tfclassify.data.corpus import Corpus, read_corpus
 from tfclassify.data.locations import SPLITS, locations
+from tfclassify.data.texts import looked_at, some_texts
 from tfclassify.data.token_store import Pieces
 from tfclassify.display import SILENT, Display
+from tfclassify.errors import UsageError
 from tfclassify.hardware import Hardware, detect_cpu
 from tfclassify.learning import tracking
+from tfclassify.learning.calibrations import calibration_for
 from tfclassify.learning.objectives import choose
 from tfclassify.learning.strategies import accelerators
 from tfclassify.learning.trained import pieces_of
 from tfclassify.learning.weighting import label_weights
-from tfclassify.model.weights import Found, encoder_size, find, lower_case
-from tfclassify.planning.deciders.task import choose_model
+from tfclassify.model.weights import Found, encoder_size, find, is_to_be_had, lower_case
+from tfclassify.planning.calibration import Calibration
+from tfclassify.planning.deciders.machine import choose_precision
+from tfclassify.planning.deciders.models import choose_model
 from tfclassify.planning.facts import Decision, Facts
 from tfclassify.planning.planner import Plan, make_plan, value_of
 from tfclassify.quality.metrics import choose_metric
-from tfclassify.runs import cache_folder, data_name
-from tfclassify.settings import AUTO, Settings, changed, parse
+from tfclassify.runs import cache_folder, data_name, write_text
+from tfclassify.settings import AUTO, PlanRequest, Settings, changed, parse
 
 DEFAULT_DATA = "sample:support"
 # The label that the sample gives to questions that are none of the desk's.
 DEFAULT_OUT_OF_SCOPE = "out_of_scope"
+# Texts whose letters are looked at: the share of a script need not be known to the percent.
+MOST_TEXTS = 2000
 
 
 @dataclass(frozen=True)
@@ -49,8 +61,18 @@ class Prepared:
     hardware: Hardware
 
 
-def plan(settings: Settings | Mapping[str, Any] | None = None, *, display: Display = SILENT) -> Plan:
-    """Plans a job.
+@dataclass(frozen=True)
+class _Reading:
+    """The data in the word pieces of a model, the model's files, and whether its vocabulary is lower-cased."""
+
+    found: Found
+    pieces: Pieces
+    corpus: Corpus
+    lower_case: bool
+
+
+def plan(settings: BaseModel | Mapping[str, Any] | None = None, *, display: Display = SILENT) -> Plan:
+    """Plans a job, and draws what else could be trained where ``output`` says where to.
 
     Args:
         settings: what is asked, as settings or as nested or dotted keys; nothing at all is the embedded sample.
@@ -59,36 +81,106 @@ def plan(settings: Settings | Mapping[str, Any] | None = None, *, display: Displ
     Raises:
         UsageError: what is asked cannot be done.
     """
-    return prepare(parse(settings or {}, Settings), display=display).plan
+    request = settings if isinstance(settings, BaseModel) else parse(settings or {}, PlanRequest)
+    given = request.model_dump(exclude_unset=True)
+    output = given.pop("output", None)
+    made = prepare(parse(given, Settings), display=display).plan
+    if output is not None:
+        display.say(f"page: {_written(Path(os.path.expanduser(output)), made)}")
+    return made
 
 
-def prepare(asked: Settings, *, display: Display) -> Prepared:
+def _written(folder: Path, made: Plan) -> Path:
+    # Templates are loaded only where something is drawn.
+    from tfclassify.quality.report.plan_page import plan_page
+
+    file = folder / "plan.html"
+    try:
+        write_text(file, plan_page(made))
+    except OSError as error:
+        raise UsageError(f"output={folder} cannot be written: {error.strerror or error}") from error
+    return file
+
+
+def prepare(asked: Settings, *, display: Display, renew: bool = False) -> Prepared:
     """Reads the data, looks at the machine, and plans.
+
+    Args:
+        asked: what is asked for.
+        display: gets the progress.
+        renew: whether to measure the machine again where that was long ago or under load; where it was never measured,
+            it is in any case.
 
     Raises:
         UsageError: what is asked cannot be done.
     """
     asked, chosen = _with_data(asked)
     hardware = replace(detect_cpu(), accelerators=accelerators())
-    found = find(str(choose_model(asked, hardware).value), cache=cache_folder())
+    asked_for = asked.train.precision
+    precision = str(choose_precision(hardware).value) if asked_for == AUTO else asked_for
+    calibration = calibration_for(hardware, precision, cache=cache_folder(), renew=renew, display=display)
+    reading = _read(asked, str(choose_model(asked, hardware).value), display)
+    facts = _facts(reading, hardware, calibration, chosen)
+    if asked.model.name == AUTO:
+        facts = replace(facts, scripts=_scripts(reading.corpus))
+        decision = _model(asked, facts, display)
+        if decision.value != reading.found.name:
+            reading = _read(asked, str(decision.value), display)
+        found = _facts(reading, hardware, calibration, chosen)
+        facts = replace(found, scripts=facts.scripts, decided={"model.name": decision})
+    corpus = reading.corpus
+    for note in corpus.notes:
+        display.say(note)
+    vocabulary = Vocabulary(reading.found.name, reading.found.vocabulary, reading.lower_case, facts.encoder)
+    made = quoting(make_plan(asked, facts), quick_findings(corpus.statistics, vocabulary))
+    prepared = Prepared(made, corpus, reading.found, reading.pieces, hardware)
+    _check(prepared)
+    return prepared
+
+
+def _read(asked: Settings, model: str, display: Display) -> _Reading:
+    """Reads the data in the word pieces of a model."""
+    found = find(model, cache=cache_folder())
     expected = lower_case(found)
     lower = expected if value_of(asked, "text.lower_case") == AUTO else asked.text.lower_case
     pieces = pieces_of(found.vocabulary, lower_case=lower, maps=asked.text.maps)
     corpus = read_corpus(asked.data, pieces, seed=asked.seed, cache=cache_folder(), display=display)
-    for note in corpus.notes:
-        display.say(note)
-    facts = Facts(
-        statistics=corpus.statistics,
+    return _Reading(found, pieces, corpus, expected)
+
+
+def _facts(
+    reading: _Reading, hardware: Hardware, calibration: Calibration | None, chosen: Mapping[str, tuple[Any, str]]
+) -> Facts:
+    return Facts(
+        statistics=reading.corpus.statistics,
         hardware=hardware,
-        encoder=encoder_size(found),
-        lower_case=expected,
-        columns={**chosen, **corpus.reasons},
+        encoder=encoder_size(reading.found),
+        lower_case=reading.lower_case,
+        columns={**chosen, **reading.corpus.reasons},
+        calibration=calibration,
     )
-    vocabulary = Vocabulary(found.name, found.vocabulary, expected, facts.encoder)
-    made = quoting(make_plan(asked, facts), quick_findings(corpus.statistics, vocabulary))
-    prepared = Prepared(made, corpus, found, pieces, hardware)
-    _check(prepared)
-    return prepared
+
+
+def _model(asked: Settings, facts: Facts, display: Display) -> Decision:
+    """Chooses the model by the data, among those whose files are to be had; says loudly where it is another one."""
+    nowhere: list[str] = []
+    while True:
+        decision = choose_model(asked, facts.hardware, facts, nowhere=nowhere)
+        name = str(decision.value)
+        if name in nowhere or is_to_be_had(name):
+            break
+        nowhere.append(name)
+    if nowhere:
+        display.say(f"model.name={name}: {decision.reason}")
+    return decision
+
+
+def _scripts(corpus: Corpus) -> Mapping[str, float]:
+    """Returns the share of some training texts by the letters that most of a text is in."""
+    train = corpus.splits["train"]
+    places = looked_at(train)
+    some = places[:: max(1, len(places) // MOST_TEXTS)]
+    return shares_of_scripts(some_texts(train, some).to_pylist())
 
 
 def quoting(plan: Plan, findings: Iterable[Finding]) -> Plan:

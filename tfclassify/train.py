@@ -45,7 +45,7 @@ from tfclassify.learning.tracking.tracker import Ending
 from tfclassify.learning.trained import limits_of, write_facts
 from tfclassify.learning.training import Learned, learn, training_rows
 from tfclassify.learning.workers import own_run
-from tfclassify.model.classifier import save_huggingface
+from tfclassify.model.interchange import save_huggingface
 from tfclassify.model.weights import sha256
 from tfclassify.plan import Prepared, prepare
 from tfclassify.planning.costs import Costs
@@ -66,6 +66,8 @@ from tfclassify.runs import (
 )
 from tfclassify.settings import Settings, parse
 
+# What the manifest says of how a training went.
+COUNTED = ("skipped", "returns", "saved", "lost", "saving_seconds", "elapsed_seconds", "pieces")
 Marks = Mapping[str, Mapping[str, str | None]]
 
 
@@ -90,7 +92,7 @@ def train(settings: Settings | Mapping[str, Any] | None = None, *, display: Disp
     if asked.run is not None and is_begun(named_run(asked.run)):
         return _go_on(asked, named_run(asked.run), display)
     begin(asked.train.strategy)
-    prepared = prepare(asked, display=display)
+    prepared = prepare(asked, display=display, renew=True)
     run = create(asked.run, data_name(str(prepared.plan.settings.data.train)))
     with _writing(run), only_writer(run):
         # Another process may have been faster.
@@ -160,7 +162,7 @@ def _finished(run: Run, prepared: Prepared, counts: dict[str, Any], display: Dis
         callbacks=tracking.callbacks,
     )
     course = learned.course
-    counts |= {name: getattr(course, name) for name in ("skipped", "returns", "saved", "lost", "saving_seconds")}
+    counts |= {name: getattr(course, name) for name in COUNTED}
     prepared = replace(prepared, plan=learned.plan)
     _keep(run, prepared, learned)
     if course.stopped in ON_REQUEST:

@@ -78,7 +78,7 @@ def test_a_plan() -> None:
     plan = Plan(settings, {"train.epochs": Decision(3, "a few are enough")}, Costs(60.0, 2_000_000_000, 0.05))
     shown = show_plan(plan)
     assert "  epochs: 3  # a few are enough" in shown.text.splitlines()
-    assert "| `train.epochs` | 3 | a few are enough |" in shown.text.splitlines()
+    assert "| `train.epochs` | 3 | a few are enough |  |  |" in shown.text.splitlines()
     assert json.loads(json.dumps(shown.values)) == {
         "settings": settings.model_dump(mode="json"),
         "decisions": {"train.epochs": {"value": 3, "reason": "a few are enough"}},

@@ -10,8 +10,8 @@ from tfclassify.data.corpus import Corpus
 from tfclassify.data.labelling import texts_of
 
 FORMS = (
-    "expected a .csv, .tsv, .jsonl or .parquet file (each also .gz, .bz2, .xz, .zip or .tar), a folder, tfds:NAME or "
-    "sample:NAME"
+    "expected a .csv, .tsv, .jsonl, .json or .parquet file (each also .gz, .bz2, .xz, .zip or .tar), a folder, "
+    "tfds:NAME or sample:NAME"
 )
 ENCODING = "set data.encoding to what it was written in, such as cp1252"
 
@@ -20,6 +20,12 @@ def lines(*more: str) -> str:
     """A file of JSON lines whose 21st to so many are these."""
     good = [json.dumps({"text": text, "label": label}) for text, label in GOOD]
     return "\n".join([*good[:20], *more, *good[20:]]) + "\n"
+
+
+def array(*more: str) -> str:
+    """A file of one JSON array whose 21st objects to so many are these."""
+    good = [json.dumps({"text": text, "label": label}) for text, label in GOOD]
+    return "[\n" + ",\n".join([*good[:20], *more, *good[20:]]) + "\n]\n"
 
 
 def last_label_is_the_last_key(corpus: Corpus) -> None:
@@ -311,14 +317,52 @@ WRONG_LINES = tuple(
         ("L32", "a list of objects in a line", '[{"text": "x"}]', "holds a list; expected one object a line"),
     )
 )
+WRONG_ITEMS = tuple(
+    Case(
+        "L32",
+        given,
+        "stops with the number of the row",
+        file(array(item), name="rows.json"),
+        error=f"rows.json: row 21 {said}",
+    )
+    for given, item, said in (
+        (
+            "a list in such an array",
+            '[{"text": "x"}]',
+            f"holds a list; expected an array of objects; correct it{OR_SKIP}",
+        ),
+        ("a comma too many in one", "", "is not JSON: Expecting value at character 1; correct it"),
+        (
+            "two objects without a comma",
+            '{"text": "x", "label": "a"} {}',
+            "is followed by '{'; expected a comma, or the end of the array",
+        ),
+    )
+)
 JSON = (
     *WRONG_LINES,
     Case(
         "L32",
         "an array in a `.json` file",
-        "refused by its name",
-        file("[]", name="rows.json"),
-        error=f"rows.json is a '.json' file; {FORMS}; write one object a line, as .jsonl",
+        "read, an object a row",
+        file(array('{"text": "x", "label": "a"}'), name="rows.json"),
+        texts=["x", "quick 0"],
+    ),
+    *WRONG_ITEMS,
+    Case(
+        "L32",
+        "an object after the other in a `.json` file",
+        "stops and says what the name would have to be",
+        file(lines(), name="rows.json"),
+        error="rows.json begins with '{'; expected an array of objects; where there is one object a line, name the "
+        "file .jsonl",
+    ),
+    Case(
+        "L32",
+        "a `.json` file that is cut short",
+        "stops with the number of the row",
+        file(array()[:-2], name="rows.json"),
+        error=f"rows.json: row {len(GOOD)} is the last before the file ends; expected a comma, or the end of the array",
     ),
     Case(
         "L33",

@@ -9,7 +9,6 @@ from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
-import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import example, given, settings
@@ -17,7 +16,7 @@ from hypothesis import strategies as st
 
 from tfclassify.data.sources import Columns, ahead, blocks, delimited
 from tfclassify.data.sources.ahead import Ahead, lines
-from tfclassify.data.sources.blocks import likely_rows, whole_rows
+from tfclassify.data.sources.blocks import Rows, likely_rows, text_of, whole_rows
 from tfclassify.data.sources.delimited import read_ahead
 from tfclassify.data.sources.files import UTF_8
 from tfclassify.errors import UsageError
@@ -39,20 +38,27 @@ PIECES = [
     b"\0",
     b"\xef\xbb\xbf",
 ]
-WAYS = ["parsed", "copied"]
+# How many bytes Arrow looks at together; for 0 it is not asked.
+ARROW_BYTES = [50, 1 << 18]
 
 
-def read(data: bytes, columns: Columns, *, block_bytes: int, way: str, waits: bool = False) -> tuple[Any, ...]:
+def rows_of(data: bytes) -> Rows:
+    """Takes all of a text."""
+    return Rows(data, 0, len(data))
+
+
+def read(data: bytes, columns: Columns, *, block_bytes: int, arrow_bytes: int, waits: bool = False) -> tuple[Any, ...]:
     """Returns rows, the numbers of those left out, and the error."""
     skipped: list[int] = []
     rows: list[dict[str, str]] = []
     stream = io.BytesIO(data)
-    fast = whole_rows if way in WAYS else lambda *_: None
+    fast = whole_rows if arrow_bytes else lambda *_: None
     with (
         patch.object(ahead, "BLOCK_BYTES", block_bytes),
         patch.object(delimited, "BLOCK_BYTES", block_bytes),
         patch.object(delimited, "whole_rows", fast),
-        patch.object(blocks, "PARSED_BYTES", 1 << 30 if way == "parsed" else 0),
+        patch.object(blocks, "LOOKED_AT_BYTES", 7),
+        patch.object(blocks, "ARROW_BYTES", arrow_bytes),
     ):
         try:
             for batch in read_ahead(Ahead(stream.read, waits), "rows", columns, skipped=skipped.append):
@@ -67,20 +73,20 @@ def read(data: bytes, columns: Columns, *, block_bytes: int, way: str, waits: bo
     body=st.lists(st.sampled_from(PIECES), max_size=40).map(b"".join),
     head=st.sampled_from([b"text\n", b"text,label\n", b"text,label,id\r\n"]),
     block_bytes=st.sampled_from([2, 7, 30, 1000]),
-    way=st.sampled_from(WAYS),
+    arrow_bytes=st.sampled_from(ARROW_BYTES),
     waits=st.booleans(),
     bad_rows=st.sampled_from(["fail", "skip"]),
 )
-@example(b'a,"b\nc",d\n"",""\n', b"text,label\n", 1000, "copied", False, "fail")
-@example(b'"a""",b\n"""",c\nd,""""""\n', b"text,label\n", 1000, "copied", False, "fail")
-@example(b'a "b" c,d\ne",f\n', b"text,label\n", 1000, "parsed", False, "fail")
+@example(b'a,"b\nc",d\n"",""\n', b"text,label\n", 1000, 1 << 18, False, "fail")
+@example(b'"a""",b\n"""",c\nd,""""""\n', b"text,label\n", 1000, 1 << 18, False, "fail")
+@example(b'a "b" c,d\ne",f\n', b"text,label\n", 1000, 1 << 18, False, "fail")
 @settings(max_examples=300)
 def test_any_bytes_are_read_as_the_parser_reads_them(
-    body: bytes, head: bytes, block_bytes: int, way: str, waits: bool, bad_rows: Any
+    body: bytes, head: bytes, block_bytes: int, arrow_bytes: int, waits: bool, bad_rows: Any
 ) -> None:
     columns = replace(PLAIN, bad_rows=bad_rows)
-    expected = read(head + body, columns, block_bytes=1000, way="record by record")
-    assert read(head + body, columns, block_bytes=block_bytes, way=way, waits=waits) == expected
+    expected = read(head + body, columns, block_bytes=1000, arrow_bytes=0)
+    assert read(head + body, columns, block_bytes=block_bytes, arrow_bytes=arrow_bytes, waits=waits) == expected
 
 
 FIELD = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=9) | st.sampled_from(
@@ -92,14 +98,14 @@ FIELD = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"
     rows=st.lists(st.tuples(FIELD, FIELD), min_size=1, max_size=30),
     quoting=st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
     end=st.sampled_from(["\n", "\r\n"]),
-    way=st.sampled_from(WAYS),
+    arrow_bytes=st.sampled_from(ARROW_BYTES),
     block_bytes=st.sampled_from([40, 1000]),
     spoilt=st.sampled_from([b"", b"\xff", b",", b'"x"y', b"\n"]),
     place=st.floats(0, 1),
 )
 @settings(max_examples=200)
 def test_tables_are_read_as_the_parser_reads_them(
-    rows: list[tuple[str, str]], quoting: Any, end: str, way: str, block_bytes: int, spoilt: bytes, place: float
+    rows: list[tuple[str, str]], quoting: Any, end: str, arrow_bytes: int, block_bytes: int, spoilt: bytes, place: float
 ) -> None:
     out = io.StringIO(newline="")
     csv.writer(out, quoting=quoting, lineterminator=end).writerows([("text", "label"), *rows])
@@ -108,16 +114,16 @@ def test_tables_are_read_as_the_parser_reads_them(
     data = data[:cut] + spoilt + data[cut:]
     for bad_rows in ("fail", "skip"):
         columns = replace(PLAIN, bad_rows=bad_rows)
-        expected = read(data, columns, block_bytes=1000, way="record by record")
-        assert read(data, columns, block_bytes=block_bytes, way=way) == expected
+        expected = read(data, columns, block_bytes=1000, arrow_bytes=0)
+        assert read(data, columns, block_bytes=block_bytes, arrow_bytes=arrow_bytes) == expected
     # Python writes a CR without quotes where lines end without one.
     if not spoilt and (quoting == csv.QUOTE_ALL or end == "\r\n"):
         assert [tuple(row.values()) for row in expected[0]] == rows
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("arrow_bytes", [4096, 1 << 18])
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
-def test_a_proper_table_does_not_go_through_the_parser(way: str, end: str) -> None:
+def test_a_proper_table_does_not_go_through_the_parser(arrow_bytes: int, end: str) -> None:
     rows = [(f'{"a" * 90}, "{row}"{end}é', str(row)) for row in range(2000)]
     out = io.StringIO(newline="")
     csv.writer(out, lineterminator=end).writerows([("text", "label"), *rows])
@@ -130,7 +136,7 @@ def test_a_proper_table_does_not_go_through_the_parser(way: str, end: str) -> No
             yield row
 
     with patch.object(delimited, "_rows", counted):
-        found, _, error = read(out.getvalue().encode(), PLAIN, block_bytes=4096, way=way)
+        found, _, error = read(out.getvalue().encode(), PLAIN, block_bytes=4096, arrow_bytes=arrow_bytes)
     assert error is None
     assert [tuple(row.values()) for row in found] == rows
     assert taken == []
@@ -151,23 +157,19 @@ def test_a_proper_table_does_not_go_through_the_parser(way: str, end: str) -> No
     ],
 )
 def test_where_rows_are_likely_to_end(data: bytes, expected: bytes) -> None:
-    rows = likely_rows(data)
-    assert rows.data == expected
-    assert rows.quotes.tolist() == [place for place, byte in enumerate(expected) if byte == ord('"')]
+    assert text_of(likely_rows(data, 0)) == expected
+    assert text_of(likely_rows(b'"\n' + data + b"x", 2)) == expected
 
 
 @pytest.mark.parametrize(
     "data",
     [b"a\0,b\n", b"\xef\xbb\xbfa,b\n", b'a,"b"c\n', b'"a,b\n"c"\n', b"a,b,c\n", b"a\n", b"\xff,b\n", b"a,\xc3\nb,c\n"],
 )
-@pytest.mark.parametrize("most", [0, 1 << 30])
-def test_what_the_parser_has_to_look_at(data: bytes, most: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(blocks, "PARSED_BYTES", most)
-    quotes = np.flatnonzero(np.frombuffer(data, np.uint8) == ord('"'))
-    assert whole_rows(blocks.Rows(data, quotes), ["text", "label"], ",") is None
-    good = whole_rows(blocks.Rows(b"a,b\n", np.zeros(0, np.intp)), ["text", "label"], ",")
+def test_what_the_parser_has_to_look_at(data: bytes) -> None:
+    assert whole_rows(rows_of(data), ["text", "label"], ",") is None
+    good = whole_rows(rows_of(b"a,b\n"), ["text", "label"], ",")
     assert good == pa.RecordBatch.from_pydict({"text": ["a"], "label": ["b"]})
-    assert whole_rows(blocks.Rows(b"a,b\n", np.zeros(0, np.intp)), ["text", "label"], "¦") is None
+    assert whole_rows(rows_of(b"a,b\n"), ["text", "label"], "¦") is None
 
 
 @given(data=st.lists(st.sampled_from(PIECES), max_size=40).map(b"".join), block_bytes=st.sampled_from([2, 5, 100]))

@@ -105,6 +105,10 @@ def json_lines(rows: Sequence[Row], *, end: str, escaped: bool) -> str:
     return "".join(json.dumps(each, ensure_ascii=escaped) + end for each in objects)
 
 
+def json_array(rows: Sequence[Row], *, indent: int | None, escaped: bool) -> str:
+    return json.dumps([dict(zip(NAMES, row, strict=True)) for row in rows], indent=indent, ensure_ascii=escaped)
+
+
 def parquet(rows: Sequence[Row], kinds: Sequence[str]) -> bytes:
     out = io.BytesIO()
     types = {"string": pa.string(), "large": pa.large_string(), "dictionary": pa.dictionary(pa.int32(), pa.string())}
@@ -116,7 +120,7 @@ def parquet(rows: Sequence[Row], kinds: Sequence[str]) -> bytes:
 
 
 @st.composite
-def written(draw: st.DrawFn, suffixes: Sequence[str] = ("csv", "tsv", "jsonl", "parquet")) -> Written:
+def written(draw: st.DrawFn, suffixes: Sequence[str] = ("csv", "tsv", "jsonl", "json", "parquet")) -> Written:
     rows = draw(ROWS)
     suffix, packing = draw(st.sampled_from(suffixes)), draw(st.sampled_from(sorted(PACKINGS)))
     if suffix == "parquet":
@@ -124,6 +128,8 @@ def written(draw: st.DrawFn, suffixes: Sequence[str] = ("csv", "tsv", "jsonl", "
         return Written(rows, suffix, packing, parquet(rows, kinds))
     if suffix == "jsonl":
         text = json_lines(rows, end=draw(st.sampled_from(["\n", "\r\n", "\n\n"])), escaped=draw(st.booleans()))
+    elif suffix == "json":
+        text = json_array(rows, indent=draw(st.sampled_from([None, 1])), escaped=draw(st.booleans()))
     else:
         delimiter = "\t" if suffix == "tsv" else draw(st.sampled_from(",;|\t"))
         quoting = draw(st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL, csv.QUOTE_NONNUMERIC]))
@@ -133,7 +139,7 @@ def written(draw: st.DrawFn, suffixes: Sequence[str] = ("csv", "tsv", "jsonl", "
         data = text.encode(codec)
     except UnicodeEncodeError:
         codec, data = "utf-8", text.encode()
-    asked = {"encoding": CODECS[codec], **({} if suffix == "jsonl" else {"delimiter": delimiter})}
+    asked = {"encoding": CODECS[codec], **({} if suffix in ("jsonl", "json") else {"delimiter": delimiter})}
     return Written(rows, suffix, packing, data, asked)
 
 
@@ -229,7 +235,9 @@ OTHERS = [
 
 @FUZZED
 @given(
-    made=written(("csv", "tsv", "jsonl")), encoding=st.sampled_from(OTHERS), bad_rows=st.sampled_from(["fail", "skip"])
+    made=written(("csv", "tsv", "jsonl", "json")),
+    encoding=st.sampled_from(OTHERS),
+    bad_rows=st.sampled_from(["fail", "skip"]),
 )
 @example(Written([("é", "a", "1")], "csv", "", "text,label,id\né,a,1\n".encode()), "utf-16", "fail")
 def test_a_wrong_encoding_is_survived(made: Written, encoding: str, bad_rows: str) -> None:

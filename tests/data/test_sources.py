@@ -87,12 +87,13 @@ def in_format(name: str) -> bytes:
         "csv": lambda: delimited_text(ROWS).encode(),
         "tsv": lambda: delimited_text(ROWS, "\t").encode(),
         "jsonl": lambda: "".join(json.dumps(row) + "\n" for row in ROWS).encode(),
+        "json": lambda: json.dumps(ROWS, indent=1).encode(),
         "parquet": lambda: parquet_bytes(pa.Table.from_pylist(ROWS)),
     }
     return made[name.split(".")[1].lower()]()
 
 
-@pytest.mark.parametrize("suffix", ["csv", "tsv", "jsonl", "parquet", "CSV"])
+@pytest.mark.parametrize("suffix", ["csv", "tsv", "jsonl", "json", "parquet", "CSV"])
 @pytest.mark.parametrize("packing", ["", ".gz"])
 def test_every_file_format(tmp_path: Path, suffix: str, packing: str) -> None:
     name = f"rows.{suffix}{packing}"
@@ -508,8 +509,8 @@ def test_unreadable_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 FORMS = (
-    "expected a .csv, .tsv, .jsonl or .parquet file (each also .gz, .bz2, .xz, .zip or .tar), a folder, tfds:NAME or "
-    "sample:NAME"
+    "expected a .csv, .tsv, .jsonl, .json or .parquet file (each also .gz, .bz2, .xz, .zip or .tar), a folder, "
+    "tfds:NAME or sample:NAME"
 )
 
 
@@ -535,7 +536,6 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
     for suffix, hint in {
         "pkl": f"; {code}",
         "npy": f"; {code}",
-        "json": "; write one object a line, as .jsonl",
         "xlsx": "; save it as .csv",
         "txt": "; put its texts into a column of a table",
         "docx": "",

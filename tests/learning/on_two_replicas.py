@@ -2,6 +2,7 @@
 
 Of one machine (``mirrored``), whose processor is two devices, or one of two (``multi_worker``), as ``TF_CONFIG`` says.
 Either has to be said before TensorFlow does anything, which a test cannot. Writes the largest differences as JSON.
+After the folder and the strategy come the cases.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -56,7 +58,6 @@ CASES = {
     "static": Case("static", rows=False),
     "compiled": Case("compiled"),
 }
-OF_WORKERS = ("dynamic", "static")
 
 
 def material() -> Rows:
@@ -178,7 +179,7 @@ def seen(strategy: tf.distribute.Strategy, shapes: Any) -> list[list[int]]:
     return epochs
 
 
-def main(folder: Path, name: str) -> None:
+def main(folder: Path, name: str, cases: Sequence[str]) -> None:
     if name == "mirrored":
         devices = [tf.config.LogicalDeviceConfiguration()] * 2
         tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], devices)
@@ -199,10 +200,10 @@ def main(folder: Path, name: str) -> None:
         for epoch in range(EPOCHS)
     ]
     # One after the other in one process, as when a search or a cross-validation trains many times.
-    for case in CASES if name == "mirrored" else OF_WORKERS:
+    for case in cases:
         made[case] = compared(found, folder, name, CASES[case])
     sys.stdout.write(json.dumps(made) + "\n")
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2])
+    main(Path(sys.argv[1]), sys.argv[2], sys.argv[3:])

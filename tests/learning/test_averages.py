@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -66,13 +67,15 @@ def test_the_first_weights_that_count_are_the_average() -> None:
         assert float(share(average, tf.constant(average.start, tf.int64))) == 1.0
 
 
-def trained(found: Found, average: Average | None, *, wrapped: bool = False, steps: int = 6) -> tuple[Any, AdamW]:
+@cache
+def trained(found: Found, average: Average | None, *, wrapped: bool = False) -> tuple[Any, AdamW]:
+    """Six steps of a network, which several tests look at and leave as it is."""
     model, optimizer = network(found), AdamW(0.01, average=average)
     outer = keras.mixed_precision.LossScaleOptimizer(optimizer) if wrapped else optimizer
     model.compile(optimizer=outer, step=training_step(choose(["cross_entropy"])))
     outer.build(model.trainable_variables)
     step = tf.function(lambda batch: model._step(model, batch)[0])
-    for _ in range(steps):
+    for _ in range(6):
         step(batch_of(4, 6))
     return model, optimizer
 

@@ -13,7 +13,7 @@ import tf_keras as keras
 from small_networks import network, small_files
 
 from tfclassify.learning.averages import Average
-from tfclassify.learning.optimizers import DECAY_EVERY_STEPS, AdamW, WarmupLinearDecay, is_decayed
+from tfclassify.learning.optimizers import DECAY_EVERY_STEPS, AdamW, WarmupLinearDecay, follow, is_decayed
 
 Gradient = tf.Tensor | tf.IndexedSlices
 START = np.random.default_rng(0).normal(0, 1, (6, 3)).astype(np.float32)
@@ -237,6 +237,51 @@ def test_the_rate_rises_and_falls(warmup: int, total: int, expected: list[float]
     schedule = WarmupLinearDecay(0.2, warmup_steps=warmup, total_steps=total)
     made = [float(schedule(tf.constant(step, tf.int64))) for step in range(len(expected))]
     np.testing.assert_allclose(made, 0.2 * np.array(expected), rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("pieces", "expected"),
+    [
+        # From half of the peak on, to 0 in two steps and in eight.
+        ([[6, 8]], {0: 0.5, 1: 1.0, 5: 5 / 8, 6: 0.5, 7: 0.25, 8: 0.0}),
+        ([[6, 14]], {5: 5 / 8, 6: 0.5, 7: 7 / 16, 10: 0.25, 13: 1 / 16, 14: 0.0}),
+        # And once more.
+        ([[6, 14], [10, 12]], {9: 5 / 16, 10: 0.25, 11: 0.125, 12: 0.0}),
+        # Planned again while the rate still rises: it does so to the line that falls from there.
+        ([[1, 10]], {0: 0.5, 1: 1.0, 2: 1.0, 10: 0.0}),
+    ],
+)
+def test_the_rate_falls_to_0_at_the_step_that_was_planned_last(
+    pieces: list[list[int]], expected: dict[int, float]
+) -> None:
+    schedule = WarmupLinearDecay(1.0, warmup_steps=2, total_steps=10)
+    first = [float(schedule(tf.constant(step, tf.int64))) for step in range(12)]
+    for done in range(len(pieces) + 1):
+        schedule.follow(pieces[:done])
+    for step, share in expected.items():
+        if step >= pieces[-1][0]:
+            assert float(schedule(tf.constant(step, tf.int64))) == pytest.approx(share, abs=1e-6)
+        elif step < pieces[0][0]:
+            assert first[step] == pytest.approx(share, abs=1e-6)
+    # A function of the pieces, however they came about.
+    again = WarmupLinearDecay(1.0, warmup_steps=2, total_steps=10)
+    again.follow(pieces)
+    np.testing.assert_array_equal(again.line.numpy(), schedule.line.numpy())
+    again.follow([])
+    assert [float(again(tf.constant(step, tf.int64))) for step in range(12)] == first
+
+
+def test_a_step_that_was_traced_takes_the_rate_that_was_planned_later() -> None:
+    schedule = WarmupLinearDecay(1.0, warmup_steps=0, total_steps=10)
+    optimizer, variable = ours(schedule), tf.Variable([1.0])
+    step = tf.function(lambda: optimizer.apply_gradients([(tf.constant([1.0]), variable)]))
+    step()
+    follow(optimizer, [[1, 3]])
+    step()
+    assert float(optimizer.learning_rate.numpy()) == pytest.approx(0.9)
+    step()
+    assert float(optimizer.learning_rate.numpy()) == pytest.approx(0.45)
+    follow(keras.optimizers.SGD(0.1), [[1, 3]])
 
 
 def test_updates_go_by_the_rate_of_their_step() -> None:

@@ -17,11 +17,12 @@ from tfclassify.learning.objectives import OBJECTIVES
 
 pytestmark = pytest.mark.slow
 HERE = Path(__file__).parent
+OF_DEVICES, OF_MACHINES = ("dynamic", "parts", "static"), ("dynamic", "static")
 
 
-def started(folder: Path, strategy: str, **environment: str) -> subprocess.Popen[str]:
+def started(folder: Path, strategy: str, *cases: str, **environment: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, str(HERE / "on_two_replicas.py"), str(folder), strategy],
+        [sys.executable, str(HERE / "on_two_replicas.py"), str(folder), strategy, *cases],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -43,7 +44,7 @@ def free_ports(number: int) -> list[int]:
 
 @pytest.fixture(scope="module")
 def mirrored(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    return finished(started(tmp_path_factory.mktemp("mirrored"), "mirrored"))
+    return finished(started(tmp_path_factory.mktemp("mirrored"), "mirrored", *OF_DEVICES))
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +54,7 @@ def workers(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
         started(
             tmp_path_factory.mktemp(f"worker-{place}"),
             "multi_worker",
+            *OF_MACHINES,
             TF_CONFIG=json.dumps({"cluster": cluster, "task": {"type": "worker", "index": place}}),
         )
         for place in range(2)
@@ -75,13 +77,18 @@ def test_objectives(mirrored: dict[str, Any], name: str) -> None:
     assert mirrored[f"objective {name}"] < 1e-6
 
 
-@pytest.mark.parametrize("case", ["dynamic", "parts", "static", "compiled"])
+@pytest.mark.parametrize("case", OF_DEVICES)
 def test_two_devices(mirrored: dict[str, Any], case: str) -> None:
     """Batches of an odd number of rows are shared too; several trainings in one process as well."""
     check(mirrored[case])
 
 
-@pytest.mark.parametrize("case", ["dynamic", "static"])
+@pytest.mark.long
+def test_two_devices_whose_programs_xla_compiles(tmp_path: Path) -> None:
+    check(finished(started(tmp_path, "mirrored", "compiled"))["compiled"])
+
+
+@pytest.mark.parametrize("case", OF_MACHINES)
 def test_two_machines(workers: list[dict[str, Any]], case: str) -> None:
     for each in workers:
         check(each[case])

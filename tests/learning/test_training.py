@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tf_keras as keras
+from made_calibrations import made_calibration
 from made_stores import UNKNOWN, split_of, store
 from made_trained import made_trained
 from safetensors.numpy import load_file
@@ -98,7 +99,8 @@ def made_corpus(*, weights: Sequence[float] | None = None, validation: bool = Tr
 
 
 def made_plan(found: Found, corpus: Corpus, **asked: Any) -> Plan:
-    facts = Facts(corpus.statistics, Hardware(2, 8 << 30), encoder_size(found), True, COLUMNS)
+    hardware = Hardware(2, 8 << 30)
+    facts = Facts(corpus.statistics, hardware, encoder_size(found), True, COLUMNS, made_calibration())
     told = {**ASKED, **{key.replace("__", "."): value for key, value in asked.items()}}
     return make_plan(parse({**told, "data.label": None}, Settings), facts)
 
@@ -365,13 +367,13 @@ def waiting_for(path: Path, there: Callable[[Path], bool], process: subprocess.P
         time.sleep(0.05)
 
 
+# What Ctrl-C does is in test_end_to_end.py.
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_from_outside_keeps_the_best_weights(toy_run: Path, tmp_path: Path, number: int) -> None:
+def test_a_signal_from_outside_keeps_the_best_weights(toy_run: Path, tmp_path: Path) -> None:
     run = Run(tmp_path / "run")
     process = started(toy_run / "plan.yaml", run.folder, "train.epochs=2000", "train.early_stopping=0")
     waiting_for(run.history, lambda path: path.is_file() and path.read_text().count("\n") >= 2, process)
-    os.kill(process.pid, number)
+    os.kill(process.pid, signal.SIGTERM)
     _, errors = process.communicate()
     assert process.returncode == 75, errors
     assert json.loads(run.manifest.read_text(encoding="utf-8"))["state"] == "stopped"

@@ -27,6 +27,13 @@ def test_none() -> None:
     assert by_label("none") == [1.0, 1.0, 1.0]
 
 
+def test_the_square_root_is_half_of_the_way_to_balanced() -> None:
+    counts = {"a": 100, "b": 25, "c": 1}
+    balanced, half = (label_weights(choice, tuple(counts), counts) for choice in ("balanced", "square_root"))
+    np.testing.assert_allclose(half**2, balanced, rtol=1e-6)
+    assert half[2] / half[0] == pytest.approx(10.0)
+
+
 def test_balanced_is_as_in_scikit_learn() -> None:
     truth = np.repeat([0, 1, 2], [8, 2, 2])
     expected = compute_class_weight("balanced", classes=np.arange(3), y=truth)
@@ -47,7 +54,7 @@ def test_by_name() -> None:
     [
         ({"a": 1.0, "B": 2.0}, "train.class_weights names 'B', which is no label; did you mean 'b'?"),
         ({"xyz": 2.0}, "train.class_weights names 'xyz', which is no label"),
-        ("balance", "train.class_weights is 'balance'; expected none, balanced, or weights by label name"),
+        ("balance", "train.class_weights is 'balance'; expected none, balanced, square_root, or weights by label name"),
     ],
 )
 def test_what_is_no_weight(choice: Any, message: str) -> None:

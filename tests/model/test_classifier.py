@@ -20,8 +20,9 @@ from transformers.modeling_tf_pytorch_utils import load_pytorch_state_dict_in_tf
 
 from tfclassify.errors import UsageError
 from tfclassify.model import classifier
-from tfclassify.model.classifier import BertClassifier, load_weights, outputs, save_huggingface, save_weights
+from tfclassify.model.classifier import BertClassifier, load_weights, outputs, save_weights
 from tfclassify.model.dropout import drawn_from
+from tfclassify.model.interchange import save_huggingface
 from tfclassify.model.weights import Found
 
 Arrays = dict[str, np.ndarray]

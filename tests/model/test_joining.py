@@ -18,10 +18,10 @@ from tfclassify.model.classifier import (
     answering,
     load_weights,
     outputs,
-    save_huggingface,
     save_weights,
 )
 from tfclassify.model.features import CATEGORIES, FEATURE_INPUTS, NUMBERS, Measures
+from tfclassify.model.interchange import save_huggingface
 from tfclassify.model.joining import names_of
 
 MEASURES = Measures({"price": (0.0, 1.0)}, {"brand": ("x", "y")}, width=6, gain=5.0)

@@ -20,9 +20,9 @@ from tfclassify.model.classifier import (
     encoded,
     load_weights,
     outputs,
-    save_huggingface,
     save_weights,
 )
+from tfclassify.model.interchange import save_huggingface
 from tfclassify.model.routes import INPUTS
 from tfclassify.model.unpadded import Forward
 from tfclassify.model.weights import Found

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from made_calibrations import made_calibration
+
 from tfclassify.hardware import Accelerator, Hardware
+from tfclassify.planning.calibration import Calibration
 from tfclassify.planning.facts import Facts
 from tfclassify.planning.presets import PRESETS, EncoderSize
 from tfclassify.planning.statistics import SplitStatistics, Statistics
@@ -49,6 +52,8 @@ def facts(
     encoder: EncoderSize = PRESETS["minilm"].size,
     lower_case: bool = True,
     columns: Mapping[str, tuple[Any, str]] = NO_COLUMNS,
+    calibration: Calibration | None = None,
+    scripts: Mapping[str, float] | None = None,
 ) -> Facts:
     """Facts of a data set with these training rows by label, 500 of each of two by default."""
     counts = {"a": 500, "b": 500} if counts is None else counts
@@ -56,4 +61,5 @@ def facts(
     if validation is not None:
         splits["validation"] = split({**dict.fromkeys(counts, 0), next(iter(counts)): validation})
     statistics = Statistics(splits, tuple(counts), multilabel, pairs, {})
-    return Facts(statistics, hardware, encoder, lower_case, columns)
+    calibration = calibration or made_calibration()
+    return Facts(statistics, hardware, encoder, lower_case, columns, calibration, scripts or {})

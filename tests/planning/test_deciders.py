@@ -15,7 +15,7 @@ from tfclassify.hardware import Accelerator, Hardware
 from tfclassify.planning.buckets import padding_share
 from tfclassify.planning.costs import peak_memory_bytes
 from tfclassify.planning.deciders import DECIDERS, learning
-from tfclassify.planning.deciders.task import choose_model
+from tfclassify.planning.deciders.models import choose_model
 from tfclassify.planning.facts import Decision, Facts
 from tfclassify.planning.presets import PRESETS, EncoderSize
 from tfclassify.planning.statistics import cut_lengths
@@ -72,21 +72,6 @@ def test_every_key_that_takes_auto_is_auto_by_default() -> None:
 
 
 # Task
-
-
-@pytest.mark.parametrize(
-    ("accelerators", "goal", "expected"),
-    [
-        ((), "balanced", Decision("minilm", "6 layers of width 384, small enough to be trained on a processor")),
-        ((), "best", Decision("minilm", "6 layers of width 384, small enough to be trained on a processor")),
-        ((GPU,), "balanced", Decision("minilm", "6 layers of width 384, small enough to be trained on a processor")),
-        ((GPU,), "best", Decision("bert-base", "goal=best, and an accelerator carries its 12 layers")),
-    ],
-)
-def test_model(accelerators: tuple[Accelerator, ...], goal: str, expected: Decision) -> None:
-    found = facts(hardware=machine(*accelerators))
-    assert decide("model.name", found, goal=goal) == expected
-    assert choose_model(parse({"goal": goal}, Settings), found.hardware) == expected
 
 
 def test_a_model_that_was_asked_for_is_taken() -> None:
@@ -238,17 +223,18 @@ def test_batch_tokens_are_as_many_as_there_is_memory_for(
         assert found.reason == f"{gigabytes}.0 GB of memory are free, too few for 8192"
     if 1024 < expected < 8192:
         for tokens, fits in ((expected, True), (2 * expected, False)):
-            peak = peak_memory_bytes(((min(16, tokens // 512), 512),), LARGE)
+            peak = peak_memory_bytes(((min(16, tokens // 512), 512),), known)
             assert (peak <= gigabytes * 10**9) is fits
 
 
 @pytest.mark.parametrize(("shares", "expected"), [(1.0, 1), (0.9, 2), (0.4, 4), (0.15, 8), (0.01, 12)])
 def test_a_batch_is_computed_in_as_many_parts_as_memory_needs(shares: float, expected: int) -> None:
     buckets = ((32, 64), (12, 512))
-    values = peak_memory_bytes(buckets, LARGE) - peak_memory_bytes(buckets, LARGE, parts=10**6)
-    free = int(peak_memory_bytes(buckets, LARGE, parts=10**6) + shares * values) + 1
+    known = facts(encoder=LARGE)
+    values = peak_memory_bytes(buckets, known) - peak_memory_bytes(buckets, known, parts=10**6)
+    free = int(peak_memory_bytes(buckets, known, parts=10**6) + shares * values) + 1
     found = decide("train.accumulation_steps", facts(encoder=LARGE, hardware=Hardware(2, free)), train__buckets=buckets)
-    whole, free_memory = peak_memory_bytes(buckets, LARGE) / 1e9, free / 1e9
+    whole, free_memory = peak_memory_bytes(buckets, known) / 1e9, free / 1e9
     assert found.value == expected
     assert found.reason == (
         f"a whole batch takes {whole:.1f} GB, and so much is free"
@@ -296,13 +282,54 @@ def test_no_bucket_is_longer_than_what_the_model_reads() -> None:
     assert [length for _, length in buckets(found, text__max_length=62).value] == [16, 62]
 
 
+# Early exits
+
+MANY = {f"label {number}": 100 for number in range(26)}
+
+
+@pytest.mark.parametrize(
+    ("layers", "counts", "expected"),
+    [(4, None, (1, 2)), (6, None, (2, 3, 4)), (12, None, (4, 6, 8, 10)), (6, MANY, (3, 4)), (12, MANY, (6, 8, 10))],
+)
+def test_exits(layers: int, counts: dict[str, int] | None, expected: tuple[int, ...]) -> None:
+    encoder = replace(PRESETS["minilm"].size, layers=layers)
+    known = facts(counts, validation=390, encoder=encoder)
+    classes = len(counts or {"a": 1, "b": 1})
+    reason = f"goal=fast; {layers} layers, {classes} classes, and 390 validation rows to plan by"
+    assert decide("model.exits", known, goal="fast") == Decision(expected, reason)
+
+
+@pytest.mark.parametrize(
+    ("known", "asked", "reason"),
+    [
+        ({}, {"goal": "best"}, "goal=best: all texts go through all layers; with goal=fast easy ones might not"),
+        ({"validation": 389}, {}, "389 validation rows cannot show a loss below 0.005; 390 could"),
+        ({"validation": None}, {}, "0 validation rows cannot show a loss below 0.005; 390 could"),
+        (
+            {},
+            {"answer__exit_loss": 0},
+            "answer.exit_loss=0: no text could leave, since no number of rows shows that nothing is lost",
+        ),
+        ({"encoder": SMALL}, {}, "of 3 layers too little is saved; 4 would do"),
+        (
+            {},
+            {"data__features": {"price": "number"}},
+            "heads of early exits read the text alone, and there are features beside it",
+        ),
+    ],
+)
+def test_no_exits(known: dict[str, Any], asked: dict[str, Any], reason: str) -> None:
+    found = facts(**{"validation": 1000, **known})
+    assert decide("model.exits", found, **{"goal": "fast", **asked}) == Decision((), reason)
+
+
 # Learning
 
 
 @pytest.mark.parametrize(("task", "expected"), [("binary", "cross"), ("multiclass", "cross"), ("multilabel", "binary")])
 def test_objectives(task: str, expected: str) -> None:
     names = {"cross": ("cross_entropy",), "binary": ("binary_cross_entropy",)}
-    assert decide("train.objectives", facts(), model__task=task).value == names[expected]
+    assert decide("train.objectives", facts(), model__task=task, model__exits=[]).value == names[expected]
 
 
 @pytest.mark.parametrize(
@@ -316,13 +343,26 @@ def test_objectives(task: str, expected: str) -> None:
 )
 def test_uneven_classes(counts: dict[str, int], ratio: int | None, uneven: bool) -> None:
     weights = decide("train.class_weights", facts(counts))
-    hint = "; balanced would favour the small ones" if uneven else ""
     times = f"the largest class has {ratio} times the rows of the smallest"
     more = "there is a class without training rows" if ratio is None else times
-    assert weights == Decision("none", f"{more}{hint}")
+    half = f"{more}; half of the way to balanced ones, as what is judged by is macro-F1"
+    # A class without rows has no row that could be favoured.
+    assert weights == (Decision("square_root", half) if uneven and ratio else Decision("none", more))
     metric = decide("train.metric", facts(counts), model__task="multiclass")
     even = "the largest class has no more than 20 times the rows of the smallest"
     assert metric == (Decision("macro_f1", more) if uneven else Decision("accuracy", even))
+
+
+@pytest.mark.parametrize(
+    ("asked", "why"),
+    [
+        ({"model__task": "multilabel"}, "a row may have several labels"),
+        ({"model__task": "binary", "train__metric": "accuracy"}, "what is judged by is accuracy"),
+    ],
+)
+def test_no_class_is_favoured_where_that_is_not_judged_by(asked: dict[str, str], why: str) -> None:
+    found = decide("train.class_weights", facts({"a": 2100, "b": 100}), **asked)
+    assert found == Decision("none", f"the largest class has 21 times the rows of the smallest, but {why}")
 
 
 def test_metric_of_several_labels_a_row() -> None:

@@ -38,6 +38,7 @@ ASKED: dict[str, Any] = {
     "model.dropout": 0.3,
     "model.head_bias": "shares",
     "model.feature_width": 7,
+    "model.exits": (2, 3),
     "text.lower_case": False,
     "answer.calibrate": "none",
     "answer.thresholds": 0.25,
@@ -56,6 +57,7 @@ ASKED: dict[str, Any] = {
     "train.class_weights": {"a": 2.0},
     "train.metric": "mcc",
     "train.epochs": 4,
+    "train.scheduled_steps": 7,
     "train.learning_rate": 7e-5,
     "train.feature_learning_rate": 5e-3,
     "text.windows": 3,
@@ -198,7 +200,7 @@ def test_every_decision_is_one_row_of_the_reasons(value: str, reason: str) -> No
     for row, key in zip(rows, plan.decisions, strict=True):
         assert row.startswith(f"| `{key}` | ")
         assert row.endswith(" |")
-        assert row.replace("\\|", "").count("|") == 4
+        assert row.replace("\\|", "").count("|") == 6
 
 
 def test_costs_in_words() -> None:
@@ -242,6 +244,41 @@ def test_objectives_for_another_task() -> None:
     assert refused({"train.objectives": ["cross_entropy"]}, facts(multilabel=True)) == (
         "train.objectives has 'cross_entropy', but a row may have several labels; expected binary_cross_entropy"
     )
+
+
+LEARNT = {"train.objectives": ["cross_entropy", "exits"]}
+
+
+@pytest.mark.parametrize(
+    ("asked", "validation", "message"),
+    [
+        ({"model.exits": [2, 6]}, 100, "model.exits is [2, 6]; expected layers before the last of the model's 6"),
+        (
+            {"model.exits": [2], "data.features": {"price": "number"}},
+            100,
+            "model.exits is [2], but the heads of early exits read the text alone; leave out data.features",
+        ),
+        (
+            {"model.exits": [2]},
+            None,
+            "model.exits is [2], but how sure texts have to be is planned by validation rows; give data.validation",
+        ),
+        (
+            {"model.exits": [2], "train.objectives": ["cross_entropy"]},
+            100,
+            "model.exits is [2], but train.objectives has no 'exits', by which their heads learn; add it",
+        ),
+        (LEARNT, 100, "train.objectives has 'exits', but model.exits is empty; give layers, or leave it out"),
+    ],
+)
+def test_exits_that_cannot_be(asked: dict[str, Any], validation: int | None, message: str) -> None:
+    assert refused(asked, facts(validation=validation)) == message
+
+
+def test_exits_and_what_their_heads_learn_by() -> None:
+    plan = planned({"model.exits": [2, 3]})
+    assert plan.settings.train.objectives == ("cross_entropy", {"exits": {"weight": 0.5}})
+    assert planned({"model.exits": [2, 3], **LEARNT}).settings.train.objectives == ("cross_entropy", "exits")
 
 
 @pytest.mark.parametrize(
@@ -310,6 +347,7 @@ def test_validation_texts_may_be_longer_than_any_shape() -> None:
 def test_planning_does_without_tensorflow() -> None:
     code = """
 import sys
+sys.path.append("..")
 from made_facts import facts
 from tfclassify.hardware import detect_cpu
 from tfclassify.planning.planner import make_plan, plan_yaml, reasons_markdown

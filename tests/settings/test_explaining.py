@@ -128,7 +128,7 @@ def test_a_missing_key() -> None:
         (
             "train.class_weights",
             "heavy",
-            "train.class_weights is 'heavy'; expected 'auto' or 'none' or 'balanced' or keys and values",
+            "train.class_weights is 'heavy'; expected 'auto' or 'none', 'balanced' or 'square_root' or keys and values",
         ),
         ("train.class_weights", {"spam": -2}, "train.class_weights.spam is -2; expected a number above 0"),
         ("train.class_weights", {1: 2}, "train.class_weights.1 is 1; expected a string (put it in quotes)"),

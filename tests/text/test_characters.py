@@ -37,7 +37,9 @@ def kind(table: Characters, code: int) -> int:
     return entry(table, code) & KIND_MASK
 
 
+# Whether words are the reference's for every code point is looked at in each run of the tests, in test_words.py.
 @pytest.mark.slow
+@pytest.mark.long
 def test_the_table_is_what_the_reference_does(tmp_path: Path) -> None:
     reference_tokenizer.main(tmp_path / "characters.tsv")
     assert (tmp_path / "characters.tsv").read_text(encoding="utf-8") == FILE.read_text(encoding="utf-8")

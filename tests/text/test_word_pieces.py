@@ -271,6 +271,7 @@ def test_real_data_with_a_real_uncased_vocabulary(shared: Path) -> None:
 
 @pytest.mark.shared
 @pytest.mark.slow
+@pytest.mark.long
 def test_real_data_with_a_cased_vocabulary_made_of_them(shared: Path, tmp_path: Path) -> None:
     texts = data_texts(shared)
     sample = texts[::10]

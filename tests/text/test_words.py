@@ -46,7 +46,9 @@ def test_every_code_point_of_the_planes_in_use(lower_case: bool) -> None:
     assert_equal_words(codes, lower_case=lower_case)
 
 
+# Of the other planes every code point is in a text of its own below.
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("lower_case", [True, False])
 def test_every_code_point(lower_case: bool) -> None:
     assert len(CODE_POINTS) == 0x110000 - 0x800

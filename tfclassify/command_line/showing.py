@@ -32,8 +32,14 @@ class Shown:
 
 def show_plan(plan: Plan) -> Shown:
     """Shows a plan as the file that repeats it, with the reasons."""
-    decisions = {key: {"value": each.value, "reason": each.reason} for key, each in plan.decisions.items()}
-    values = {"settings": plan.settings.model_dump(mode="json"), "decisions": decisions, "costs": asdict(plan.costs)}
+    decisions = {key: asdict(each) for key, each in plan.decisions.items()}
+    values = {
+        "settings": plan.settings.model_dump(mode="json"),
+        "decisions": decisions,
+        "costs": asdict(plan.costs),
+        "alternatives": [asdict(each) for each in plan.alternatives],
+        "answered": [asdict(each) for each in plan.answered],
+    }
     return Shown(f"{plan_yaml(plan)}\n{reasons_markdown(plan)}", values)
 
 

@@ -11,6 +11,7 @@ from tfclassify.settings import (
     EvaluateRequest,
     ExportRequest,
     InspectRequest,
+    PlanRequest,
     PredictRequest,
     ServeRequest,
     Settings,
@@ -35,7 +36,7 @@ class Verb:
 
 VERBS: dict[str, Verb] = {
     "plan": Verb(
-        Settings,
+        PlanRequest,
         "tfclassify.plan:plan",
         "say what would be trained, why, and what it would cost; train nothing",
         "data.train=reviews.csv",

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
 
-ON_REQUEST = ("signal", "time")
+ON_REQUEST = ("signal",)
 
 
 @dataclass
@@ -21,6 +21,9 @@ class Course:
     nothing because loss or gradient was no finite number; ``returns`` is how often the training went back for that.
     So many checkpoints were ``saved`` and so many ``lost``; the training stood still for ``saving_seconds`` for them.
     ``stopped`` says why the fit ended before its time.
+    ``elapsed_seconds`` are all that passed while it was fitted, ``judging_seconds`` those of its judgements. Of a time
+    limit so many ``tenths`` are over; ``pieces`` says from which step on there were how many steps in all, where that
+    was planned again.
     """
 
     epoch: int = 0
@@ -38,7 +41,11 @@ class Course:
     saved: int = 0
     lost: int = 0
     saving_seconds: float = 0.0
-    stopped: Literal["signal", "time", "early"] | None = None
+    stopped: Literal["signal", "early"] | None = None
+    elapsed_seconds: float = 0.0
+    judging_seconds: float = 0.0
+    tenths: int = 0
+    pieces: list[list[int]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -46,9 +53,9 @@ class Orders:
     """How to fit: sizes, the metric that chooses the best epoch, where things are kept, and when to give up.
 
     Attributes:
-        epochs: passes over the training rows; the last one may be cut by ``total_steps``.
+        epochs: passes over the training rows, at most; the last one may be cut by the number of steps.
         steps_per_epoch: steps of a whole epoch.
-        total_steps: of all epochs together.
+        total_steps: as planned at first.
         rows_per_epoch: training rows.
         metric: that chooses the best epoch.
         patience: epochs without a better one after which it ends; 0 for never.
@@ -57,7 +64,10 @@ class Orders:
         checkpoints: folder of the checkpoints.
         checkpoint_steps: steps from one checkpoint to the next; 0 for none but where it is asked to stop.
         fingerprint: of settings and data: only checkpoints of the same are gone on from.
-        time_limit_minutes: after which it stops as if it were asked to.
+        time_limit_minutes: for which the number of steps is planned again at each tenth of it.
+        most_steps: that all epochs together have; ``total_steps`` are fewer where time is short.
+        step_seconds: what a step is predicted to take.
+        judging_seconds: what it is predicted to take to judge an epoch.
         skips: steps in a row that may come to nothing before the training goes back.
         returns: how often it goes back, each time with half the learning rate.
         rows_at: the training rows of a step: (epoch, step) to their numbers.
@@ -75,6 +85,9 @@ class Orders:
     checkpoint_steps: int = 0
     fingerprint: str = ""
     time_limit_minutes: float | None = None
+    most_steps: int = 0
+    step_seconds: float = 0.0
+    judging_seconds: float = 0.0
     skips: int = 3
     returns: int = 2
     rows_at: Callable[[int, int], Sequence[int]] | None = None
@@ -83,6 +96,16 @@ class Orders:
 def steps_made(course: Course, orders: Orders) -> int:
     """Returns the steps that the course has behind it, those of earlier processes included."""
     return course.epoch * orders.steps_per_epoch + course.step
+
+
+def total_steps(course: Course, orders: Orders) -> int:
+    """Returns the steps that the training has in all, as they were planned last."""
+    return course.pieces[-1][1] if course.pieces else orders.total_steps
+
+
+def epochs_planned(course: Course, orders: Orders) -> int:
+    """Returns the epochs that these steps are, the last one whole or begun."""
+    return -(-total_steps(course, orders) // orders.steps_per_epoch)
 
 
 def course_state(course: Course, orders: Orders) -> dict[str, Any]:

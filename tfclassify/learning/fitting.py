@@ -18,9 +18,10 @@ from tfclassify.hardware import peak_memory_bytes, reset_peak_memory
 from tfclassify.learning.averages import has_averages
 from tfclassify.learning.checkpoint_folders import Checkpoint, newest_checkpoint
 from tfclassify.learning.checkpoints import Saver, forget_later, put_values
-from tfclassify.learning.course import ON_REQUEST, Course, Orders, course_of, steps_made
+from tfclassify.learning.course import ON_REQUEST, Course, Orders, course_of, steps_made, total_steps
+from tfclassify.learning.optimizers import follow
 from tfclassify.learning.stopping import asked_to_stop
-from tfclassify.learning.watchers import Judge, Keeper, Pace, Session, end_epoch, save, say_failures
+from tfclassify.learning.watchers import Judge, Keeper, Pace, Session, end_epoch, note_time, save, say_failures
 from tfclassify.model.classifier import BertClassifier, load_weights, save_weights
 from tfclassify.runs import write_text
 
@@ -55,7 +56,7 @@ def fit(
         tf.errors.ResourceExhaustedError: a step takes more memory than there is.
     """
     reset_peak_memory()
-    with asked_to_stop(time_limit_minutes=orders.time_limit_minutes) as asked, _saver(orders) as saver:
+    with asked_to_stop() as asked, _saver(orders) as saver:
         session = Session(model, orders, judge, display, asked, saver)
         _go_on(session)
         ended = session.course.done
@@ -64,6 +65,7 @@ def fit(
         if not ended and (orders.checkpoint_steps or session.course.stopped in ON_REQUEST):
             save(session)
     course = session.course
+    note_time(session)
     course.peak_memory_bytes = max(course.peak_memory_bytes, peak_memory_bytes())
     _count_checkpoints(session)
     _leave_best(session)
@@ -110,13 +112,14 @@ def _go_on(session: Session) -> None:
     if session.saver is None:
         return
     found = _restore(session)
+    session.seconds_before = session.course.elapsed_seconds
     made = steps_made(session.course, session.orders)
     if found is None:
         # Something to go back to in the first steps.
         if session.orders.checkpoint_steps:
             save(session)
     elif not session.course.done:
-        at = f"step {made} of {session.orders.total_steps}"
+        at = f"step {made} of {total_steps(session.course, session.orders)}"
         session.display.say(f"going on at {at}, in epoch {session.course.epoch + 1}")
 
 
@@ -131,6 +134,7 @@ def _restore(session: Session) -> Checkpoint | None:
     if found is None:
         return None
     session.course = _course(found, orders)
+    follow(session.model.optimizer, session.course.pieces)
     put_values(session.model, found.values)
     session.saved_at = steps_made(session.course, orders)
     session.mean_loss = [variable.numpy() for variable in session.model.mean_loss.variables]

@@ -13,7 +13,7 @@ from tfclassify.errors import UsageError
 from tfclassify.learning.checkpoints import put_values, take_values
 from tfclassify.model.classifier import BertClassifier
 from tfclassify.planning.buckets import Bucket
-from tfclassify.planning.costs import activations
+from tfclassify.planning.calibration import activations
 from tfclassify.planning.facts import Decision
 from tfclassify.planning.planner import Plan, plan_yaml, reasons_markdown
 from tfclassify.planning.presets import EncoderSize

@@ -19,7 +19,11 @@ UNDECAYED = ("bias", "beta", "gamma")
 
 
 class WarmupLinearDecay(keras.optimizers.schedules.LearningRateSchedule):
-    """Rises linearly to the peak over the warm-up, then falls linearly to 0 at the last step."""
+    """Rises linearly to the peak over the warm-up, then falls linearly to 0 at the last step.
+
+    Where the number of steps is planned again, it falls on from where it is to 0 at the new last one: a function of the
+    step and of what was planned.
+    """
 
     def __init__(self, peak: float, *, warmup_steps: int, total_steps: int) -> None:
         """Keeps the shape of the schedule.
@@ -27,17 +31,38 @@ class WarmupLinearDecay(keras.optimizers.schedules.LearningRateSchedule):
         The rate of the first step is a ``warmup_steps``-th of the peak, that of the last one the last above 0.
         """
         self.peak, self.warmup_steps, self.total_steps = peak, warmup_steps, total_steps
+        # From a step and a share of the peak down to the last step: a variable, for the step is traced once.
+        self.line = tf.Variable(self._line(()), trainable=False, name="falling_rate")
 
     def __call__(self, step: tf.Tensor) -> tf.Tensor:
         """Returns the learning rate of a step (counted from 0), float32[]."""
         step = tf.cast(step, tf.float32)
+        begin, share, end = tf.unstack(tf.convert_to_tensor(self.line))
         rising = (step + 1.0) / max(self.warmup_steps, 1)
-        falling = (self.total_steps - step) / max(self.total_steps - self.warmup_steps, 1)
+        falling = share * (end - step) / tf.maximum(end - begin, 1.0)
         return self.peak * tf.clip_by_value(tf.minimum(rising, falling), 0.0, 1.0)
 
+    def follow(self, pieces: Sequence[Sequence[int]]) -> None:
+        """Takes what was planned since: from a step on so many steps in all, piece by piece."""
+        self.line.assign(self._line(pieces))
+
+    def _line(self, pieces: Sequence[Sequence[int]]) -> list[float]:
+        begin, share, end = float(self.warmup_steps), 1.0, float(self.total_steps)
+        for step, total in pieces:
+            share *= (end - step) / max(end - begin, 1.0)
+            begin, end = float(step), float(total)
+        return [begin, share, end]
+
     def get_config(self) -> dict[str, Any]:
-        """Returns what is needed to make the schedule again."""
+        """Returns what is needed to make the schedule again, as it was planned first."""
         return {"peak": self.peak, "warmup_steps": self.warmup_steps, "total_steps": self.total_steps}
+
+
+def follow(optimizer: Any, pieces: Sequence[Sequence[int]]) -> None:
+    """Gives the schedule of an optimizer what was planned since; nothing where its rate has another one, or none."""
+    schedule = getattr(getattr(optimizer, "inner_optimizer", optimizer), "_learning_rate", None)
+    if isinstance(schedule, WarmupLinearDecay):
+        schedule.follow(pieces)
 
 
 class AdamW(keras.optimizers.Optimizer):

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from tfclassify.data.batches import Bucket, epoch_batches, fill
 from tfclassify.data.rows import Rows
 from tfclassify.model.classifier import BertClassifier, encoded, outputs
+from tfclassify.model.exits import Leaving
 from tfclassify.model.features import FEATURE_INPUTS
 from tfclassify.model.routes import INPUTS
 
@@ -74,6 +75,24 @@ def logits_of(
         if advance is not None:
             advance(used, "")
     return found
+
+
+def routed_logits(
+    leaving: Leaving,
+    rows: Rows,
+    buckets: Sequence[Bucket],
+    *,
+    classes: int,
+    advance: Callable[[int, str], None] | None = None,
+) -> tuple[NDArray[np.float32], list[str]]:
+    """Returns the logits of rows, float32[N, C], and the route of each, of a network that texts may leave early."""
+
+    def run(*tokens: tf.Tensor) -> tf.Tensor:
+        logits, taken = leaving.numbered(*tokens)
+        return tf.concat([logits, tf.cast(taken, tf.float32)[:, None]], axis=1)
+
+    made = logits_of(run, rows, buckets, classes=classes + 1, advance=advance)
+    return made[:, :classes], [leaving.routes[int(place)] for place in made[:, classes]]
 
 
 def covering(buckets: Sequence[Bucket], max_length: int) -> tuple[Bucket, ...]:

@@ -48,6 +48,8 @@ def results(
     }
     if judgement.baseline is not None:
         made["baseline"] = _baseline(judgement)
+    if trained.early is not None:
+        made["exits"] = asdict(trained.early.plan)
     if training is not None:
         made["plan"] = {"predicted": asdict(training.predicted), "actual": _measured(asdict(training.actual))}
         made["speed"] = _measured(training.speed)

@@ -71,7 +71,7 @@ def refuse_changed_model(run: Run, sha256: str | None) -> None:
 def plan_facts(plan: Plan) -> dict[str, Any]:
     """Returns what the settings do not hold of a plan: its reasons and its predicted costs."""
     return {
-        "reasons": {key: decision.reason for key, decision in plan.decisions.items()},
+        "decisions": {key: [each.reason, each.source, each.changes] for key, each in plan.decisions.items()},
         "costs": asdict(plan.costs),
     }
 
@@ -79,9 +79,9 @@ def plan_facts(plan: Plan) -> dict[str, Any]:
 def first_plan(run: Run, plan: Plan) -> Plan:
     """Gives a plan the reasons and the costs that it had when the run began; what is fixed has none any more."""
     noted = _noted(run, "plan")
-    if not noted:
+    if "decisions" not in noted:
         return plan
-    decisions = {key: Decision(value_of(plan.settings, key), reason) for key, reason in noted["reasons"].items()}
+    decisions = {key: Decision(value_of(plan.settings, key), *words) for key, words in noted["decisions"].items()}
     return replace(plan, decisions=decisions, costs=Costs(**noted["costs"]))
 
 

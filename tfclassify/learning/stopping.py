@@ -1,9 +1,8 @@
-"""Asked to stop: signals from outside, and the time that a training may take."""
+"""Asked to stop: by signals from outside."""
 
 from __future__ import annotations
 
 import signal
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,31 +10,24 @@ from types import FrameType
 from typing import Literal
 
 Handler = Callable[[int, FrameType | None], None]
-Why = Literal["signal", "time"]
+Why = Literal["signal"]
 
 
 @dataclass
 class Asked:
-    """Whether a training has been asked to stop, by signals or by the end of its time."""
+    """Whether a training has been asked to stop."""
 
     signals: list[int] = field(default_factory=list)
-    end: float | None = None
 
     def why(self) -> Why | None:
         """Returns what asks for the end, or None."""
-        if self.signals:
-            return "signal"
-        return "time" if self.end is not None and time.monotonic() >= self.end else None
+        return "signal" if self.signals else None
 
 
 @contextmanager
-def asked_to_stop(*, time_limit_minutes: float | None = None) -> Iterator[Asked]:
-    """Notes the first interrupt or termination, so that the step under way is finished; a second one ends at once.
-
-    Args:
-        time_limit_minutes: from now on, by a clock that nobody sets.
-    """
-    asked = Asked(end=None if time_limit_minutes is None else time.monotonic() + 60.0 * time_limit_minutes)
+def asked_to_stop() -> Iterator[Asked]:
+    """Notes the first interrupt or termination, so that the step under way is finished; a second one ends at once."""
+    asked = Asked()
 
     def note(number: int, frame: FrameType | None) -> None:
         if asked.signals:

@@ -16,14 +16,17 @@ from tfclassify.data.ragged import Ragged
 from tfclassify.data.rows import Limits, Rows, rows_of, rows_of_pieces
 from tfclassify.data.token_store import Pieces
 from tfclassify.errors import UsageError
+from tfclassify.learning.exits import Early, described, early_of
 from tfclassify.learning.features import Columns, Encode, encoded_given, encoded_rows
 from tfclassify.learning.long_texts import routes_of, windowed_of, windowing_of
-from tfclassify.learning.prediction import Forward, covering, forward, logits_of
+from tfclassify.learning.prediction import Forward, covering, forward, logits_of, routed_logits
 from tfclassify.learning.strategies import set_precision, usable_precision
-from tfclassify.model.classifier import answering, build
+from tfclassify.model.classifier import BertClassifier, answering, answering_early, build
+from tfclassify.model.exits import Exit, Scale
 from tfclassify.model.features import Encoder, encoder, measures_of
 from tfclassify.model.weights import find
 from tfclassify.quality.calibration import scope_score, scores
+from tfclassify.quality.exits import ExitPlan
 from tfclassify.quality.predictions import Kind, Predictions
 from tfclassify.quality.thresholds import HALF
 from tfclassify.runs import Run, cache_folder, write_json
@@ -44,7 +47,7 @@ class Trained:
     ``threshold`` is the score from which on a label is given where a row may have several; ``scope_threshold`` the
     scope score from which on a text is one of the classes, None where every text is taken for one. ``answering`` is a
     faster way to the same logits, for export, where there is one. ``features`` encodes the features of rows that have
-    any.
+    any. ``early`` is the network as texts may leave it early, where they may.
     """
 
     settings: Settings
@@ -57,21 +60,22 @@ class Trained:
     scope_threshold: float | None = None
     answering: Forward | None = None
     features: Encoder | None = None
+    early: Early | None = None
 
 
 @dataclass(frozen=True)
 class Scored:
     """What the network says of N texts: logits and scores float32[N, C], scope scores float32[N].
 
-    ``masked`` int32[N] says how many spans of each text were masked before the network got it, and ``route`` str[N] by
-    which way its answer came.
+    ``masked`` int32[N] says how many spans of each text were masked before the network got it, and ``routes`` by which
+    way each got its answer.
     """
 
     logits: NDArray[np.float32]
     scores: NDArray[np.float32]
     scope_scores: NDArray[np.float32]
     masked: NDArray[np.int32]
-    route: NDArray[np.str_]
+    routes: Sequence[str] = ()
 
 
 def open_trained(run: Run, *, precision: str | None = None) -> Trained:
@@ -98,6 +102,7 @@ def open_trained(run: Run, *, precision: str | None = None) -> Trained:
         weights=run.weights,
         features=None if features is None else features.measures,
         windows=windowed_of(settings.text),
+        exits=[each.layer for each in facts.exits],
     )
     pieces = pieces_of(found.vocabulary, lower_case=settings.text.lower_case, maps=settings.text.maps)
     limits = limits_of(pieces, settings.text)
@@ -112,7 +117,15 @@ def open_trained(run: Run, *, precision: str | None = None) -> Trained:
         facts.scope_threshold,
         answering(model),
         features,
+        _early(facts, model),
     )
+
+
+def _early(facts: _Facts, model: BertClassifier) -> Early | None:
+    if facts.exit_plan is None:
+        return None
+    scale = Scale(facts.labels.multilabel, facts.temperature, facts.scope_threshold)
+    return Early(answering_early(model, facts.exits, scale), facts.exit_plan)
 
 
 @dataclass(frozen=True)
@@ -123,6 +136,8 @@ class _Facts:
     temperature: float
     threshold: float
     scope_threshold: float | None
+    exits: tuple[Exit, ...] = ()
+    exit_plan: ExitPlan | None = None
 
 
 def write_facts(run: Run, trained: Trained) -> None:
@@ -134,6 +149,7 @@ def write_facts(run: Run, trained: Trained) -> None:
         "temperature": trained.temperature,
         "threshold": trained.threshold,
         "scope_threshold": trained.scope_threshold,
+        "exits": None if trained.early is None else described(trained.early),
     }
     write_json(run.labels, facts)
     if trained.features is not None:
@@ -152,8 +168,15 @@ def _facts(run: Run) -> _Facts:
         facts = json.loads(run.labels.read_text(encoding="utf-8"))
         labels = LabelMap(tuple(facts["labels"]), facts["kind"] == "multilabel", facts["out_of_scope"])
         scope = facts["scope_threshold"]
+        # Runs from before there were early exits say nothing of them.
+        exits, plan = early_of(facts.get("exits"))
         return _Facts(
-            labels, float(facts["temperature"]), float(facts["threshold"]), None if scope is None else float(scope)
+            labels,
+            float(facts["temperature"]),
+            float(facts["threshold"]),
+            None if scope is None else float(scope),
+            exits,
+            plan,
         )
     except (ValueError, LookupError, TypeError) as error:
         raise UsageError(f"{run.labels} is not what a training writes ({error!r}); train again") from error
@@ -226,8 +249,8 @@ def answer(
 ) -> list[dict[str, Any]]:
     """Answers N texts, or N pairs, each as callers of a servable get it; ``features`` by name, N each."""
     scored = score_texts(trained, texts, texts_b, features=features)
-    columns = (scored.scores, scored.scope_scores, scored.masked, scored.route)
-    return [_answer(trained, *row) for row in zip(*(column.tolist() for column in columns), strict=True)]
+    rows = zip(scored.scores.tolist(), scored.scope_scores.tolist(), scored.masked.tolist(), scored.routes, strict=True)
+    return [_answer(trained, *row) for row in rows]
 
 
 def tokenized(pieces: Pieces, texts: Sequence[str]) -> tuple[Ragged, NDArray[np.int32]]:
@@ -267,13 +290,19 @@ def kind_of(labels: LabelMap) -> Kind:
 
 def _score(trained: Trained, rows: Rows, advance: Advance | None, *, masked: NDArray[np.int32] | None = None) -> Scored:
     buckets = covering(trained.settings.train.buckets, trained.limits.columns)
-    logits = logits_of(trained.forward, rows, buckets, classes=len(trained.labels.names), advance=advance)
+    classes = len(trained.labels.names)
+    routes: Sequence[str]
+    if trained.early is None:
+        logits = logits_of(trained.forward, rows, buckets, classes=classes, advance=advance)
+        routes = routes_of(rows.lengths, trained.settings.text)
+    else:
+        logits, routes = routed_logits(trained.early.leaving, rows, buckets, classes=classes, advance=advance)
     return Scored(
         logits=logits,
         scores=scores(logits, temperature=trained.temperature, multilabel=trained.labels.multilabel),
         scope_scores=scope_score(logits, trained.temperature),
         masked=np.zeros(len(logits), np.int32) if masked is None else masked,
-        route=routes_of(rows.lengths, trained.settings.text),
+        routes=routes,
     )
 
 

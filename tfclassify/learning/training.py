@@ -25,6 +25,7 @@ from tfclassify.data.windowed import Sampling
 from tfclassify.display import Display
 from tfclassify.learning.averages import Average
 from tfclassify.learning.course import Course, Orders
+from tfclassify.learning.exits import early_exits
 from tfclassify.learning.features import encoded_rows, encoder_of
 from tfclassify.learning.feeding import fed
 from tfclassify.learning.fitting import fit
@@ -32,13 +33,14 @@ from tfclassify.learning.long_texts import windowed_of
 from tfclassify.learning.memory import in_more_parts, largest_bucket, note_plan, try_step
 from tfclassify.learning.objectives import choose
 from tfclassify.learning.optimizers import AdamW, WarmupLinearDecay
-from tfclassify.learning.prediction import forward
+from tfclassify.learning.prediction import covering, forward
 from tfclassify.learning.preflight import before_training, refuse
 from tfclassify.learning.step import Folding, training_step
 from tfclassify.learning.strategies import STRATEGIES, set_precision
 from tfclassify.learning.trained import Trained, limits_of, predict_split
 from tfclassify.learning.weighting import head_bias, label_weights, row_weights
 from tfclassify.model.classifier import BertClassifier, build
+from tfclassify.model.exits import Scale
 from tfclassify.model.features import Encoder
 from tfclassify.model.weights import Found, encoder_size
 from tfclassify.planning.planner import Plan
@@ -117,7 +119,8 @@ def _learn(
     rows = _weighted(training_rows(corpus, limits, settings), corpus, settings)
     rows = replace(rows, features=encoded_rows(features, corpus.splits["train"]))
     steps = steps_per_epoch(rows.lengths, train.buckets)
-    total_steps = min(steps * train.epochs, train.steps or steps * train.epochs)
+    most_steps = min(steps * train.epochs, train.steps or steps * train.epochs)
+    total_steps = min(most_steps, train.scheduled_steps or most_steps)
     strategy = STRATEGIES[train.strategy]()
     folding = _folding(train, strategy.num_replicas_in_sync)
     with strategy.scope():
@@ -141,12 +144,12 @@ def _learn(
     course = fit(
         model,
         partial(_fed, rows, settings, strategy, folding),
-        orders=_orders(settings, run, rows, steps=steps, total_steps=total_steps),
+        orders=_orders(plan, run, rows, steps=steps, total_steps=total_steps, most_steps=most_steps),
         judge=lambda: _watch(trained, corpus),
         display=display,
         callbacks=callbacks,
     )
-    return Learned(_calibrated(trained, corpus), model, course, plan)
+    return Learned(_calibrated(trained, corpus, model), model, course, plan)
 
 
 @contextmanager
@@ -205,6 +208,7 @@ def _compiled(
         dropout=settings.model.dropout,
         features=None if features is None else features.measures,
         windows=windowed_of(settings.text),
+        exits=settings.model.exits,
         bias=head_bias(
             settings.model.head_bias,
             labels.names,
@@ -270,10 +274,12 @@ def _rows_at(rows: Rows, settings: Settings, epoch: int, step: int) -> Sequence[
     return next(dealt.since(step)).rows.tolist()
 
 
-def _orders(settings: Settings, run: Run, rows: Rows, *, steps: int, total_steps: int) -> Orders:
-    train = settings.train
+def _orders(plan: Plan, run: Run, rows: Rows, *, steps: int, total_steps: int, most_steps: int) -> Orders:
+    settings, train = plan.settings, plan.settings.train
+    # Without a limit nothing is planned again, and what was planned first are all.
+    most_steps = total_steps if train.time_limit_minutes is None else most_steps
     return Orders(
-        epochs=-(-total_steps // steps),
+        epochs=-(-most_steps // steps),
         steps_per_epoch=steps,
         total_steps=total_steps,
         rows_per_epoch=len(rows),
@@ -285,6 +291,9 @@ def _orders(settings: Settings, run: Run, rows: Rows, *, steps: int, total_steps
         checkpoint_steps=train.checkpoint_steps,
         fingerprint=_fingerprint(settings, rows),
         time_limit_minutes=train.time_limit_minutes,
+        most_steps=most_steps,
+        step_seconds=plan.costs.seconds_per_epoch / steps,
+        judging_seconds=plan.judging_seconds,
         skips=train.skips,
         returns=train.returns,
         rows_at=partial(_rows_at, rows, settings),
@@ -309,8 +318,8 @@ def _watch(trained: Trained, corpus: Corpus) -> Mapping[str, float | None]:
     return watch(predictions, trained.settings.train.metric)
 
 
-def _calibrated(trained: Trained, corpus: Corpus) -> Trained:
-    """Fits the temperature of the scores and the thresholds of labels and scope, as far as the plan asks for it."""
+def _calibrated(trained: Trained, corpus: Corpus, model: BertClassifier) -> Trained:
+    """Fits the temperature of the scores and the thresholds of labels, scope and exits, as far as the plan asks."""
     asked, several = trained.settings.answer, corpus.labels.multilabel
     if "validation" not in corpus.splits:
         return trained
@@ -324,4 +333,14 @@ def _calibrated(trained: Trained, corpus: Corpus) -> Trained:
     if asked.scope != "none":
         inside = in_scope(predictions)
         scope = scope_threshold(scope_score(predictions.logits[inside], temperature), asked.scope)
-    return replace(trained, temperature=temperature, threshold=threshold, scope_threshold=scope)
+    made = replace(trained, temperature=temperature, threshold=threshold, scope_threshold=scope)
+    if model.exits is None:
+        return made
+    rows = rows_of(corpus.splits["validation"], trained.limits)
+    buckets = covering(trained.settings.train.buckets, trained.limits.columns)
+    whole = replace(
+        predictions,
+        scores=scores(predictions.logits, temperature=temperature, multilabel=several),
+        thresholds=threshold,
+    )
+    return replace(made, early=early_exits(model, rows, buckets, whole, Scale(several, temperature, scope), asked))

@@ -16,9 +16,11 @@ from tfclassify.display import Display
 from tfclassify.hardware import seconds_since_start
 from tfclassify.learning.averages import averages_in_place
 from tfclassify.learning.checkpoints import Saver
-from tfclassify.learning.course import ON_REQUEST, Course, Orders, course_state, steps_made
+from tfclassify.learning.course import ON_REQUEST, Course, Orders, course_state, epochs_planned, steps_made, total_steps
+from tfclassify.learning.optimizers import follow
+from tfclassify.learning.pacing import is_to_be_replanned, replan, steps_that_fit
 from tfclassify.learning.stopping import Asked, Why
-from tfclassify.learning.workers import agreed, has_joined
+from tfclassify.learning.workers import agreed, agreed_number, has_joined
 from tfclassify.model.classifier import BertClassifier, save_weights
 
 Judge = Callable[[], Mapping[str, float | None]]
@@ -31,7 +33,7 @@ class Session:
 
     ``timed`` says whether a step has been traced already; ``skipped_in_row`` how many of the latest steps changed
     nothing; ``saved_at`` the step of the latest checkpoint; ``mean_loss`` the running mean of an epoch that is gone on
-    with in its middle, as its variables hold it.
+    with in its middle, as its variables hold it. The clock ``began`` when so many ``seconds_before`` had passed.
     """
 
     model: BertClassifier
@@ -45,11 +47,42 @@ class Session:
     skipped_in_row: int = 0
     saved_at: int = 0
     mean_loss: Sequence[NDArray] = ()
+    seconds_before: float = 0.0
+    began: float = field(default_factory=lambda: time.monotonic())
 
     @property
     def goes_back(self) -> bool:
         """Whether too many steps in a row have come to nothing."""
         return self.skipped_in_row >= self.orders.skips
+
+
+def note_time(session: Session) -> None:
+    """Writes down how much time has passed, by a clock that nobody sets."""
+    session.course.elapsed_seconds = session.seconds_before + time.monotonic() - session.began
+
+
+def keep_time(session: Session) -> bool:
+    """Plans the number of steps again where another tenth of the time limit is over, and says so.
+
+    Returns:
+        Whether there is another number of steps now. It is saved at once: who goes on from here has to know of it.
+    """
+    course, orders, strategy = session.course, session.orders, session.model.distribute_strategy
+    note_time(session)
+    if orders.time_limit_minutes is None or not agreed(strategy, is_to_be_replanned(course, orders)):
+        return False
+    blocked = 0.0 if session.saver is None else session.saver.blocked_seconds
+    steps = agreed_number(strategy, steps_that_fit(course, orders, blocked_seconds=blocked))
+    said = replan(course, orders, steps)
+    if said is None:
+        return False
+    follow(session.model.optimizer, course.pieces)
+    session.display.say(said)
+    if session.saver is not None and orders.checkpoint_steps:
+        session.saver.wait()
+        say_failures(session)
+        save(session)
+    return True
 
 
 def save(session: Session) -> None:
@@ -85,7 +118,7 @@ class Pace(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Opens the bar of the epoch, and gives the running mean of its loss the value that it had."""
         session, orders = self.session, self.session.orders
-        session.display.start(f"epoch {epoch + 1}/{orders.epochs}", orders.steps_per_epoch)
+        session.display.start(f"epoch {epoch + 1}/{epochs_planned(session.course, orders)}", orders.steps_per_epoch)
         if self.first:
             session.display.advance(self.first, "")
             # Keras has set the mean to 0 by now.
@@ -102,6 +135,7 @@ class Pace(keras.callbacks.Callback):
         made = self.first + batch + 1
         self._count(made - course.step)
         course.step = made
+        note_time(session)
         session.display.advance(1, self._note(told))
         skipped = int(told["skipped"])
         # Not every optimizer counts on.
@@ -113,10 +147,10 @@ class Pace(keras.callbacks.Callback):
         if why is not None:
             course.stopped = why
             session.display.say(STOPPING[why])
-        if course.stopped or session.goes_back or self._made() == session.orders.total_steps:
+        if course.stopped or session.goes_back or self._made() == total_steps(course, session.orders):
             self.model.stop_training = True
-        # What is due in the last step of an epoch is saved when that is judged.
-        elif made < session.orders.steps_per_epoch and is_due(session):
+        # What is due in the last step of an epoch is planned and saved when that is judged.
+        elif made < session.orders.steps_per_epoch and not keep_time(session) and is_due(session):
             save(session)
 
     def _made(self) -> int:
@@ -182,17 +216,18 @@ def why_to_stop(session: Session) -> Why | None:
 def end_epoch(session: Session, told: dict[str, Any]) -> None:
     """Judges the epoch whose steps are made, writes its line, keeps the weights if they are the best so far."""
     course, orders = session.course, session.orders
-    last = steps_made(course, orders) == orders.total_steps
+    last = steps_made(course, orders) == total_steps(course, orders)
+    begun = time.monotonic()
     # What is judged and kept are the averages, where there are any; training goes on with the weights.
     with averages_in_place(session.model):
         _judge(session, told)
+    course.judging_seconds += time.monotonic() - begun
     course.epoch, course.step = course.epoch + 1, 0
     course.done = last or course.stopped == "early"
-    # It may have been asked for while it was judged; time that is over is no reason to stop where all is done.
-    why = why_to_stop(session)
-    if why == "signal" or not course.done:
-        course.stopped = why or course.stopped
-    if not course.stopped and is_due(session):
+    note_time(session)
+    # It may have been asked for while it was judged.
+    course.stopped = why_to_stop(session) or course.stopped
+    if not course.stopped and not (not course.done and keep_time(session)) and is_due(session):
         save(session)
 
 
@@ -213,7 +248,7 @@ def _judge(session: Session, told: dict[str, Any]) -> None:
     # Callbacks after this one, such as that of the trackers, know by this what was measured, and that it was.
     told.pop("skipped", None)
     told.update({f"val_{name}": value for name, value in values.items() if value is not None})
-    session.display.say(_line(entry, orders))
+    session.display.say(_line(entry, orders, epochs_planned(course, orders)))
     _keep(session, values.get(orders.metric))
 
 
@@ -237,13 +272,12 @@ def _better(value: float | None, best: float | None, metric: str) -> bool:
     return value < best if metric in LOWER_IS_BETTER else value > best
 
 
-def _line(entry: Mapping[str, Any], orders: Orders) -> str:
-    line = f"epoch {entry['epoch']}/{orders.epochs}  loss {entry['loss']:.4f}"
+def _line(entry: Mapping[str, Any], orders: Orders, epochs: int) -> str:
+    line = f"epoch {entry['epoch']}/{epochs}  loss {entry['loss']:.4f}"
     measured = entry.get(f"validation_{orders.metric}")
     return line if measured is None else f"{line}  validation {orders.metric} {measured:.4f}"
 
 
 STOPPING = {
     "signal": "stopping as asked; what is done is saved, and the training can go on; asked again, it ends at once",
-    "time": "train.time_limit_minutes is over: stopping; what is done is saved, and the training can go on",
 }

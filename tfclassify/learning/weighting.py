@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 
 from tfclassify.errors import UsageError, nearest
 
+# How much of the way from one row one vote to one label one vote.
+POWERS = {"balanced": 1.0, "square_root": 0.5}
+
 
 def label_weights(
     choice: str | Mapping[str, float], labels: Sequence[str], counts: Mapping[str, int]
@@ -16,7 +19,8 @@ def label_weights(
     """Returns the weight of each label, float32[C].
 
     Args:
-        choice: ``none``, ``balanced`` (rows / (classes * rows of the class)), or weights by label name.
+        choice: ``none``, ``balanced`` (rows / (classes * rows of the class)), ``square_root`` of that, or weights by
+            label name.
         labels: C label names.
         counts: training rows per label.
 
@@ -25,11 +29,13 @@ def label_weights(
     """
     if choice == "none":
         return np.ones(len(labels), np.float32)
-    if choice == "balanced":
+    if isinstance(choice, str) and choice in POWERS:
         each = np.array([max(counts[label], 1) for label in labels], np.float64)
-        return (each.sum() / (len(labels) * each)).astype(np.float32)
+        return ((each.sum() / (len(labels) * each)) ** POWERS[choice]).astype(np.float32)
     if isinstance(choice, str):
-        raise UsageError(f"train.class_weights is '{choice}'; expected none, balanced, or weights by label name")
+        raise UsageError(
+            f"train.class_weights is '{choice}'; expected none, balanced, square_root, or weights by label name"
+        )
     for name in choice:
         if name not in labels:
             raise UsageError(f"train.class_weights names '{name}', which is no label{nearest(name, labels)}")

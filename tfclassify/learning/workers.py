@@ -21,7 +21,14 @@ def agreed(strategy: tf.distribute.Strategy, asked: bool) -> bool:
 
     A machine that ended by itself would leave the others waiting for its gradients.
     """
-    return bool(_any(strategy)(tf.constant(float(asked)))) if has_joined(strategy) else asked
+    return bool(_sum(strategy)(tf.constant(float(asked))) > 0.0) if has_joined(strategy) else asked
+
+
+def agreed_number(strategy: tf.distribute.Strategy, own: int) -> int:
+    """Returns the mean of each machine's number, the same on each; every machine has to call it in the same step."""
+    if not has_joined(strategy):
+        return own
+    return int(_sum(strategy)(tf.constant(float(own)))) // strategy.num_replicas_in_sync
 
 
 def own_run(folder: str | None) -> str | None:
@@ -61,13 +68,13 @@ def has_joined(strategy: tf.distribute.Strategy) -> bool:
 
 
 @cache
-def _any(strategy: tf.distribute.Strategy) -> Callable[[tf.Tensor], tf.Tensor]:
+def _sum(strategy: tf.distribute.Strategy) -> Callable[[tf.Tensor], tf.Tensor]:
     def summed(own: tf.Tensor) -> tf.Tensor:
         # Only what was made on a device of the strategy can be summed.
         return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, tf.identity(own))
 
     @tf.function(input_signature=[tf.TensorSpec([], tf.float32)], autograph=False)
     def run(own: tf.Tensor) -> tf.Tensor:
-        return strategy.experimental_local_results(strategy.run(summed, args=(own,)))[0] > 0.0
+        return strategy.experimental_local_results(strategy.run(summed, args=(own,)))[0]
 
     return run

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
-import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -26,22 +24,18 @@ from tfclassify.errors import UsageError
 from tfclassify.model import joining, windowing
 from tfclassify.model.activations import gelu
 from tfclassify.model.dropout import seed_dropout
+from tfclassify.model.exit_heads import EXIT_PREFIX, ExitHeads, names_of_heads
+from tfclassify.model.exits import Exit, Leaving, Scale, leaving
 from tfclassify.model.features import FEATURE_INPUTS, Measures
 from tfclassify.model.joining import FeatureJoin
 from tfclassify.model.routes import INPUTS
 from tfclassify.model.unpadded import Forward, Shape, unpadded
-from tfclassify.model.weights import WEIGHTS_FILE, Found
-from tfclassify.model.windowing import HIERARCHICAL, Windowed, WindowPooling
+from tfclassify.model.weights import Found
+from tfclassify.model.windowing import Windowed, WindowPooling
 
 # What a pre-trained encoder may come without.
-NEW_LAYERS = ("classifier.", "bert.pooler.", joining.PREFIX, windowing.PREFIX)
+NEW_LAYERS = ("classifier.", "bert.pooler.", joining.PREFIX, windowing.PREFIX, EXIT_PREFIX)
 KNOWN = ("bert.", *NEW_LAYERS)
-
-ENCODER_ALONE = """This is the encoder of a classifier of texts and features, for AutoModel and AutoTokenizer.
-
-The classifier's head takes features beside the text, which no class of transformers does; it is in weights/best of the
-run, and in its exports.
-"""
 
 WINDOWS_ALONE = """This is the encoder of a classifier of long texts, for AutoModel and AutoTokenizer.
 
@@ -63,11 +57,13 @@ class BertClassifier(TFBertForSequenceClassification):
     """BERT with a classification head, whose training step is given when it is compiled.
 
     Inputs are int32[B, L] ``input_ids``, ``attention_mask`` and ``token_type_ids``; outputs float32[B, C] logits.
-    Where rows have features, ``join`` adds what they have to say; where texts are read in windows, ``windows`` folds
-    and pools them; :func:`outputs` is the forward pass of all.
+    Where rows have features, ``join`` adds what they have to say; where texts may leave early, ``exits`` are the heads
+    by which they do; where texts are read in windows, ``windows`` folds and pools them. :func:`outputs` is the forward
+    pass of all.
     """
 
     join: FeatureJoin | None
+    exits: ExitHeads | None
     windows: WindowPooling | None
 
     def compile(self, *, optimizer: keras.optimizers.Optimizer, step: Step, **options: Any) -> None:
@@ -102,6 +98,7 @@ def build(
     bias: NDArray[np.float32] | None = None,
     weights: Path | None = None,
     features: Measures | None = None,
+    exits: Sequence[int] = (),
     windows: Windowed | None = None,
 ) -> BertClassifier:
     """Builds the network and loads its weights.
@@ -114,10 +111,11 @@ def build(
         bias: where the biases of a new head begin, float32[C]; by default at zero.
         weights: weights of an earlier training instead of the pre-trained ones.
         features: what is known of the features of rows, where they have any.
+        exits: layers after which a text may leave, counted from 1.
         windows: how long texts are read, where that is in windows.
 
     Raises:
-        UsageError: the weights are no BERT's, or cannot be read.
+        UsageError: the weights are no BERT's, or cannot be read; nobody can leave such an encoder early.
     """
     config = _config(found, labels=labels, multilabel=multilabel, dropout=dropout)
     model = BertClassifier(config)
@@ -129,6 +127,7 @@ def build(
     # Keras takes no layer for the model's own whose name the class has.
     width, heads = config.hidden_size, config.num_attention_heads
     model.join = None if features is None else FeatureJoin(features, width=width, classes=len(labels))
+    model.exits = _exit_heads(model, exits, dropout) if exits else None
     model.windows = None if windows is None else WindowPooling(windows, width=width, heads=heads)
     if bias is not None:
         model.classifier.bias.assign(bias)
@@ -136,6 +135,16 @@ def build(
     if source is not None:
         load_weights(model, source, complete=weights is not None)
     return model
+
+
+def _exit_heads(model: BertClassifier, layers: Sequence[int], dropout: float) -> ExitHeads:
+    config = model.config
+    if not _fits(config):
+        raise UsageError(
+            f"model.exits is {list(layers)}, but the model has the activation '{config.hidden_act}' and "
+            f"{config.position_embedding_type} positions; expected gelu and absolute positions, or model.exits=[]"
+        )
+    return ExitHeads(layers, width=config.hidden_size, classes=config.num_labels, dropout=dropout)
 
 
 def load_weights(model: BertClassifier, file: Path, *, complete: bool = False) -> None:
@@ -172,7 +181,7 @@ def save_weights(model: BertClassifier, file: Path) -> None:
     """
     aside = file.with_name(f".{file.name}.{os.getpid()}")
     try:
-        save_file(_pytorch_state(model), aside, metadata={"format": "pt"})
+        save_file(pytorch_state(model), aside, metadata={"format": "pt"})
         aside.replace(file)
     except SafetensorError as error:
         # The library says what the system said, but not as the system says it.
@@ -181,65 +190,15 @@ def save_weights(model: BertClassifier, file: Path) -> None:
         aside.unlink(missing_ok=True)
 
 
-def save_huggingface(
-    model: BertClassifier, folder: Path, *, found: Found, lower_case: bool, weights: Path | None = None
-) -> None:
-    """Writes what ``AutoModelForSequenceClassification`` and ``AutoTokenizer`` read, in PyTorch as well.
-
-    Of a network with features, or with a layer over windows, it writes the encoder, for ``AutoModel``: no class of that
-    library has such a head, and a part of it alone would give other answers without a word. Of one with other windows
-    it writes what reads a single one, and says so in a README.md.
-
-    Args:
-        model: the network.
-        folder: for config.json, vocab.txt, tokenizer_config.json and model.safetensors.
-        found: the files of the model that it was made of.
-        lower_case: whether the tokenizer lower-cases.
-        weights: a file that holds the network's weights already; it is linked rather than written again.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    config = model.config
-    alone = _encoder_alone(model)
-    config.architectures = ["BertModel" if alone else "BertForSequenceClassification"]
-    config.save_pretrained(folder)
-    shutil.copyfile(found.vocabulary, folder / "vocab.txt")
-    (folder / "tokenizer_config.json").write_text(_tokenizer_config(config, lower_case), encoding="utf-8")
-    if alone:
-        _save_encoder(model, folder, alone)
-        return
-    if model.windows is not None:
-        (folder / "README.md").write_text(ONE_WINDOW.format(**vars(model.windows.windowed)), encoding="utf-8")
-    if weights is None:
-        save_weights(model, folder / WEIGHTS_FILE)
-        return
-    (folder / WEIGHTS_FILE).unlink(missing_ok=True)
-    try:
-        os.link(weights, folder / WEIGHTS_FILE)
-    except OSError:
-        # Not every file system has hard links.
-        shutil.copyfile(weights, folder / WEIGHTS_FILE)
-
-
-def _encoder_alone(model: BertClassifier) -> str:
-    """Returns what is to be said where only the encoder is of use to others, else nothing."""
-    if model.join is not None:
-        return ENCODER_ALONE
-    return WINDOWS_ALONE if model.windows is not None and model.windows.windowed.pool == HIERARCHICAL else ""
-
-
-def _save_encoder(model: BertClassifier, folder: Path, said: str) -> None:
-    state = {name.removeprefix("bert."): value for name, value in _pytorch_state(model).items() if name[:5] == "bert."}
-    (folder / WEIGHTS_FILE).unlink(missing_ok=True)
-    save_file(state, folder / WEIGHTS_FILE, metadata={"format": "pt"})
-    (folder / "README.md").write_text(said, encoding="utf-8")
-
-
 def outputs(model: BertClassifier, batch: Mapping[str, tf.Tensor], *, training: bool) -> dict[str, tf.Tensor]:
     """Runs the network once.
 
     Returns:
-        ``logits`` float32[B, C] of one forward pass.
+        Of one forward pass ``logits`` float32[B, C], and of E early exits, where there are any, ``exits``
+        float32[B, E, C].
     """
+    if model.exits is not None:
+        return _with_exits(model, model.exits, batch, training=training)
     if model.join is None and model.windows is None:
         result = model({name: batch[name] for name in INPUTS}, training=training)
         return {"logits": tf.cast(result.logits, tf.float32)}
@@ -260,13 +219,44 @@ def encoded(model: BertClassifier, batch: Mapping[str, tf.Tensor], *, training: 
     return model.windows(model.bert(**folded.tokens, training=training).pooler_output, folded)
 
 
+def _with_exits(
+    model: BertClassifier, exits: ExitHeads, batch: Mapping[str, tf.Tensor], *, training: bool
+) -> dict[str, tf.Tensor]:
+    given = {name: batch[name] for name in INPUTS}
+    result = model.bert(**given, output_hidden_states=True, training=training)
+    pooled = model.dropout(result.pooler_output, training=training)
+    logits = tf.cast(model.classifier(pooled), tf.float32)
+    return {"logits": logits, "exits": exits(result.hidden_states, training=training)}
+
+
 def answering(model: BertClassifier) -> Forward | None:
     """Returns the forward pass for answers, faster than the network's own; None of an encoder it does not fit."""
-    config = model.config
-    if (config.hidden_act, config.position_embedding_type) != ("gelu", "absolute"):
+    if not _fits(model.config):
         return None
-    shape = Shape(config.num_hidden_layers, config.num_attention_heads, config.hidden_size, config.layer_norm_eps)
-    return unpadded({name: variable for variable, name, _ in _named(model)}, shape, model.join, model.windows)
+    return unpadded(_by_name(model), _shape(model.config), model.join, model.windows)
+
+
+def answering_early(model: BertClassifier, exits: Sequence[Exit], scale: Scale) -> Leaving:
+    """Returns the forward pass for answers on which texts may leave early.
+
+    Args:
+        model: with a head for each of the exits.
+        exits: when a text may leave by which of them.
+        scale: on which all logits are read.
+    """
+    return leaving(_by_name(model), _shape(model.config), exits, scale)
+
+
+def _fits(config: BertConfig) -> bool:
+    return (config.hidden_act, config.position_embedding_type) == ("gelu", "absolute")
+
+
+def _shape(config: BertConfig) -> Shape:
+    return Shape(config.num_hidden_layers, config.num_attention_heads, config.hidden_size, config.layer_norm_eps)
+
+
+def _by_name(model: BertClassifier) -> dict[str, tf.Variable]:
+    return {name: variable for variable, name, _ in _named(model)}
 
 
 def _config(found: Found, *, labels: Sequence[str], multilabel: bool, dropout: float) -> BertConfig:
@@ -296,7 +286,8 @@ def _new_layers(model: BertClassifier, state: Mapping[str, np.ndarray]) -> set[s
     return {name for name in names if name not in state or (other and name.startswith("classifier."))}
 
 
-def _pytorch_state(model: BertClassifier) -> dict[str, np.ndarray]:
+def pytorch_state(model: BertClassifier) -> dict[str, np.ndarray]:
+    """Returns the weights in PyTorch's names and layout."""
     return {
         name: np.ascontiguousarray(variable.numpy().T if transposed else variable.numpy())
         for variable, name, transposed in _named(model)
@@ -309,7 +300,10 @@ def _named(model: BertClassifier) -> Iterator[tuple[tf.Variable, str, bool]]:
         yield from ((variable, name, False) for variable, name in joining.names_of(model.join))
     if model.windows is not None:
         yield from ((variable, name, False) for variable, name in windowing.names_of(model.windows))
-    for layer in (layer for layer in model.layers if layer is not model.join and layer is not model.windows):
+    if model.exits is not None:
+        yield from names_of_heads(model.exits)
+    own = (model.join, model.windows, model.exits)
+    for layer in (layer for layer in model.layers if not any(layer is each for each in own)):
         for variable in layer.weights:
             name, transpose = convert_tf_weight_name_to_pt_weight_name(variable.name, "", variable.shape)
             yield variable, name, transpose.value == "simple"
@@ -319,14 +313,3 @@ def _today(name: str) -> str:
     """Names a weight as it is named today: older files call the norms' gamma and beta, and bare encoders no owner."""
     name = name.replace("LayerNorm.gamma", "LayerNorm.weight").replace("LayerNorm.beta", "LayerNorm.bias")
     return name if name.startswith(KNOWN) else f"bert.{name}"
-
-
-def _tokenizer_config(config: BertConfig, lower_case: bool) -> str:
-    return json.dumps(
-        {
-            "tokenizer_class": "BertTokenizer",
-            "do_lower_case": lower_case,
-            "model_max_length": config.max_position_embeddings,
-        },
-        indent=2,
-    )

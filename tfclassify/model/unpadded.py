@@ -20,12 +20,15 @@ from tfclassify.model.joining import FeatureJoin
 from tfclassify.model.routes import INPUTS
 from tfclassify.model.windowing import WindowPooling
 
+WINDOWS_SCOPE = "network/windows/"
 MASKED = -1e9
 # What TensorFlow's fused layer norm on the CPU adds to a variance, and cannot be told otherwise.
 FUSED_EPSILON = 1e-3
 
 Weights = Mapping[str, tf.Variable]
 Forward = Callable[..., tf.Tensor]
+# Keys and contents of a layer's attention, float32[B, heads, L, H / heads] each.
+Seen = tuple[tf.Tensor, tf.Tensor]
 
 
 @dataclass(frozen=True)
@@ -72,24 +75,23 @@ def unpadded(
     @tf.function(input_signature=[tokens, tokens, tokens, *further], autograph=False)
     def run(input_ids: tf.Tensor, attention_mask: tf.Tensor, token_type_ids: tf.Tensor, *features: tf.Tensor) -> Any:
         if windows is not None:
-            with tf.name_scope("network/windows/"):
+            with tf.name_scope(WINDOWS_SCOPE):
                 given = dict(zip(INPUTS, (input_ids, attention_mask, token_type_ids), strict=True))
                 words = weights["bert.embeddings.word_embeddings.weight"]
                 folded = windows.fold(given, words, training=False, gather=True)
                 input_ids, attention_mask, token_type_ids = (folded.tokens[name] for name in INPUTS)
-        places = _places(attention_mask)
-        with tf.name_scope("network/bert/embeddings/"):
-            values = _embedded(weights, shape, places, input_ids, token_type_ids)
+        places = places_of(attention_mask)
+        values = embedded(weights, shape, places, input_ids, token_type_ids)
         for number in range(shape.layers):
-            with tf.name_scope(f"network/bert/encoder/layer_._{number}/"):
-                values = _layer(weights, shape, places, values, number)
-        with tf.name_scope("network/bert/pooler/"):
-            pooled = tf.tanh(_dense(weights, "bert.pooler.dense", values))
+            seen = keys_and_contents(weights, shape, places, values, number)
+            # Of the last layer only [CLS] is read.
+            values = layer(weights, shape, places, values, seen, number, first=number == shape.layers - 1)
+        pooled, logits = head(weights, values)
         if windows is not None:
-            with tf.name_scope("network/windows/"):
+            with tf.name_scope(WINDOWS_SCOPE):
                 pooled = windows(pooled, folded)
-        with tf.name_scope("network/classifier/"):
-            logits = _dense(weights, "classifier", pooled)
+            with tf.name_scope("network/classifier/"):
+                logits = dense(weights, "classifier", pooled)
         if join is None:
             return logits
         with tf.name_scope("network/features/"):
@@ -98,7 +100,8 @@ def unpadded(
     return run
 
 
-def _places(attention_mask: tf.Tensor) -> Places:
+def places_of(attention_mask: tf.Tensor) -> Places:
+    """Finds the tokens of a batch by its mask, int32[B, L]."""
     marks = tf.cast(attention_mask, tf.int64)
     before = tf.cumsum(tf.reduce_sum(marks, axis=1), exclusive=True)
     within = tf.maximum(tf.cumsum(marks, axis=1), 1) - 1
@@ -113,49 +116,87 @@ def _places(attention_mask: tf.Tensor) -> Places:
     )
 
 
-def _embedded(
+def embedded(
     weights: Weights, shape: Shape, places: Places, input_ids: tf.Tensor, token_type_ids: tf.Tensor
 ) -> tf.Tensor:
+    """Returns the vectors of words, positions and types together, float32[T, H]."""
     name = "bert.embeddings"
-    ids = tf.gather(tf.reshape(input_ids, [-1]), places.tokens)
-    types = tf.gather(tf.reshape(token_type_ids, [-1]), places.tokens)
-    positions = places.tokens % tf.shape(input_ids, tf.int64)[1]
-    words = tf.gather(weights[f"{name}.word_embeddings.weight"], ids)
-    placed = tf.gather(weights[f"{name}.position_embeddings.weight"], positions)
-    typed = tf.gather(weights[f"{name}.token_type_embeddings.weight"], types)
-    return _normed(weights, f"{name}.LayerNorm", words + placed + typed, shape)
+    with tf.name_scope("network/bert/embeddings/"):
+        ids = tf.gather(tf.reshape(input_ids, [-1]), places.tokens)
+        types = tf.gather(tf.reshape(token_type_ids, [-1]), places.tokens)
+        positions = places.tokens % tf.shape(input_ids, tf.int64)[1]
+        words = tf.gather(weights[f"{name}.word_embeddings.weight"], ids)
+        placed = tf.gather(weights[f"{name}.position_embeddings.weight"], positions)
+        typed = tf.gather(weights[f"{name}.token_type_embeddings.weight"], types)
+        return _normed(weights, f"{name}.LayerNorm", words + placed + typed, shape)
 
 
-def _layer(weights: Weights, shape: Shape, places: Places, values: tf.Tensor, number: int) -> tf.Tensor:
+def keys_and_contents(weights: Weights, shape: Shape, places: Places, values: tf.Tensor, number: int) -> Seen:
+    """Returns what attention of a layer looks at, of the vectors float32[T, H] that come in."""
+    name = f"bert.encoder.layer.{number}.attention.self"
+    with tf.name_scope(_scope(number)):
+        keys, contents = (
+            _heads(tf.gather(dense(weights, f"{name}.{part}", values), places.padded), shape)
+            for part in ("key", "value")
+        )
+    return keys, contents
+
+
+def layer(
+    weights: Weights, shape: Shape, places: Places, values: tf.Tensor, seen: Seen, number: int, *, first: bool
+) -> tf.Tensor:
+    """Computes a layer.
+
+    Args:
+        weights: by PyTorch's names.
+        shape: of the encoder.
+        places: of the tokens.
+        values: float32[T, H], what comes in.
+        seen: what :func:`keys_and_contents` made of them.
+        number: of the layer, from 0 on.
+        first: whether only the vector of [CLS] is wanted.
+
+    Returns:
+        float32[T, H], or float32[B, H].
+    """
     name = f"bert.encoder.layer.{number}"
-    last = number == shape.layers - 1
-    # Of the last layer only [CLS] is read.
-    own = tf.gather(values, places.first) if last else values
-    context = _attention(weights, shape, places, values, own, f"{name}.attention.self", last=last)
-    attended = _normed(
-        weights,
-        f"{name}.attention.output.LayerNorm",
-        _dense(weights, f"{name}.attention.output.dense", context) + own,
-        shape,
-    )
-    inner = _gelu(_dense(weights, f"{name}.intermediate.dense", attended))
-    return _normed(
-        weights, f"{name}.output.LayerNorm", _dense(weights, f"{name}.output.dense", inner) + attended, shape
-    )
+    with tf.name_scope(_scope(number)):
+        own = tf.gather(values, places.first) if first else values
+        context = _attention(weights, shape, places, own, seen, f"{name}.attention.self", first=first)
+        mixed = dense(weights, f"{name}.attention.output.dense", context) + own
+        attended = _normed(weights, f"{name}.attention.output.LayerNorm", mixed, shape)
+        inner = _gelu(dense(weights, f"{name}.intermediate.dense", attended))
+        made = dense(weights, f"{name}.output.dense", inner) + attended
+        return _normed(weights, f"{name}.output.LayerNorm", made, shape)
+
+
+def head(weights: Weights, values: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns the pooled vectors float32[B, H] and the logits float32[B, C] of the vectors of [CLS]."""
+    with tf.name_scope("network/bert/pooler/"):
+        pooled = tf.tanh(dense(weights, "bert.pooler.dense", values))
+    with tf.name_scope("network/classifier/"):
+        return pooled, dense(weights, "classifier", pooled)
+
+
+def dense(weights: Weights, name: str, values: tf.Tensor) -> tf.Tensor:
+    """Returns the product of float32[N, I] with the matrix of a layer, and its bias, float32[N, O]."""
+    return tf.nn.bias_add(tf.matmul(values, weights[f"{name}.weight"]), weights[f"{name}.bias"])
+
+
+def _scope(number: int) -> str:
+    return f"network/bert/encoder/layer_._{number}/"
 
 
 def _attention(
-    weights: Weights, shape: Shape, places: Places, values: tf.Tensor, own: tf.Tensor, name: str, *, last: bool
+    weights: Weights, shape: Shape, places: Places, own: tf.Tensor, seen: Seen, name: str, *, first: bool
 ) -> tf.Tensor:
-    keys, contents = (
-        _heads(tf.gather(_dense(weights, f"{name}.{part}", values), places.padded), shape) for part in ("key", "value")
-    )
-    asked = _dense(weights, f"{name}.query", own)
-    queries = _heads(asked[:, None, :] if last else tf.gather(asked, places.padded), shape)
+    keys, contents = seen
+    asked = dense(weights, f"{name}.query", own)
+    queries = _heads(asked[:, None, :] if first else tf.gather(asked, places.padded), shape)
     scores = tf.matmul(queries, keys, transpose_b=True) * (1 / sqrt(shape.width // shape.heads)) + places.mask
     context = tf.transpose(tf.matmul(tf.nn.softmax(scores), contents), [0, 2, 1, 3])
     flat = tf.reshape(context, [-1, shape.width])
-    return flat if last else tf.gather(flat, places.tokens)
+    return flat if first else tf.gather(flat, places.tokens)
 
 
 def _heads(values: tf.Tensor, shape: Shape) -> tf.Tensor:
@@ -163,10 +204,6 @@ def _heads(values: tf.Tensor, shape: Shape) -> tf.Tensor:
     rows, length = tf.shape(values)[0], tf.shape(values)[1]
     split = tf.reshape(values, [rows, length, shape.heads, shape.width // shape.heads])
     return tf.transpose(split, [0, 2, 1, 3])
-
-
-def _dense(weights: Weights, name: str, values: tf.Tensor) -> tf.Tensor:
-    return tf.nn.bias_add(tf.matmul(values, weights[f"{name}.weight"]), weights[f"{name}.bias"])
 
 
 def _gelu(values: tf.Tensor) -> tf.Tensor:

@@ -87,6 +87,12 @@ def find(name: str, *, cache: Path) -> Found:
     )
 
 
+def is_to_be_had(name: str) -> bool:
+    """Says whether the files of a preset are on this machine, or can be downloaded; those of the hub are then."""
+    hub_name = PRESETS[name].hub_name
+    return any(look(name, hub_name) is not None for look in (_in_hub_cache, _in_wheel, _on_hub))
+
+
 def encoder_size(found: Found) -> EncoderSize:
     """Reads the sizes that planning needs from the model's own configuration."""
     return EncoderSize(**{name: found.config[key] for name, key in SIZE_KEYS.items()})

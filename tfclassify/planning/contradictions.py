@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tfclassify.errors import UsageError
+from tfclassify.planning.deciders.models import check_deployment
 from tfclassify.planning.deciders.task import decide_task, validation_rows
 from tfclassify.planning.facts import Facts
 from tfclassify.planning.windows import SPECIALS, longest_columns
@@ -10,6 +11,7 @@ from tfclassify.settings import Settings
 
 # The package's own objectives by what a row has: the one label, or several.
 FITTING = {False: "cross_entropy", True: "binary_cross_entropy"}
+EXITS = "exits"
 LEAST_LENGTH_OF_PAIRS = 5
 
 
@@ -21,11 +23,13 @@ def check(settings: Settings, facts: Facts) -> None:
     """
     _check_task(settings, facts)
     _check_objectives(settings, facts)
+    _check_exits(settings, facts)
     _check_validation(settings, facts)
     _check_length(settings, facts)
     _check_windows(settings, facts)
     _check_buckets(settings, facts)
     _check_accumulation(settings)
+    check_deployment(settings, facts)
 
 
 def _check_task(settings: Settings, facts: Facts) -> None:
@@ -40,6 +44,28 @@ def _check_objectives(settings: Settings, facts: Facts) -> None:
     if FITTING[not several] in names:
         rows = "a row may have several labels" if several else "a row has one label"
         raise UsageError(f"train.objectives has '{FITTING[not several]}', but {rows}; expected {FITTING[several]}")
+
+
+def _check_exits(settings: Settings, facts: Facts) -> None:
+    exits, layers = settings.model.exits, facts.encoder.layers
+    learnt = EXITS in (term if isinstance(term, str) else next(iter(term), "") for term in settings.train.objectives)
+    if not exits:
+        if learnt:
+            raise UsageError(f"train.objectives has '{EXITS}', but model.exits is empty; give layers, or leave it out")
+        return
+    asked = f"model.exits is {list(exits)}"
+    if exits[-1] >= layers:
+        raise UsageError(f"{asked}; expected layers before the last of the model's {layers}")
+    if settings.text.windows > 1:
+        raise UsageError(
+            f"{asked}, but text.windows is {settings.text.windows}; expected one of both, or text.windows=1"
+        )
+    if settings.data.features:
+        raise UsageError(f"{asked}, but the heads of early exits read the text alone; leave out data.features")
+    if not validation_rows(facts):
+        raise UsageError(f"{asked}, but how sure texts have to be is planned by validation rows; give data.validation")
+    if not learnt:
+        raise UsageError(f"{asked}, but train.objectives has no '{EXITS}', by which their heads learn; add it")
 
 
 def _check_validation(settings: Settings, facts: Facts) -> None:

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from tfclassify.planning.alternatives import (
+    Alternative,
+    Answered,
+    alternatives,
+    answered,
+    answered_lines,
+    table_lines,
+)
 from tfclassify.planning.contradictions import check
-from tfclassify.planning.costs import Costs, predict_costs
+from tfclassify.planning.costs import Costs, judging_seconds, predict_costs
 from tfclassify.planning.deciders import DECIDERS
+from tfclassify.planning.deciders.grounds import GROUNDS
 from tfclassify.planning.facts import Decision, Facts
 from tfclassify.settings import AUTO, Settings, changed
 from tfclassify.settings.dialect import line
@@ -18,11 +27,18 @@ AS_ASKED = "as asked"
 
 @dataclass(frozen=True)
 class Plan:
-    """Settings in which nothing is ``auto``, the decision behind each planned key, and the predicted costs."""
+    """Settings in which nothing is ``auto``, the decision behind each planned key, and the predicted costs.
+
+    ``judging_seconds`` is what it is predicted to take to judge the validation rows once. ``alternatives`` are what
+    else could have been planned; ``answered`` says how long the network takes for a text.
+    """
 
     settings: Settings
     decisions: Mapping[str, Decision]
     costs: Costs
+    judging_seconds: float = 0.0
+    alternatives: tuple[Alternative, ...] = ()
+    answered: tuple[Answered, ...] = ()
 
 
 def make_plan(asked: Settings, facts: Facts) -> Plan:
@@ -31,18 +47,44 @@ def make_plan(asked: Settings, facts: Facts) -> Plan:
     Raises:
         UsageError: what was asked cannot be, with these data and this model.
     """
-    settings, decisions = asked, {}
-    for key, (value, reason) in facts.columns.items():
-        decisions[key] = Decision(value, reason)
-    settings = changed(settings, {key: decision.value for key, decision in decisions.items()})
-    for key, decide in DECIDERS.items():
-        if value_of(settings, key) != AUTO:
-            decisions[key] = Decision(value_of(settings, key), AS_ASKED)
-            continue
-        decisions[key] = decide(settings, facts)
-        settings = changed(settings, {key: decisions[key].value})
+    settings, decisions = decided(asked, facts)
     check(settings, facts)
-    return Plan(settings, decisions, predict_costs(settings, facts))
+    return Plan(
+        settings,
+        decisions,
+        costs=predict_costs(settings, facts),
+        judging_seconds=judging_seconds(settings, facts),
+        alternatives=alternatives(settings, facts),
+        answered=answered(facts),
+    )
+
+
+def decided(asked: Settings, facts: Facts, *, last: str | None = None) -> tuple[Settings, dict[str, Decision]]:
+    """Fills in what was not asked, key by key, to the last one or to a key at which no more is of interest.
+
+    Raises:
+        UsageError: what was asked cannot be met.
+    """
+    decisions = {key: Decision(value, reason) for key, (value, reason) in facts.columns.items()}
+    decisions |= {key: each for key, each in facts.decided.items() if value_of(asked, key) == AUTO}
+    settings = changed(asked, {key: decision.value for key, decision in decisions.items()})
+    for key, decide in DECIDERS.items():
+        if key in decisions:
+            decisions[key] = decisions.pop(key)
+        elif value_of(settings, key) != AUTO:
+            decisions[key] = Decision(value_of(settings, key), AS_ASKED)
+        else:
+            decisions[key] = _grounded(key, decide(settings, facts))
+            settings = changed(settings, {key: decisions[key].value})
+        if key == last:
+            break
+    return settings, decisions
+
+
+def _grounded(key: str, decision: Decision) -> Decision:
+    """Adds what a decision of this key rests on and what would change it, where the decider has not said it itself."""
+    source, changes = GROUNDS.get(key, ("", ""))
+    return replace(decision, source=decision.source or source, changes=decision.changes or changes)
 
 
 def value_of(settings: Settings, key: str) -> Any:
@@ -72,10 +114,21 @@ def _line(plan: Plan, key: str, value: Any) -> str:
 
 
 def reasons_markdown(plan: Plan) -> str:
-    """Writes each decision with its reason, and the predicted costs."""
-    rows = [f"| `{key}` | {_cell(d.value)} | {_cell(d.reason)} |" for key, d in plan.decisions.items()]
-    head = ["# Why this plan", "", describe_costs(plan.costs), "", "| key | value | reason |", "|---|---|---|"]
-    return "\n".join([*head, *rows, ""])
+    """Writes each decision with its reason, the predicted costs, and what else could be trained."""
+    rows = [
+        f"| `{key}` | {' | '.join(map(_cell, (each.value, each.reason, each.source, each.changes)))} |"
+        for key, each in plan.decisions.items()
+    ]
+    table = ["| key | value | reason | source | what would change it |", "|---|---|---|---|---|"]
+    head = ["# Why this plan", "", describe_costs(plan.costs), "", *table]
+    more = ["", *_alternatives(plan)] if plan.alternatives else []
+    return "\n".join([*head, *rows, *more, ""])
+
+
+def _alternatives(plan: Plan) -> list[str]:
+    head = ["## What else could be trained", "", "Predicted, with as many epochs as are planned:", ""]
+    times = ["", "## How long an answer takes", "", "Predicted, of the network alone, in float32:", ""]
+    return [*head, *table_lines(plan.alternatives), *times, *answered_lines(plan.answered)]
 
 
 def describe_costs(costs: Costs) -> str:

@@ -81,8 +81,10 @@ def _logits(trained: Trained, given: dict[str, tf.Tensor]) -> dict[str, tf.Tenso
 
 def _routed(trained: Trained, given: dict[str, tf.Tensor]) -> Routed:
     tokens = {name: given[name] for name in INPUTS}
-    passing = naming_windows(whole(_forward(trained)), windowed_of(trained.settings.text))
-    return passing({**tokens, **_features(trained, given)})
+    # Where texts may leave early none has several windows.
+    whole_pass = naming_windows(whole(_forward(trained)), windowed_of(trained.settings.text))
+    network = whole_pass if trained.early is None else trained.early.leaving.run
+    return network({**tokens, **_features(trained, given)})
 
 
 def _features(trained: Trained, given: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
@@ -124,4 +126,6 @@ def parameters(trained: Trained) -> int:
 
 
 def _variables(trained: Trained) -> list[tf.Variable]:
+    if trained.early is not None:
+        return list(trained.early.leaving.variables)
     return list(cast(Any, _forward(trained)).get_concrete_function().variables)

@@ -12,12 +12,14 @@ from typing import Any
 from tensorflow.dtypes import as_dtype
 
 from tfclassify.model import windowing
+from tfclassify.model.exit_heads import SCOPE as EXITS
 from tfclassify.model.joining import SCOPE
 from tfclassify.servable.graph import ANSWERS, PACKING
 from tfclassify.servable.opened import Servable
 from tfclassify.servable.operations import operations, read_saved_model
 from tfclassify.serving.signatures import TensorInfo
 
+EXIT = re.compile(rf"/{EXITS}/(\d+)/")
 LAYER = re.compile(r"/encoder/layer_\._(\d+)/")
 # Pieces of word tables of words, and of what is cut out of them, come from one function.
 WORD_PIECES = "tokenize"
@@ -72,11 +74,15 @@ def _stages(facts: Mapping[str, Any], weights: Mapping[str, Sequence[int]]) -> I
     tokens, vectors = f"int32[B, {length}]", f"float32[B, {length}, {width}]"
     texts = ("text string[B]", *(["text_b string[B]"] if facts["pairs"] else []))
     kinds = facts["data"].get("features", {})
+    exits = {int(found[1]) for name in weights if (found := EXIT.search(f"/{name}"))}
     yield Stage("word pieces", "characters, words, word pieces", texts, ("int32[B, None]",))
     yield Stage("packing", "[CLS] and [SEP], cut, padded to the longest", ("int32[B, None]",), (tokens,) * 3)
     yield Stage("embeddings", "words, positions, types", (tokens,) * 2, (vectors,))
     for number in sorted({int(found[1]) for name in weights if (found := LAYER.search(f"/{name}"))}):
         yield Stage(f"layer {number + 1}", "attention and feed-forward", (vectors, tokens), (vectors,))
+        if number + 1 in exits:
+            text = "texts that are sure enough of a label leave, the others go on"
+            yield Stage(f"exit {number + 1}", text, (vectors,), (f"logits float32[B, {classes}]", vectors))
     yield Stage("pooling", "the vector of [CLS]", (vectors,), (f"float32[B, {width}]",))
     if (windows := int(facts.get("windows", 1))) > 1:
         text = f"up to {windows} of a text, each a row for the encoder; their vectors pooled"
@@ -100,7 +106,8 @@ def _described(
         width = next(shape[0] for name, shape in own.items() if name.endswith("query/kernel"))
         work += 4 * width * length
     # Behind the encoder the work is done once for a text, not for each of its tokens.
-    per_token = work // length if stage.name in ("pooling", "windows", "features", "head") else work
+    behind = stage.name in ("pooling", "windows", "features", "head") or stage.name.startswith("exit ")
+    per_token = work // length if behind else work
     return {
         "name": stage.name,
         "text": stage.text,
@@ -114,6 +121,9 @@ def _described(
 
 def stage_of(name: str) -> str | None:
     """Returns the stage that a node or a variable of the graph belongs to, by the scope in its name."""
+    exit_ = EXIT.search(f"/{name}")
+    if exit_:
+        return f"exit {exit_[1]}"
     layer = LAYER.search(f"/{name}")
     if layer:
         return f"layer {int(layer[1]) + 1}"

@@ -3,17 +3,21 @@
 from tfclassify.settings.binding import binding, differing, free_values
 from tfclassify.settings.explaining import keys
 from tfclassify.settings.reading import changed, parse, read
+from tfclassify.settings.requests import (
+    DoctorRequest,
+    EvaluateRequest,
+    ExportRequest,
+    InspectRequest,
+    PlanRequest,
+    PredictRequest,
+)
 from tfclassify.settings.serving import ServeRequest
 from tfclassify.settings.tree import (
     AUTO,
     AnswerSettings,
     DataSettings,
-    DoctorRequest,
-    EvaluateRequest,
-    ExportRequest,
-    InspectRequest,
+    DeploySettings,
     ModelSettings,
-    PredictRequest,
     Settings,
     TextSettings,
     TrainSettings,
@@ -23,11 +27,13 @@ __all__ = [
     "AUTO",
     "AnswerSettings",
     "DataSettings",
+    "DeploySettings",
     "DoctorRequest",
     "EvaluateRequest",
     "ExportRequest",
     "InspectRequest",
     "ModelSettings",
+    "PlanRequest",
     "PredictRequest",
     "ServeRequest",
     "Settings",

@@ -25,6 +25,12 @@ def _rising(buckets: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...]
     return buckets
 
 
+def _layers(exits: tuple[int, ...]) -> tuple[int, ...]:
+    if list(exits) != sorted(set(exits)):
+        raise PydanticCustomError("layers", "layers counted from 1, each above the one before it, such as [2, 4]")
+    return exits
+
+
 def _kinds(value: Any) -> Any:
     """Takes a list of columns for columns whose kinds are to be planned."""
     if value is None:
@@ -60,6 +66,7 @@ PositiveInt = Annotated[int, Field(gt=0), NO_FLAG]
 PositiveFloat = Annotated[float, Field(gt=0.0), NO_FLAG]
 Bucket = tuple[PositiveInt, PositiveInt]
 Buckets = Annotated[tuple[Bucket, ...], Field(min_length=1), AfterValidator(_rising)]
+Exits = Annotated[tuple[PositiveInt, ...], AfterValidator(_layers)]
 TaskKind = Literal["binary", "multiclass", "multilabel"]
 FeatureKinds = dict[str, Planned[Literal["number", "category"]]]
 Features = Annotated[
@@ -75,7 +82,7 @@ class DataSettings(BaseModel):
     model_config = STRICT
 
     train: str | None = None
-    """Training rows: a file (.csv .tsv .jsonl .parquet, also packed), a folder, tfds:NAME or sample:NAME."""
+    """Training rows: a file (.csv .tsv .jsonl .json .parquet, also packed), a folder, tfds:NAME or sample:NAME."""
     validation: str | None = None
     """Validation rows; cut out of the training rows where not given."""
     test: str | None = None
@@ -160,6 +167,8 @@ class ModelSettings(BaseModel):
     """Where the biases of a new head begin: zeros, or shares, at which each label scores its share of the rows."""
     feature_width: Planned[PositiveInt] = AUTO
     """Units of the layer in which data.features meet the text's vector."""
+    exits: Planned[Exits] = AUTO
+    """Layers, counted from 1, after which a text may leave the network with an answer; [] for none."""
 
 
 class TrainSettings(BaseModel):
@@ -171,6 +180,10 @@ class TrainSettings(BaseModel):
     """Passes over the training rows."""
     steps: PositiveInt | None = None
     """Training steps, at most; there are fewer where the epochs end before. By default the epochs decide."""
+    scheduled_steps: Planned[PositiveInt | None] = AUTO
+    """Steps after which the learning rate is 0, as far as time_limit_minutes allows them; null for all of the epochs'.
+
+    With a time limit they are planned again as it passes."""
     learning_rate: Planned[PositiveFloat] = AUTO
     """Peak learning rate of AdamW."""
     feature_learning_rate: Planned[PositiveFloat] = AUTO
@@ -197,8 +210,8 @@ class TrainSettings(BaseModel):
     """Which vectors of the embeddings a step moves: the rows that its batch looked up, or all of them."""
     objectives: Planned[tuple[str | dict[str, dict[str, Any]], ...]] = AUTO
     """Terms of the loss: a name, or {name: {weight: 1.0, option: value}}."""
-    class_weights: Planned[Literal["none", "balanced"] | dict[str, PositiveFloat]] = AUTO
-    """Weight of a label in the loss: none, balanced, or by label name."""
+    class_weights: Planned[Literal["none", "balanced", "square_root"] | dict[str, PositiveFloat]] = AUTO
+    """Weight of a label in the loss: none, balanced, the square root of that, or by label name."""
     metric: Planned[str] = AUTO
     """Validation metric by which the best epoch is chosen: accuracy, macro_f1, micro_f1, mcc, log_loss, or your own."""
     early_stopping: Planned[Annotated[int, Field(ge=0), NO_FLAG]] = AUTO
@@ -220,7 +233,7 @@ class TrainSettings(BaseModel):
     checkpoint_steps: Planned[Annotated[int, Field(ge=0), NO_FLAG]] = AUTO
     """Steps from one checkpoint to the next; 0 saves none but where the training is asked to stop."""
     time_limit_minutes: PositiveFloat | None = None
-    """Minutes of training after which it stops as if asked to, and can be gone on with; by default it has no limit."""
+    """Minutes of training, its validation included, for which the steps are planned; by default there is no limit."""
     skips: PositiveInt = 3
     """Steps in a row with a loss or gradient that is no finite number after which the training goes back."""
     returns: Annotated[int, Field(ge=0), NO_FLAG] = 2
@@ -238,6 +251,19 @@ class AnswerSettings(BaseModel):
     """Score from which on a label is given where a row may have several: a share, or the best on validation."""
     scope: Planned[Literal["none"] | Share] = AUTO
     """Share of the validation rows that count as in scope, the others looking least like any class; none: all do."""
+    exit_loss: Limit = 0.005
+    """Accuracy, at most, that texts which leave early may cost; how sure they have to be is planned by it."""
+
+
+class DeploySettings(BaseModel):
+    """What the classifier may take where it answers; a model that takes more is not planned, and refused."""
+
+    model_config = STRICT
+
+    latency_ms: PositiveFloat | None = None
+    """Milliseconds, at most, that the network takes for one text, on a machine like this one."""
+    memory_mb: PositiveFloat | None = None
+    """Megabytes, at most, of a process that answers, on a machine like this one."""
 
 
 class Settings(BaseModel):
@@ -262,94 +288,4 @@ class Settings(BaseModel):
     model: ModelSettings = ModelSettings()
     train: TrainSettings = TrainSettings()
     answer: AnswerSettings = AnswerSettings()
-
-
-class VocabularySettings(BaseModel):
-    """Which model the lengths of texts are measured for."""
-
-    model_config = STRICT
-
-    name: Planned[str] = AUTO
-    """A preset, a folder, or a hub name; its word pieces count as tokens. By default the model that plan would take."""
-
-
-class DoctorRequest(BaseModel):
-    """What ``doctor`` can be told: data to look at, or a run's; nothing at all for the installation."""
-
-    model_config = STRICT
-
-    run: str | None = None
-    """Directory of a run, whose data are looked at as they are now; in place of data.train."""
-    output: str | None = None
-    """Folder for doctor.html and doctor.json; by default nothing is written."""
-    rows: PositiveInt = 50_000
-    """Rows of each split, at most, whose texts are looked at; of more a sample. All are counted."""
-    examples: PositiveInt = 5
-    """Rows, at most, that are shown for a finding."""
-    skip: tuple[str, ...] = ()
-    """Findings that are not looked for, such as [mislabelled, near_repeats]."""
-    seed: Annotated[int, Field(ge=0, lt=2**31), NO_FLAG] = 0
-    """Seed of samples and folds."""
-    data: DataSettings = DataSettings()
-    model: VocabularySettings = VocabularySettings()
-
-
-class EvaluateRequest(BaseModel):
-    """What ``evaluate`` can be told: a run and, if not the run's own, the test rows."""
-
-    model_config = STRICT
-
-    run: str
-    """Directory of the run."""
-    output: str | None = None
-    """Folder for the report; by default a new one in the run."""
-    data: DataSettings = DataSettings()
-
-
-class ExportRequest(BaseModel):
-    """What ``export`` can be told: a run, where to, for which server, and what it must not be worse than."""
-
-    model_config = STRICT
-
-    run: str
-    """Directory of the run."""
-    output: str | None = None
-    """Folder of the servable, to which the next version is added; by default saved_models/<name of the run's data>."""
-    server: str = "2.20"
-    """Release of TensorFlow Serving that has to load it."""
-    better_than: str | None = None
-    """A run or a servable: the export is refused if it is worse than that on the test rows, beyond chance."""
-    rows: PositiveInt = 1000
-    """Rows, at most, on which the SavedModel has to answer as the run does."""
-    examples: Annotated[int, Field(ge=0), NO_FLAG] = 20
-    """Rows, at most, whose texts and answers go along; servers test themselves with them, and show them. 0 for none."""
-    tokenizer_limit: Annotated[float, Field(ge=0.0, le=1.0), NO_FLAG] = 0.0
-    """Share of the texts, at most, whose token ids may differ from the reference tokenizer's."""
-    data: DataSettings = DataSettings()
-
-
-class InspectRequest(BaseModel):
-    """What ``inspect`` can be told: a servable, and where to draw it."""
-
-    model_config = STRICT
-
-    servable: str
-    """Folder of an exported classifier, or of one version of it."""
-    output: str | None = None
-    """Folder for inspection.html and inspection.json; by default nothing is written."""
-
-
-class PredictRequest(BaseModel):
-    """What ``predict`` can be told: a run or a servable, a file in, a file out."""
-
-    model_config = STRICT
-
-    run: str | None = None
-    """Directory of the run."""
-    servable: str | None = None
-    """Folder of an exported classifier, or of one version of it; in place of the run."""
-    input: str
-    """Rows to answer: a file (.csv .tsv .jsonl .parquet, also packed), or - for CSV on standard input, all of it."""
-    output: str = "-"
-    """Where the answers go: .csv, .jsonl or .parquet, or - for CSV on standard output."""
-    data: DataSettings = DataSettings()
+    deploy: DeploySettings = DeploySettings()

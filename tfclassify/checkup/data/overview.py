@@ -10,12 +10,14 @@ from tfclassify.checkup.data.material import Material
 from tfclassify.checkup.data.scripts import script_shares
 from tfclassify.errors import UsageError
 from tfclassify.hardware import Hardware, usable_cores, usable_memory_bytes
+from tfclassify.planning.buckets import padding_share
 from tfclassify.planning.facts import Facts
-from tfclassify.planning.planner import Plan, make_plan
-from tfclassify.planning.statistics import quantile_length, unknown_share
+from tfclassify.planning.planner import decided
+from tfclassify.planning.statistics import cut_lengths, quantile_length, unknown_share
 from tfclassify.settings import Settings
 
 MOST_SHARE = 0.95
+SHAPES = "train.buckets"
 
 
 def overview(material: Material) -> dict[str, Any]:
@@ -31,7 +33,7 @@ def overview(material: Material) -> dict[str, Any]:
         "multilabel": material.statistics.multilabel,
         "shared": dict(material.statistics.overlap),
         "model": None if material.vocabulary is None else material.vocabulary.model,
-        "plan": None if plan is None else _shapes(plan),
+        "plan": None if plan is None else _shapes(material, plan),
     }
 
 
@@ -64,22 +66,24 @@ def _tokens(lengths: tuple[int, ...]) -> Mapping[str, int] | None:
     return {**{name: quantile_length(lengths, share) for name, share in shares.items()}, "longest": len(lengths) - 1}
 
 
-def _plan(material: Material) -> Plan | None:
+def _plan(material: Material) -> Settings | None:
     """Plans for these lengths, so that they can be shown against the batch shapes; None where no plan can be made."""
     if material.vocabulary is None or not material.statistics.splits["train"].tokens:
         return None
     hardware = Hardware(cores=usable_cores(), memory_bytes=usable_memory_bytes())
     size, lower_case = material.vocabulary.size, material.vocabulary.lower_case
     try:
-        return make_plan(Settings(), Facts(material.statistics, hardware, size, lower_case, {}))
+        # What comes after the shapes would ask how fast the machine is.
+        return decided(Settings(), Facts(material.statistics, hardware, size, lower_case, {}), last=SHAPES)[0]
     except UsageError:
         # Data with one label, say, have findings of their own.
         return None
 
 
-def _shapes(plan: Plan) -> dict[str, Any]:
+def _shapes(material: Material, planned: Settings) -> dict[str, Any]:
+    length, buckets = planned.text.max_length, planned.train.buckets
     return {
-        "max_length": plan.settings.text.max_length,
-        "buckets": [list(bucket) for bucket in plan.settings.train.buckets],
-        "padding_share": plan.costs.padding_share,
+        "max_length": length,
+        "buckets": [list(bucket) for bucket in buckets],
+        "padding_share": padding_share(cut_lengths(material.statistics.splits["train"].lengths, length), buckets),
     }

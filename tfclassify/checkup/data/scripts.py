@@ -42,7 +42,12 @@ def scripts_of(texts: Sequence[str]) -> NDArray[np.int64]:
 
 def script_shares(material: Material) -> dict[str, dict[str, float]]:
     """Returns for every split the share of its texts by script, largest first."""
-    return {name: _shares(scripts_of(split.texts)) for name, split in material.splits.items()}
+    return {name: shares_of_scripts(split.texts) for name, split in material.splits.items()}
+
+
+def shares_of_scripts(texts: Sequence[str]) -> dict[str, float]:
+    """Returns the share of texts by script, largest first."""
+    return _shares(scripts_of(texts))
 
 
 def other_scripts(material: Material) -> list[Finding]:

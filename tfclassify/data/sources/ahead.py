@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tfclassify.data.sources.columns import LONGEST_ROW_BYTES
 
-BLOCK_BYTES = 1 << 20
+BLOCK_BYTES = 1 << 21
 UTF_8_MARK = b"\xef\xbb\xbf"
 
 

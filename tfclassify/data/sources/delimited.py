@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from tfclassify.data.sources.ahead import BLOCK_BYTES, Ahead, fill, give_back, held, lines, take, without_mark
-from tfclassify.data.sources.blocks import Rows, likely_rows, whole_rows
+from tfclassify.data.sources.ahead import BLOCK_BYTES, Ahead, fill, give_back, lines, take, without_mark
+from tfclassify.data.sources.blocks import NO_ROWS, Rows, likely_rows, size_of, text_of, whole_rows
 from tfclassify.data.sources.columns import LONGEST_ROW_BYTES, Columns, Skipped, different, parts, slices, uncounted
 from tfclassify.data.sources.files import UTF_8, codec_of, file_path, measured, named, open_lines, reading, undecodable
 from tfclassify.data.sources.packed import format_of, open_raw
@@ -107,29 +107,29 @@ def _blocks(
     ahead: Ahead, records: Iterator[Record], table: Table, feed: Feed, pool: ThreadPoolExecutor
 ) -> Iterator[pa.RecordBatch]:
     """Gives rows block by block; those that are not what they are likely to be, record by record."""
-    waiting: deque[tuple[bytes, Future[pa.RecordBatch | None]]] = deque()
+    waiting: deque[tuple[Rows, Future[pa.RecordBatch | None]]] = deque()
     while True:
-        while len(waiting) <= (0 if ahead.waits else MOST_BLOCKS_AT_ONCE) and (rows := _next_rows(ahead)).data:
-            waiting.append((rows.data, pool.submit(whole_rows, rows, table.names, table.delimiter)))
+        while len(waiting) <= (0 if ahead.waits else MOST_BLOCKS_AT_ONCE) and size_of(rows := _next_rows(ahead)):
+            waiting.append((rows, pool.submit(whole_rows, rows, table.names, table.delimiter)))
         if not waiting and not fill(ahead):
             return
-        data, found = waiting.popleft() if waiting else (b"", None)
+        rows, found = waiting.popleft() if waiting else (NO_ROWS, None)
         batch = None if found is None else found.result()
         if batch is not None:
             feed.row += batch.num_rows
-            yield from slices(batch, len(data))
+            yield from slices(batch, size_of(rows))
             continue
         # Where it ends is not sure, and so not where the later ones begin.
-        give_back(ahead, b"".join([data, *(later for later, _ in waiting)]))
+        give_back(ahead, b"".join(text_of(each) for each in (rows, *(later for later, _ in waiting))))
         waiting.clear()
-        yield from _batches(_rows(records, table, feed, end=ahead.position + (len(data) or ahead.held)), table)
+        yield from _batches(_rows(records, table, feed, end=ahead.position + (size_of(rows) or ahead.held)), table)
 
 
 def _next_rows(ahead: Ahead) -> Rows:
     """Takes what is likely to be whole rows; nothing where there are none in a block."""
     fill(ahead, 1 if ahead.waits else BLOCK_BYTES)
-    rows = likely_rows(held(ahead) if ahead.held <= LONGEST_ROW_BYTES else b"")
-    take(ahead, len(rows.data))
+    rows = likely_rows(ahead.data, ahead.place) if ahead.held <= LONGEST_ROW_BYTES else NO_ROWS
+    take(ahead, size_of(rows))
     return rows
 
 

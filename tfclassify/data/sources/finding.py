@@ -12,6 +12,7 @@ from tfclassify.data.sources.columns import Columns, Skipped, Source, different,
 from tfclassify.data.sources.delimited import read_delimited
 from tfclassify.data.sources.files import check_local, local, reading
 from tfclassify.data.sources.folder import read_folder
+from tfclassify.data.sources.json_array import read_json_array
 from tfclassify.data.sources.json_lines import read_json_lines
 from tfclassify.data.sources.packed import format_of
 from tfclassify.data.sources.parquet import read_parquet
@@ -22,16 +23,15 @@ from tfclassify.errors import UsageError, nearest
 from tfclassify.extending import find
 
 GROUP = "tfclassify.sources"
-FILES = ("csv", "tsv", "jsonl", "parquet")
+FILES = ("csv", "tsv", "jsonl", "json", "parquet")
 PREFIXES = ("tfds", "sample")
 FORMS = (
-    "expected a .csv, .tsv, .jsonl or .parquet file (each also .gz, .bz2, .xz, .zip or .tar), a folder, tfds:NAME or "
-    "sample:NAME"
+    "expected a .csv, .tsv, .jsonl, .json or .parquet file (each also .gz, .bz2, .xz, .zip or .tar), a folder, "
+    "tfds:NAME or sample:NAME"
 )
 
 # What to do with files of other kinds.
 HINTS = {
-    "json": "; write one object a line, as .jsonl",
     "xlsx": "; save it as .csv",
     "txt": "; put its texts into a column of a table",
     **dict.fromkeys(("pkl", "pickle", "npy", "npz", "pt"), "; such files can run code when they are opened"),
@@ -41,6 +41,7 @@ SOURCES: Mapping[str, Source] = {
     "csv": read_delimited,
     "tsv": read_delimited,
     "jsonl": read_json_lines,
+    "json": read_json_array,
     "parquet": read_parquet,
     "folder": read_folder,
     "saved": read_saved,
@@ -101,7 +102,7 @@ def find_source(location: str) -> Source:
 
 
 def column_names(location: str, settings: Format) -> tuple[str, ...]:
-    """Returns the names of the columns of a location, in order; of JSON lines those of the first 8192 rows.
+    """Returns the names of the columns of a location, in order; of JSON those of the first 8192 rows.
 
     Raises:
         UsageError: the location cannot be read.

@@ -14,6 +14,7 @@ from tfclassify.errors import UsageError, nearest
 
 Record = dict[str, Any]
 
+EXPECTED = "expected one object a line"
 KINDS = {
     type(None): "null",
     bool: "true or false",
@@ -36,11 +37,16 @@ def read_json_lines(location: str, columns: Columns, *, skipped: Skipped = uncou
         UsageError: no such file, or a line that is no object with a text (and label) of the right type; with
             ``bad_rows="skip"`` such lines are left out and counted.
     """
-    names: dict[str, None] = {}
     with reading(location, columns.encoding), open_lines(location, columns.encoding) as lines:
-        for part in parts(_records(lines, location, columns, skipped)):
-            names.update(dict.fromkeys(name for record in part for name in record))
-            yield _batch(part, list(names))
+        yield from in_batches(_records(lines, location, columns, skipped))
+
+
+def in_batches(records: Iterator[tuple[Record, int]]) -> Iterator[pa.RecordBatch]:
+    """Makes batches of objects, each given with its bytes; they have the keys of all objects so far."""
+    names: dict[str, None] = {}
+    for part in parts(records):
+        names.update(dict.fromkeys(name for record in part for name in record))
+        yield _batch(part, list(names))
 
 
 def _records(lines: Iterator[str], location: str, columns: Columns, skipped: Skipped) -> Iterator[tuple[Record, int]]:
@@ -55,7 +61,7 @@ def _records(lines: Iterator[str], location: str, columns: Columns, skipped: Ski
         if line.isspace():
             continue
         row += 1
-        record = _checked(line if decoded else None, columns, location, number)
+        record = checked(line if decoded else None, columns, location, f"line {number}")
         if record is None:
             skipped(row)
         else:
@@ -64,21 +70,37 @@ def _records(lines: Iterator[str], location: str, columns: Columns, skipped: Ski
         raise UsageError(f"{location} is empty; expected one JSON object a line")
 
 
-def _checked(line: str | None, columns: Columns, location: str, number: int) -> Record | None:
-    """Parses and checks a line, None where it could not be decoded; returns None if it is to be left out."""
+def checked(
+    text: str | None, columns: Columns, location: str, place: str, *, expected: str = EXPECTED
+) -> Record | None:
+    """Parses and checks an object.
+
+    Args:
+        text: None where it could not be decoded.
+        columns: what it has to hold.
+        location: the file.
+        place: where in it the object is, for messages.
+        expected: for messages.
+
+    Returns:
+        The object, None if it is to be left out.
+
+    Raises:
+        UsageError: it cannot be used, and is not to be left out.
+    """
     try:
-        record = _parsed(line, columns, location)
+        record = _parsed(text, columns, location, expected)
         _check(record, columns)
     except ValueError as error:
         if columns.bad_rows == "skip":
             return None
-        raise UsageError(f"{location}: line {number} {error}; correct it, or set data.bad_rows=skip") from error
+        raise UsageError(f"{location}: {place} {error}; correct it, or set data.bad_rows=skip") from error
     if columns.labels:
         record[columns.labels] = _label_list(record[columns.labels], columns.label_separator)
     return record
 
 
-def _parsed(line: str | None, columns: Columns, location: str) -> Record:
+def _parsed(line: str | None, columns: Columns, location: str, expected: str) -> Record:
     if line is None:
         wrong = undecodable(location, columns.encoding)
         raise ValueError(f"is not {named(columns.encoding)} ({wrong}, see data.encoding)")
@@ -92,7 +114,7 @@ def _parsed(line: str | None, columns: Columns, location: str) -> Record:
         # Python refuses numbers that would take it too long.
         raise ValueError("holds an integer of too many digits") from error
     if not isinstance(record, dict):
-        raise ValueError(f"holds {KINDS[type(record)]}; expected one object a line")
+        raise ValueError(f"holds {KINDS[type(record)]}; {expected}")
     # An escaped half of a surrogate pair is JSON, but no text that can be encoded.
     if "\\ud" in line.lower():
         _encodable(record)

@@ -79,10 +79,10 @@ def decide_accumulation(settings: Settings, facts: Facts) -> Decision:
     free, parts = facts.hardware.memory_bytes, 1
     most = min(rows for rows, _ in settings.train.buckets)
     buckets = tuple(encoder_shape(bucket, settings.text) for bucket in settings.train.buckets)
-    whole = needed = peak_memory_bytes(buckets, facts.encoder)
+    whole = needed = peak_memory_bytes(buckets, facts)
     while needed > free and parts < most:
         parts = min(2 * parts, most)
-        needed = peak_memory_bytes(buckets, facts.encoder, parts=parts)
+        needed = peak_memory_bytes(buckets, facts, parts=parts)
     if parts == 1:
         # How much is free differs from one minute to the next, and a plan does not.
         return Decision(1, f"a whole batch takes {whole / 1e9:.1f} GB, and so much is free")
@@ -92,7 +92,7 @@ def decide_accumulation(settings: Settings, facts: Facts) -> Decision:
 
 def _peak(settings: Settings, facts: Facts, tokens: int) -> int:
     length = settings.text.max_length
-    return peak_memory_bytes(((min(settings.train.batch_size, tokens // length), length),), facts.encoder)
+    return peak_memory_bytes(((min(settings.train.batch_size, tokens // length), length),), facts)
 
 
 def _that_a_window_has(length: int, settings: Settings, facts: Facts) -> int:

@@ -2,40 +2,55 @@
 
 from __future__ import annotations
 
-from math import ceil, isinf
+from math import ceil, inf, isinf
 
 from tfclassify.planning.buckets import Bucket, expected_batches
-from tfclassify.planning.costs import step_seconds
-from tfclassify.planning.deciders.task import validation_rows
+from tfclassify.planning.costs import judging_seconds, step_seconds
+from tfclassify.planning.deciders.models import training_rows
+from tfclassify.planning.deciders.task import ROWS_SEEN, validation_rows
 from tfclassify.planning.facts import Decision, Facts
 from tfclassify.planning.statistics import imbalance
 from tfclassify.planning.windows import encoder_shape, training_columns
-from tfclassify.settings import Settings
+from tfclassify.settings import AUTO, Settings
 
 EPOCHS = {"fast": 0.5, "balanced": 1.0, "best": 1.5}
 FEWEST_EPOCHS, MOST_EPOCHS = 3, 20
-ROWS_SEEN = 300_000
 RATE_AT_WIDTH_384 = 1e-4
 MANY_CLASSES, HIGHEST_FACTOR = 25, 3.0
 UNEVEN = 20
 FEATURE_RATE = 2e-3
 CHECKPOINTS, FEWEST_SECONDS, MOST_SECONDS = 20, 10.0, 600.0
 NOT_AVERAGED = "not used: nothing is averaged"
+EXITS_WEIGHT = 0.5
 AVERAGED_STEPS, REMEMBERED_SHARE = 100, 0.1
+ROOM = 2.0
 
 
 def decide_objectives(settings: Settings, facts: Facts) -> Decision:
-    """Takes the likelihood of the labels."""
-    if settings.model.task == "multilabel":
-        return Decision(("binary_cross_entropy",), "labels are independent of each other")
-    return Decision(("cross_entropy",), "a row has one label")
+    """Takes the likelihood of the labels, by the last head and, where texts may leave early, by the others."""
+    several = settings.model.task == "multilabel"
+    reason = "labels are independent of each other" if several else "a row has one label"
+    whole = "binary_cross_entropy" if several else "cross_entropy"
+    if not settings.model.exits:
+        return Decision((whole,), reason)
+    early = {"exits": {"weight": EXITS_WEIGHT}}
+    return Decision((whole, early), f"{reason}; the heads of early exits learn beside the last one")
 
 
 def decide_class_weights(settings: Settings, facts: Facts) -> Decision:
-    """Leaves the classes as they are: weights trade accuracy for recall of small classes, for people to ask."""
-    ratio = imbalance(facts.statistics.splits["train"].label_counts)
-    hint = "; balanced would favour the small ones" if ratio > UNEVEN else ""
-    return Decision("none", f"{_ratio(ratio)}{hint}")
+    """Favours small classes where they are so small that macro-F1 is what is judged by.
+
+    Weights trade accuracy for recall of small classes; their square root is half of the way.
+    """
+    train = facts.statistics.splits["train"]
+    ratio = imbalance(train.label_counts)
+    if settings.model.task == "multilabel" or settings.train.metric not in (AUTO, "macro_f1"):
+        return Decision("none", f"{_ratio(ratio)}, but {_judged(settings)}")
+    if UNEVEN < ratio < inf:
+        return Decision(
+            "square_root", f"{_ratio(ratio)}; half of the way to balanced ones, as what is judged by is macro-F1"
+        )
+    return Decision("none", _ratio(ratio))
 
 
 def decide_metric(settings: Settings, facts: Facts) -> Decision:
@@ -49,11 +64,42 @@ def decide_metric(settings: Settings, facts: Facts) -> Decision:
 
 
 def decide_epochs(settings: Settings, facts: Facts) -> Decision:
-    """Takes more passes when a class has few rows, and fewer when there are very many rows."""
-    rows, per_class = _training_rows(facts)
+    """Takes more passes when a class has few rows, fewer when there are very many rows, and no more than time allows.
+
+    Where the time is short, there is room for a machine that is faster than it is predicted to be.
+    """
+    rows, per_class = training_rows(facts)
     wanted = (FEWEST_EPOCHS + 800 / max(per_class, 1)) * EPOCHS[settings.goal]
     epochs = min(MOST_EPOCHS, max(1, round(wanted)), max(1, ceil(ROWS_SEEN / rows)))
-    return Decision(epochs, f"{rows} training rows, {per_class:.0f} a class; goal={settings.goal}")
+    why = f"{rows} training rows, {per_class:.0f} a class; goal={settings.goal}"
+    fitting = _fitting_epochs(settings, facts)
+    if fitting is not None and (most := max(1, ceil(ROOM * fitting))) < epochs:
+        limit = f"about {fitting:.1f} of {epochs} epochs are made in train.time_limit_minutes"
+        return Decision(most, f"{limit}={settings.train.time_limit_minutes:g} ({why})")
+    return Decision(epochs, why)
+
+
+def decide_scheduled_steps(settings: Settings, facts: Facts) -> Decision:
+    """Lets the rate fall to 0 when the time is over, by the predicted speed."""
+    minutes, fitting = settings.train.time_limit_minutes, _fitting_epochs(settings, facts)
+    if minutes is None or fitting is None:
+        return Decision(None, "there is no time limit: all steps of the epochs are made")
+    steps, per_epoch = _total_steps(settings, facts), sum(number for number, _ in _batches(settings, facts))
+    scheduled = max(1, int(fitting * per_epoch))
+    if scheduled >= steps:
+        return Decision(None, f"all {steps} steps are predicted to be made in {minutes:g} minutes")
+    return Decision(scheduled, f"of {steps} steps, by what they are predicted to take in {minutes:g} minutes")
+
+
+def _fitting_epochs(settings: Settings, facts: Facts) -> float | None:
+    """Returns how many epochs fit into the time limit, with their judgements; None where there is no limit."""
+    if settings.train.time_limit_minutes is None or not (batches := _batches(settings, facts)):
+        return None
+    seconds = sum(
+        number * step_seconds(encoder_shape(bucket, settings.text), facts, precision=settings.train.precision)
+        for number, bucket in batches
+    )
+    return 60 * settings.train.time_limit_minutes / (seconds + judging_seconds(settings, facts))
 
 
 def decide_learning_rate(settings: Settings, facts: Facts) -> Decision:
@@ -149,11 +195,17 @@ def decide_checkpoint_steps(settings: Settings, facts: Facts) -> Decision:
 
 def _total_steps(settings: Settings, facts: Facts) -> int:
     steps = settings.train.epochs * sum(number for number, _ in _batches(settings, facts))
-    return min(steps, settings.train.steps or steps)
+    scheduled = settings.train.scheduled_steps
+    return min(steps, settings.train.steps or steps, steps if scheduled in (AUTO, None) else scheduled)
 
 
 def _batches(settings: Settings, facts: Facts) -> list[tuple[int, Bucket]]:
     return expected_batches(training_columns(settings, facts), settings.train.buckets)
+
+
+def _judged(settings: Settings) -> str:
+    several = settings.model.task == "multilabel"
+    return "a row may have several labels" if several else f"what is judged by is {settings.train.metric}"
 
 
 def _ratio(ratio: float) -> str:
@@ -162,16 +214,12 @@ def _ratio(ratio: float) -> str:
     return f"the largest class has {ratio:.0f} times the rows of the smallest"
 
 
-def _training_rows(facts: Facts) -> tuple[int, float]:
-    train = facts.statistics.splits["train"]
-    return train.rows, sum(train.label_counts.values()) / len(facts.statistics.labels)
-
-
 LEARNING = {
     "train.objectives": decide_objectives,
     "train.class_weights": decide_class_weights,
     "train.metric": decide_metric,
     "train.epochs": decide_epochs,
+    "train.scheduled_steps": decide_scheduled_steps,
     "train.learning_rate": decide_learning_rate,
     "train.feature_learning_rate": decide_feature_learning_rate,
     "train.warmup_share": decide_warmup,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tfclassify.hardware import Hardware
 from tfclassify.planning.chips import CHIPS, chip_name, peak
 from tfclassify.planning.facts import Decision, Facts
 from tfclassify.settings import Settings
@@ -9,7 +10,11 @@ from tfclassify.settings import Settings
 
 def decide_precision(settings: Settings, facts: Facts) -> Decision:
     """Takes bfloat16 where the hardware multiplies it."""
-    hardware = facts.hardware
+    return choose_precision(facts.hardware)
+
+
+def choose_precision(hardware: Hardware) -> Decision:
+    """Chooses the number format, which has to be known before the machine is measured."""
     if hardware.accelerators:
         if all(device.bfloat16 for device in hardware.accelerators):
             return Decision("bfloat16", f"the {hardware.accelerators[0].kind} multiplies bfloat16")

@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-from tfclassify.hardware import Hardware
+from math import ceil
+
+from tfclassify.planning.deciders.models import choose_model, training_rows
 from tfclassify.planning.facts import Decision, Facts
-from tfclassify.planning.presets import PRESETS
-from tfclassify.settings import AUTO, Settings
+from tfclassify.settings import Settings
 
 SCOPE_SHARE = 0.95
 FEATURE_WIDTH = 64
-
-
-def choose_model(asked: Settings, hardware: Hardware) -> Decision:
-    """Chooses the pre-trained model; the one question that is answered before the data are read."""
-    if asked.model.name != AUTO:
-        return Decision(asked.model.name, "as asked")
-    if hardware.accelerators and asked.goal == "best":
-        layers = PRESETS["bert-base"].size.layers
-        return Decision("bert-base", f"goal=best, and an accelerator carries its {layers} layers")
-    size = PRESETS["minilm"].size
-    return Decision("minilm", f"{size.layers} layers of width {size.width}, small enough to be trained on a processor")
+FEWEST_LAYERS, MANY_CLASSES = 4, 25
+# The two-sided 95 % point of the normal distribution: without any difference in n rows, the interval of a paired
+# difference ends at this, divided by n + 2.
+Z_95 = 1.959963984540054
+DROPOUT = 0.1
+# Of so many rows or more an epoch is enough.
+ROWS_SEEN = 300_000
 
 
 def decide_model(settings: Settings, facts: Facts) -> Decision:
-    """Writes down the model that was chosen before the data were read."""
-    return choose_model(settings, facts.hardware)
+    """Chooses by the data, the machine and the limits of its deployment."""
+    return choose_model(settings, facts.hardware, facts)
 
 
 def decide_task(settings: Settings, facts: Facts) -> Decision:
@@ -44,8 +41,11 @@ def decide_lower_case(settings: Settings, facts: Facts) -> Decision:
 
 
 def decide_dropout(settings: Settings, facts: Facts) -> Decision:
-    """Drops as much in front of the head as inside the encoder."""
-    return Decision(0.1, "as in front of the head in the BERT paper")
+    """Drops as much in front of the head as inside the encoder, unless rows are so many that each is seen but once."""
+    rows, _ = training_rows(facts)
+    if rows >= ROWS_SEEN:
+        return Decision(0.0, f"{rows} training rows, each of which is seen once: nothing can be learnt by heart")
+    return Decision(DROPOUT, f"as in front of the head in the BERT paper; {rows} training rows are seen several times")
 
 
 def decide_head_bias(settings: Settings, facts: Facts) -> Decision:
@@ -62,6 +62,31 @@ def decide_feature_width(settings: Settings, facts: Facts) -> Decision:
     return Decision(
         FEATURE_WIDTH, f"{len(settings.data.features)} features; enough for what they and a text say together"
     )
+
+
+def decide_exits(settings: Settings, facts: Facts) -> Decision:
+    """Lets easy texts leave early where speed is what is asked for, and there are rows to show what it costs."""
+    rows, layers, bound = validation_rows(facts), facts.encoder.layers, settings.answer.exit_loss
+    if settings.goal != "fast":
+        return Decision(
+            (), f"goal={settings.goal}: all texts go through all layers; with goal=fast easy ones might not"
+        )
+    if settings.data.features:
+        return Decision((), "heads of early exits read the text alone, and there are features beside it")
+    if settings.text.windows not in (AUTO, 1):
+        return Decision((), f"a text is read in up to {settings.text.windows} windows, which do not leave one by one")
+    if layers < FEWEST_LAYERS:
+        return Decision((), f"of {layers} layers too little is saved; {FEWEST_LAYERS} would do")
+    if not bound:
+        return Decision(
+            (), "answer.exit_loss=0: no text could leave, since no number of rows shows that nothing is lost"
+        )
+    if rows < (needed := ceil(Z_95 / bound) - 2):
+        return Decision((), f"{rows} validation rows cannot show a loss below {bound:g}; {needed} could")
+    classes = len(facts.statistics.labels)
+    first, step = layers // (2 if classes > MANY_CLASSES else 3), max(1, layers // 6)
+    exits = tuple(range(first, layers - 1, step))
+    return Decision(exits, f"goal=fast; {layers} layers, {classes} classes, and {rows} validation rows to plan by")
 
 
 def decide_calibration(settings: Settings, facts: Facts) -> Decision:
@@ -104,6 +129,7 @@ TASK = {
     "model.dropout": decide_dropout,
     "model.head_bias": decide_head_bias,
     "model.feature_width": decide_feature_width,
+    "model.exits": decide_exits,
     "text.lower_case": decide_lower_case,
     "answer.calibrate": decide_calibration,
     "answer.thresholds": decide_thresholds,

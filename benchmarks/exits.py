@@ -1,0 +1,250 @@
+"""Early exits beside the whole network: texts per second through the SavedModel, strings in, and accuracy.
+
+python benchmarks/exits.py measure --data DIR --sets trec6 sst2_sentences banking77 --runs FOLDER
+python benchmarks/exits.py table
+
+Trains a network with exits and one without, and exports both. A curve is measured by planning the exits again for other
+bounds on lost accuracy. All SavedModels answer the same texts in turn, several rounds; a ratio is one within a round.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import os
+import platform
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+RESULTS = Path(__file__).parent / "results" / "exits.jsonl"
+BOUNDS = (0.0, 0.002, 0.005, 0.01, 0.02, 0.05)
+ROUNDS, ROWS, WARM_UP = 5, 32, 3
+SPLITS = ("train", "validation", "test")
+PLAIN, PLANNED = "plain", "planned"
+
+Ask = Callable[[Sequence[str]], list[tuple[str, str]]]
+
+
+def main() -> None:
+    """Runs what is asked for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=("measure", "table"))
+    parser.add_argument("--data", type=Path, help="folder with one sub-folder per data set")
+    parser.add_argument("--sets", nargs="+", default=["trec6", "sst2_sentences", "banking77"])
+    parser.add_argument("--runs", type=Path, help="folder for runs and exports; those that are there are taken")
+    parser.add_argument("--exits", type=json.loads, default="auto", help="layers, such as [2,3,4]; default: planned")
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--set", nargs="*", default=[], dest="more", help="further settings of both trainings")
+    asked = parser.parse_args()
+    if asked.what == "table":
+        table()
+        return
+    if asked.data is None or asked.runs is None:
+        parser.error("measure needs --data and --runs")
+    for name in asked.sets:
+        measure(name, asked)
+
+
+def measure(name: str, asked: argparse.Namespace) -> None:
+    """Trains and exports what is not there yet, and lets all SavedModels answer the test texts in turn."""
+    piece = {"piece": "exits", "data": name, "exits": asked.exits, "rows": ROWS, "settings": asked.more}
+    if any(piece == {key: kept.get(key) for key in piece} for kept in _pieces()):
+        return
+    rows = _rows(asked.data / name / "test.csv")
+    with tempfile.TemporaryDirectory() as folder:
+        sides, plans = _sides(name, asked, Path(folder))
+        answers = {side: ask([text for text, _ in rows]) for side, ask in sides.items()}
+        speeds = [_round(sides, [text for text, _ in rows], turn) for turn in range(asked.rounds)]
+    right = {
+        side: np.array([a[0] == row[1] for a, row in zip(made, rows, strict=True)]) for side, made in answers.items()
+    }
+    figures = {
+        side: {
+            "plan": plans.get(side),
+            "accuracy": round(float(right[side].mean()), 4),
+            "more_accurate_than_plain": _rounded(_difference(right[side], right[PLAIN])),
+            "more_accurate_than_never": _rounded(_difference(right[side], right["never"])),
+            "routes": dict(Counter(route for _, route in answers[side]).most_common()),
+            "texts_per_second": round(median(each[side] for each in speeds), 1),
+            "times_plain": [round(each[side] / each[PLAIN], 3) for each in speeds],
+        }
+        for side in sides
+    }
+    _keep({**piece, "test_rows": len(rows), "sides": figures})
+
+
+def _sides(name: str, asked: argparse.Namespace, folder: Path) -> tuple[dict[str, Ask], dict[str, Any]]:
+    """Returns what answers: the exports of the two trainings, and the network with exits planned for each bound."""
+    plain = _run(name, asked, PLAIN, {"model.exits": []})
+    early = _run(name, asked, "early", {"model.exits": asked.exits, "goal": "fast", "train.epochs": _epochs(plain)})
+    sides = {PLAIN: _asking(_exported(plain)), PLANNED: _asking(_exported(early))}
+    plans: dict[str, Any] = {}
+    for side, (save, plan) in _bounds(early, folder):
+        plans[side] = plan
+        sides[side] = _asking(save)
+    return sides, plans
+
+
+def _epochs(run: Path) -> int:
+    from tfclassify.settings import Settings, read
+
+    return read([str(run / "plan.yaml")], Settings).train.epochs
+
+
+def _run(name: str, asked: argparse.Namespace, kind: str, settings: dict[str, Any]) -> Path:
+    from tfclassify.settings import Settings, read
+    from tfclassify.train import train
+
+    folder = asked.runs / f"{name}-{kind}"
+    if not (folder / "report.json").is_file():
+        data = {f"data.{split}": str(asked.data / name / f"{split}.csv") for split in SPLITS}
+        there = {key: path for key, path in data.items() if Path(path).is_file()}
+        words = [f"{key}={json.dumps(value)}" for key, value in {**there, **settings, "run": str(folder)}.items()]
+        train(read([*words, *asked.more], Settings))
+    return folder
+
+
+def _exported(run: Path) -> Path:
+    from tfclassify.export import export
+
+    servable = run.with_name(f"{run.name}-servable")
+    return servable / "1" if (servable / "1").is_dir() else export({"run": str(run), "output": str(servable)}).folder
+
+
+def _bounds(run: Path, folder: Path) -> Iterator[tuple[str, tuple[Path, Any]]]:
+    """Plans the exits of a run for each bound, and saves the graph; with the bound 0 nobody leaves."""
+    from tfclassify.data.rows import rows_of
+    from tfclassify.display import SILENT
+    from tfclassify.learning.exits import early_exits
+    from tfclassify.learning.prediction import covering
+    from tfclassify.learning.trained import open_trained, predict_split
+    from tfclassify.model.classifier import build
+    from tfclassify.model.exits import Scale
+    from tfclassify.model.weights import find
+    from tfclassify.plan import prepare
+    from tfclassify.runs import cache_folder, open_run
+    from tfclassify.servable.graph import save
+    from tfclassify.servable.lowering import lower
+    from tfclassify.settings import Settings, read
+
+    settings = read([str(run / "plan.yaml")], Settings)
+    split = prepare(settings, display=SILENT).corpus.splits["validation"]
+    opened = open_run(str(run))
+    trained = replace(open_trained(opened, precision="float32"), early=None)
+    found = find(str(opened.huggingface), cache=cache_folder())
+    labels = trained.labels
+    model = build(
+        found,
+        labels=labels.names,
+        multilabel=labels.multilabel,
+        dropout=0.0,
+        weights=opened.weights,
+        exits=settings.model.exits,
+    )
+    whole = predict_split(trained, split)
+    scale = Scale(labels.multilabel, trained.temperature, trained.scope_threshold)
+    buckets = covering(settings.train.buckets, trained.limits.max_length)
+    for bound in BOUNDS:
+        answer = settings.answer.model_copy(update={"exit_loss": bound})
+        early = early_exits(model, rows_of(split, trained.limits), buckets, whole, scale, answer)
+        place = folder / f"{run.name}-{bound}" / "1"
+        save(replace(trained, early=early), place, pairs=False)
+        lower(place)
+        yield "never" if bound == 0 else f"bound {bound}", (place, None if early is None else asdict(early.plan))
+
+
+def _asking(version: Path) -> Ask:
+    """Loads a SavedModel as the server does; answers are labels and routes, asked for in batches of like length."""
+    from tfclassify.serving.session import load_saved_model
+
+    loaded = load_saved_model(version, name=version.parent.name, version=1, timeout_seconds=600.0)
+
+    def ask(texts: Sequence[str]) -> list[tuple[str, str]]:
+        order = sorted(range(len(texts)), key=lambda row: len(texts[row].encode()))
+        made = [("", "")] * len(texts)
+        for at in range(0, len(order), ROWS):
+            rows = order[at : at + ROWS]
+            found = loaded.call("serving_default", {"text": np.array([texts[row].encode() for row in rows], object)})
+            for row, label, route in zip(rows, found["label"], found["route"], strict=True):
+                made[row] = label.decode(), route.decode()
+        return made
+
+    return ask
+
+
+def _round(sides: dict[str, Ask], texts: Sequence[str], turn: int) -> dict[str, float]:
+    """Returns the texts per second of each side, asked in turn; each round begins with another one."""
+    names = list(sides)
+    speeds = {}
+    for name in names[turn % len(names) :] + names[: turn % len(names)]:
+        for _ in range(WARM_UP if turn == 0 else 1):
+            sides[name](texts[: 4 * ROWS])
+        begun = time.perf_counter()
+        sides[name](texts)
+        speeds[name] = len(texts) / (time.perf_counter() - begun)
+    return speeds
+
+
+def _difference(right: np.ndarray, other: np.ndarray) -> tuple[float, float, float]:
+    from tfclassify.quality.intervals import paired_difference
+
+    return paired_difference(right, other)
+
+
+def _rounded(values: Sequence[float]) -> list[float]:
+    return [round(value, 4) for value in values]
+
+
+def _rows(file: Path) -> list[tuple[str, str]]:
+    with open(file, encoding="utf-8", newline="") as opened:
+        return [(row["text"], row["label"]) for row in csv.DictReader(opened) if row["text"].strip()]
+
+
+def table() -> None:
+    """Prints what has been measured: medians over the rounds."""
+    print(
+        "| data set | exits planned for | texts a second | times plain | accuracy | than plain | layers run | routes |"
+    )
+    print("|---|---|---|---|---|---|---|---|")
+    for piece in _pieces():
+        for side, found in piece["sides"].items():
+            difference, low, high = found["more_accurate_than_plain"]
+            run = "" if found["plan"] is None else f"{found['plan']['layers_run']:.2f}"
+            routes = ", ".join(f"{route} {number}" for route, number in found["routes"].items())
+            cells = [
+                piece["data"],
+                side,
+                f"{found['texts_per_second']:.0f}",
+                f"{median(found['times_plain']):.2f}x",
+                f"{found['accuracy']:.4f}",
+                f"{difference:+.4f} [{low:+.4f}, {high:+.4f}]",
+                run,
+                routes,
+            ]
+            print(f"| {' | '.join(cells)} |")
+
+
+def _pieces() -> list[dict[str, Any]]:
+    return [json.loads(line) for line in RESULTS.read_text(encoding="utf-8").splitlines()] if RESULTS.is_file() else []
+
+
+def _keep(piece: dict[str, Any]) -> None:
+    line = json.dumps({**piece, "machine": f"{os.cpu_count()} cores, {platform.machine()}"})
+    sys.stdout.write(line + "\n")
+    RESULTS.parent.mkdir(exist_ok=True)
+    with open(RESULTS, "a", encoding="utf-8") as file:
+        file.write(line + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,106 @@
+"""Where the calibration comes from: the cache, or a process of its own; and what a real one looks like."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from made_calibrations import made_calibration
+
+from tfclassify.display import SILENT, Display
+from tfclassify.errors import UsageError
+from tfclassify.hardware import Accelerator, Hardware
+from tfclassify.learning import calibrations
+from tfclassify.learning.calibrating import measured
+from tfclassify.learning.calibrations import calibration_file, calibration_for, read_calibration
+from tfclassify.planning.calibration import Calibration, plain
+from tfclassify.planning.presets import EncoderSize
+from tfclassify.runs import write_json
+
+HERE = Hardware(cores=2, memory_bytes=0)
+NOW = 1e9
+
+
+@pytest.fixture
+def measurements(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Stands for the process that measures: writes what is made up, and notes in which number format."""
+    asked: list[str] = []
+
+    def measure(file: Path, precision: str) -> None:
+        asked.append(precision)
+        write_json(file, plain(made_calibration(precision, written=NOW)))
+
+    monkeypatch.setattr(calibrations, "_measure", measure)
+    monkeypatch.setattr(calibrations.time, "time", lambda: NOW)
+    return asked
+
+
+def known(cache: Path, *, renew: bool = False, display: Display = SILENT) -> Calibration | None:
+    return calibration_for(HERE, "float32", cache=cache, renew=renew, display=display)
+
+
+def test_it_is_measured_once_and_says_so(tmp_path: Path, measurements: list[str]) -> None:
+    said: list[str] = []
+    for renew in (False, False, True):
+        found = known(tmp_path, renew=renew, display=Display(say=said.append))
+        assert found == made_calibration("float32", written=NOW)
+    assert measurements == ["float32"]
+    assert said == ["calibrating the cost model on this machine, which takes up to 20 seconds: it was not measured yet"]
+
+
+def test_what_is_old_is_measured_again_only_before_a_training(tmp_path: Path, measurements: list[str]) -> None:
+    old, said = made_calibration(written=NOW - 25 * 3600), list[str]()
+    write_json(calibration_file(HERE, "float32", cache=tmp_path), plain(old))
+    assert known(tmp_path) == old
+    assert measurements == []
+    assert known(tmp_path, renew=True, display=Display(say=said.append)) == made_calibration(written=NOW)
+    assert said[0].endswith("20 seconds: that was 25 hours ago")
+
+
+def test_what_is_damaged_is_measured_again(tmp_path: Path, measurements: list[str]) -> None:
+    file = calibration_file(HERE, "float32", cache=tmp_path)
+    for broken in ("", "[]", "{}", '{"training": 1}'):
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(broken, encoding="utf-8")
+        assert read_calibration(file) is None
+        assert known(tmp_path) is not None
+    assert len(measurements) == 4
+
+
+def test_each_machine_and_number_format_has_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = {
+        calibration_file(HERE, "float32", cache=tmp_path),
+        calibration_file(HERE, "bfloat16", cache=tmp_path),
+        calibration_file(replace(HERE, cores=3), "float32", cache=tmp_path),
+    }
+    monkeypatch.setattr(calibrations, "versions", lambda: dict.fromkeys(calibrations.PACKAGES, "another"))
+    assert len(files | {calibration_file(HERE, "float32", cache=tmp_path)}) == 4
+
+
+def test_accelerators_are_not_measured(tmp_path: Path, measurements: list[str]) -> None:
+    machine = replace(HERE, accelerators=(Accelerator("gpu", True),))
+    assert calibration_for(machine, "float32", cache=tmp_path, renew=True, display=SILENT) is None
+    assert measurements == []
+
+
+def test_a_machine_that_cannot_be_measured_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(calibrations, "CODE", "import sys; print('a\\nno room', file=sys.stderr); sys.exit(1)")
+    with pytest.raises(UsageError) as caught:
+        known(tmp_path)
+    assert str(caught.value) == "this machine could not be calibrated: no room"
+
+
+@pytest.mark.slow
+def test_a_machine_is_measured() -> None:
+    """On a small network; how fast this machine is now says nothing."""
+    found = measured("float32", networks=(EncoderSize(1, 32, 2, 64, 2000),), ends=(0.0,))
+    assert found.precision == "float32"
+    for paces in (found.training, found.answering):
+        each = vars(paces).values()
+        assert all(pace >= 0 for pace in each)
+        assert any(pace > 0 for pace in each)
+    assert found.bytes_per_value >= 0
+    assert 1e8 < found.process_bytes < 1e11
+    assert 0 <= found.busy_share <= 1
+    assert found.matmul_flops_per_second is not None

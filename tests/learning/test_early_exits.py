@@ -1,0 +1,137 @@
+"""What is planned of early exits on validation rows is what the graph then does with them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from made_stores import ragged
+from numpy.typing import NDArray
+from small_networks import PIECES, network, small_files
+
+from tfclassify.data.rows import Limits, Rows, rows_of_pieces
+from tfclassify.learning.exits import Early, described, early_exits, early_of
+from tfclassify.learning.prediction import forward, logits_of, routed_logits
+from tfclassify.model.classifier import BertClassifier
+from tfclassify.model.exits import Scale
+from tfclassify.quality.calibration import fit_temperature, scope_score, scores
+from tfclassify.quality.predictions import Kind, Predictions, correct
+from tfclassify.quality.thresholds import scope_threshold
+from tfclassify.settings import AnswerSettings
+
+LIMITS, BUCKETS, LABELS = Limits(16, 2, 3), ((8, 8), (4, 16)), ("a", "b", "c")
+ROWS = 200
+
+
+@pytest.fixture(scope="module")
+def rows() -> Rows:
+    random = np.random.default_rng(0)
+    texts = [random.integers(5, len(PIECES), random.integers(1, 14)).tolist() for _ in range(ROWS)]
+    return rows_of_pieces(ragged(texts), None, LIMITS)
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> BertClassifier:
+    made = network(
+        small_files(tmp_path_factory.mktemp("small"), num_hidden_layers=3, initializer_range=0.5), exits=[1, 2]
+    )
+    assert made.exits is not None
+    random = np.random.default_rng(0)
+    for head in made.exits.heads:
+        for kernel, _ in head.values():
+            kernel.assign(random.normal(0, 1.0, kernel.shape))
+    return made
+
+
+@pytest.fixture(scope="module")
+def logits(model: BertClassifier, rows: Rows) -> NDArray[np.float32]:
+    return logits_of(forward(model), rows, BUCKETS, classes=3)
+
+
+def whole(logits: NDArray[np.float32], kind: Kind) -> Predictions:
+    """What the network says of the rows, which is true of most of them."""
+    several = kind == "multilabel"
+    noisy = logits + np.random.default_rng(1).gumbel(0, 0.5, logits.shape)
+    truth = noisy > 0 if several else noisy.argmax(axis=1).astype(np.int32)
+    temperature = fit_temperature(logits, truth, multilabel=several)
+    made = scores(logits, temperature=temperature, multilabel=several)
+    return Predictions(kind, LABELS, truth, logits, made, scope_score(logits, temperature))
+
+
+def planned(model: BertClassifier, rows: Rows, told: Predictions, **asked: Any) -> tuple[Early | None, Scale]:
+    several = told.kind == "multilabel"
+    temperature = fit_temperature(told.logits, told.truth, multilabel=several)
+    answer = AnswerSettings(**{"calibrate": "temperature", "scope": "none" if several else 0.95, **asked})
+    scope = None if several else scope_threshold(scope_score(told.logits, temperature), 0.95)
+    scale = Scale(several, temperature, scope)
+    return early_exits(model, rows, BUCKETS, told, scale, answer), scale
+
+
+@pytest.mark.parametrize("kind", ["multiclass", "multilabel"])
+@pytest.mark.parametrize("bound", [0.3, 1.0])
+def test_the_graph_does_what_was_planned(
+    model: BertClassifier, rows: Rows, logits: NDArray[np.float32], kind: Kind, bound: float
+) -> None:
+    told = whole(logits, kind)
+    early, scale = planned(model, rows, told, exit_loss=bound)
+    assert early is not None
+    found, routes = routed_logits(early.leaving, rows, BUCKETS, classes=3)
+    plan = early.plan
+    assert plan.rows == ROWS
+    by_layer = dict(zip(plan.layers, plan.leaving, strict=True))
+    for layer, share in by_layer.items():
+        # A row or two may be where the last bit of a score decides.
+        assert routes.count(f"exit@{layer}") / ROWS == pytest.approx(share, abs=2 / ROWS)
+    assert sum(plan.leaving) > 0.05
+    answered = replace(
+        told, logits=found, scores=scores(found, temperature=scale.temperature, multilabel=scale.multilabel)
+    )
+    lost = correct(told).mean() - correct(answered).mean()
+    assert plan.accuracy_lost == pytest.approx(lost, abs=2 / ROWS)
+    assert plan.interval[1] <= bound
+    if scale.scope_threshold is not None:
+        # Whoever leaves is in scope, by the exit's own threshold and so by the run's.
+        inside = scope_score(found, scale.temperature) >= scale.scope_threshold - 1e-5
+        assert all(inside[row] for row, route in enumerate(routes) if route != "full")
+
+
+def test_each_exit_has_a_temperature_of_its_own(model: BertClassifier, rows: Rows, logits: NDArray[np.float32]) -> None:
+    early, scale = planned(model, rows, whole(logits, "multiclass"), exit_loss=1.0)
+    assert early is not None
+    temperatures = [each.temperature for each in early.leaving.exits]
+    assert len({*temperatures, scale.temperature}) == 3
+    as_they_are, _ = planned(model, rows, whole(logits, "multiclass"), exit_loss=1.0, calibrate="none")
+    assert as_they_are is not None
+    assert [each.temperature for each in as_they_are.leaving.exits] == [1.0, 1.0]
+
+
+def test_rows_out_of_scope_plan_nothing(model: BertClassifier, rows: Rows, logits: NDArray[np.float32]) -> None:
+    told = whole(logits, "multiclass")
+    outside = np.where(np.arange(ROWS) % 4 == 0, -1, told.truth).astype(np.int32)
+    early, _ = planned(model, rows, replace(told, truth=outside), exit_loss=1.0)
+    assert early is not None
+    assert early.plan.rows == ROWS * 3 // 4
+
+
+def test_where_nothing_can_be_said_nobody_leaves(
+    model: BertClassifier, rows: Rows, logits: NDArray[np.float32]
+) -> None:
+    told = whole(logits, "multiclass")
+    assert planned(model, rows, told, exit_loss=0.0)[0] is None
+
+
+def test_a_network_without_exits(rows: Rows, logits: NDArray[np.float32], tmp_path: Path) -> None:
+    assert planned(network(small_files(tmp_path / "small")), rows, whole(logits, "multiclass"))[0] is None
+
+
+def test_what_is_written_is_read_again(model: BertClassifier, rows: Rows, logits: NDArray[np.float32]) -> None:
+    early, _ = planned(model, rows, whole(logits, "multiclass"), exit_loss=1.0)
+    assert early is not None
+    assert early_of(json.loads(json.dumps(described(early)))) == (early.leaving.exits, early.plan)
+    assert early_of(None) == ((), None)
+    with pytest.raises(TypeError):
+        early_of({"heads": [{"layer": 1}], "plan": {}})

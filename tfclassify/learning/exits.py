@@ -1,0 +1,127 @@
+"""Early exits after a training: each calibrated on the validation rows, and how sure texts have to be to leave."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from tfclassify.data.batches import Bucket
+from tfclassify.data.rows import Rows
+from tfclassify.learning.prediction import logits_of
+from tfclassify.model.classifier import BertClassifier, answering_early, outputs
+from tfclassify.model.exits import Exit, Leaving, Scale
+from tfclassify.model.routes import INPUTS
+from tfclassify.quality.calibration import fit_temperature, scope_score, scores
+from tfclassify.quality.exits import ExitPlan, ExitScores, plan_exits
+from tfclassify.quality.predictions import Predictions, correct, in_scope
+from tfclassify.quality.thresholds import scope_threshold
+from tfclassify.settings import AnswerSettings
+
+
+@dataclass(frozen=True)
+class Early:
+    """A network that texts may leave early, and what is expected of it."""
+
+    leaving: Leaving
+    plan: ExitPlan
+
+
+def exits_forward(model: BertClassifier) -> Callable[..., tf.Tensor]:
+    """Returns the heads of early exits as one graph: ids, mask, types int32[B, L] to logits float32[B, E * C]."""
+    tokens = tf.TensorSpec([None, None], tf.int32)
+
+    @tf.function(input_signature=[tokens, tokens, tokens])
+    def run(*given: tf.Tensor) -> tf.Tensor:
+        made = outputs(model, dict(zip(INPUTS, given, strict=True)), training=False)["exits"]
+        return tf.reshape(made, [-1, made.shape[1] * made.shape[2]])
+
+    return run
+
+
+def early_exits(
+    model: BertClassifier,
+    rows: Rows,
+    buckets: Sequence[Bucket],
+    whole: Predictions,
+    scale: Scale,
+    asked: AnswerSettings,
+) -> Early | None:
+    """Calibrates each exit on validation rows, and plans how sure texts have to be to leave by it.
+
+    Args:
+        model: trained, with heads for early exits.
+        rows: of validation.
+        buckets: shapes that they come in.
+        whole: what the whole network says of them, calibrated.
+        scale: on which its logits are read.
+        asked: how answers are made.
+
+    Returns:
+        None where nobody may leave at all.
+    """
+    heads = model.exits
+    if heads is None:
+        return None
+    count, classes = len(heads.after), len(whole.labels)
+    made = logits_of(exits_forward(model), rows, buckets, classes=count * classes).reshape(-1, count, classes)
+    inside = in_scope(whole)
+    read = [_read(after, made[:, place], whole, asked) for place, after in enumerate(heads.after)]
+    plan = plan_exits(
+        [_scores(each, made[:, place], whole, inside) for place, each in enumerate(read)],
+        correct(whole)[inside],
+        layers=model.config.num_hidden_layers,
+        bound=asked.exit_loss,
+    )
+    exits = [
+        replace(each, threshold=threshold)
+        for each, threshold in zip(read, plan.thresholds, strict=True)
+        if threshold is not None
+    ]
+    return Early(answering_early(model, exits, scale), plan) if exits else None
+
+
+def described(early: Early) -> dict[str, Any]:
+    """Returns the exits, and what is expected of them, as plain values."""
+    return {"heads": [asdict(each) for each in early.leaving.exits], "plan": asdict(early.plan)}
+
+
+def early_of(facts: Mapping[str, Any] | None) -> tuple[tuple[Exit, ...], ExitPlan | None]:
+    """Reads what :func:`described` wrote; None is of a network that all texts go through.
+
+    Raises:
+        LookupError, TypeError, ValueError: it is something else.
+    """
+    if facts is None:
+        return (), None
+    plan: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in facts["plan"].items()
+    }
+    return tuple(Exit(**each) for each in facts["heads"]), ExitPlan(**plan)
+
+
+def _read(after: int, logits: NDArray[np.float32], whole: Predictions, asked: AnswerSettings) -> Exit:
+    """Fits how the logits of an exit are read, as it is done for those of the whole network."""
+    several, inside = whole.kind == "multilabel", in_scope(whole)
+    temperature = 1.0
+    if asked.calibrate == "temperature":
+        temperature = fit_temperature(logits, whole.truth, multilabel=several)
+    scope = None
+    if asked.scope != "none":
+        scope = scope_threshold(scope_score(logits[inside], temperature), asked.scope)
+    return Exit(after, np.inf, temperature, scope)
+
+
+def _scores(read: Exit, logits: NDArray[np.float32], whole: Predictions, inside: NDArray[np.bool_]) -> ExitScores:
+    several = whole.kind == "multilabel"
+    made = scores(logits, temperature=read.temperature, multilabel=several)
+    allowed = np.ones(len(logits), bool)
+    if read.scope_threshold is not None:
+        allowed = scope_score(logits, read.temperature) >= np.float32(read.scope_threshold)
+    right = correct(replace(whole, logits=logits, scores=made))
+    confidence = np.maximum(made, 1 - made).min(axis=1) if several else made.max(axis=1)
+    return ExitScores(read.layer, confidence[inside], allowed[inside], right[inside])

@@ -1,0 +1,203 @@
+"""The way through the network on which a text leaves early: after each exit only the tokens of those that stay.
+
+At an exit the layer before it is computed for [CLS] alone, which is all that a head reads; its other tokens are
+computed for the texts that stay. So an exit after layer n costs those that leave about n - 1 layers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import tensorflow as tf
+
+from tfclassify.model.exit_heads import EXIT_PREFIX, SCOPE
+from tfclassify.model.routes import FULL, INPUTS, Pass, Routed
+from tfclassify.model.unpadded import (
+    Places,
+    Seen,
+    Shape,
+    Weights,
+    dense,
+    embedded,
+    head,
+    keys_and_contents,
+    layer,
+    places_of,
+)
+
+# Logits float32[R, C] of texts, and by which exit each left, int32[R], counted from 0; those that did not come after.
+Left = tuple[tf.Tensor, tf.Tensor]
+
+
+@dataclass(frozen=True)
+class Exit:
+    """When a text may leave, and how its logits there are read.
+
+    Attributes:
+        layer: after which it is, counted from 1.
+        threshold: the least confidence, a calibrated score, with which a text may leave.
+        temperature: logits of this exit are divided by it.
+        scope_threshold: the least scope score, by this exit's own logits, with which a text may leave; None takes all.
+    """
+
+    layer: int
+    threshold: float
+    temperature: float = 1.0
+    scope_threshold: float | None = None
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How the logits of a run are read: which all exits' logits are brought to.
+
+    Attributes:
+        multilabel: scores are sigmoids.
+        temperature: logits are divided by it.
+        scope_threshold: of a scope score; None takes every text for one of the classes.
+    """
+
+    multilabel: bool
+    temperature: float = 1.0
+    scope_threshold: float | None = None
+
+
+@dataclass(frozen=True)
+class Leaving:
+    """A network that texts may leave early.
+
+    Attributes:
+        run: the pass.
+        numbered: ids, mask and types int32[B, L] to logits float32[B, C] and the places of their routes in ``routes``,
+            int32[B].
+        routes: what each route is called.
+        exits: when a text may leave, by rising layer.
+        variables: the weights.
+    """
+
+    run: Pass
+    numbered: Callable[..., Left]
+    routes: tuple[str, ...]
+    exits: tuple[Exit, ...]
+    variables: Sequence[tf.Variable]
+
+
+@dataclass(frozen=True)
+class _Still:
+    """The R texts that are still there: their mask int32[R, L], and places and vectors of their T tokens."""
+
+    mask: tf.Tensor
+    places: Places
+    values: tf.Tensor
+
+
+@dataclass(frozen=True)
+class _Network:
+    weights: Weights
+    shape: Shape
+    exits: Mapping[int, tuple[int, Exit]]
+    scale: Scale
+
+
+def leaving(weights: Weights, shape: Shape, exits: Sequence[Exit], scale: Scale) -> Leaving:
+    """Returns the pass with early exits, as one graph.
+
+    Args:
+        weights: by PyTorch's names, with those of a head for each exit; matrices as [in, out].
+        shape: of the encoder, with exact GELU and absolute positions.
+        exits: by rising layer, each before the last one.
+        scale: of the run.
+    """
+    network = _Network(weights, shape, {each.layer: (place, each) for place, each in enumerate(exits)}, scale)
+    routes = (*(route_of(each.layer) for each in exits), FULL)
+    tokens = tf.TensorSpec([None, None], tf.int32)
+
+    @tf.function(input_signature=[tokens, tokens, tokens], autograph=False)
+    def numbered(input_ids: tf.Tensor, attention_mask: tf.Tensor, token_type_ids: tf.Tensor) -> Left:
+        places = places_of(attention_mask)
+        values = embedded(weights, shape, places, input_ids, token_type_ids)
+        return _onward(network, _Still(attention_mask, places, values), 0)
+
+    def run(given: Mapping[str, tf.Tensor]) -> Routed:
+        logits, taken = numbered(*(given[name] for name in INPUTS))
+        return Routed(logits, tf.gather(tf.constant(routes), taken))
+
+    return Leaving(run, numbered, routes, tuple(exits), numbered.get_concrete_function().variables)
+
+
+def route_of(after: int) -> str:
+    """Returns the route of a text that leaves after a layer, counted from 1."""
+    return f"exit@{after}"
+
+
+def _onward(network: _Network, still: _Still, first: int) -> Left:
+    """Computes the layers from a number on, for those who are there."""
+    weights, shape = network.weights, network.shape
+    for number in range(first, shape.layers):
+        seen = keys_and_contents(weights, shape, still.places, still.values, number)
+        if number + 1 in network.exits:
+            return _parted(network, still, seen, number)
+        # Of the last layer only [CLS] is read.
+        still = _moved(network, still, seen, number, first=number == shape.layers - 1)
+    logits = head(weights, still.values)[1]
+    return logits, tf.fill(tf.shape(logits)[:1], len(network.exits))
+
+
+def _moved(network: _Network, still: _Still, seen: Seen, number: int, *, first: bool = False) -> _Still:
+    made = layer(network.weights, network.shape, still.places, still.values, seen, number, first=first)
+    return replace(still, values=made)
+
+
+def _parted(network: _Network, still: _Still, seen: Seen, number: int) -> Left:
+    """Lets those leave who may, and goes on with the others, if there are any."""
+    place, exit_ = network.exits[number + 1]
+    first = _moved(network, still, seen, number, first=True).values
+    with tf.name_scope(f"network/{SCOPE}/{number + 1}/"):
+        logits, leaves = _judged(network, first, exit_)
+        gone, stay = (tf.cast(tf.where(each)[:, 0], tf.int32) for each in (leaves, tf.logical_not(leaves)))
+
+    def onward() -> Left:
+        rest, their = _staying(still, seen, stay, leaves)
+        return _onward(network, _moved(network, rest, their, number), number + 1)
+
+    def nobody() -> Left:
+        return tf.zeros([0, logits.shape[1]]), tf.zeros([0], tf.int32)
+
+    later, taken = tf.cond(tf.size(stay) > 0, onward, nobody)
+    here = tf.fill(tf.shape(gone), place)
+    rows = [gone, stay]
+    return tf.dynamic_stitch(rows, [tf.gather(logits, gone), later]), tf.dynamic_stitch(rows, [here, taken])
+
+
+def _staying(still: _Still, seen: Seen, stay: tf.Tensor, leaves: tf.Tensor) -> tuple[_Still, Seen]:
+    """Takes out those who leave: their masks, their tokens, and what attention would see of them."""
+    rows = still.places.tokens // tf.shape(still.mask, tf.int64)[1]
+    kept = tf.where(tf.logical_not(tf.gather(leaves, rows)))[:, 0]
+    keys, contents = (tf.gather(each, stay) for each in seen)
+    mask = tf.gather(still.mask, stay)
+    return _Still(mask, places_of(mask), tf.gather(still.values, kept)), (keys, contents)
+
+
+def _judged(network: _Network, first: tf.Tensor, exit_: Exit) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns the logits of an exit on the run's scale, and who may leave by it, bool[R]."""
+    scale, name = network.scale, f"{EXIT_PREFIX}{exit_.layer}"
+    own = dense(network.weights, f"{name}.classifier", tf.tanh(dense(network.weights, f"{name}.dense", first)))
+    divided = own / tf.constant(exit_.temperature, tf.float32)
+    leaves = _confidence(divided, scale) >= tf.constant(exit_.threshold, tf.float32)
+    if exit_.scope_threshold is None or scale.scope_threshold is None:
+        return divided * tf.constant(scale.temperature, tf.float32), leaves
+    ratio = scale.temperature / exit_.temperature
+    scope = tf.constant(exit_.temperature, tf.float32) * tf.reduce_logsumexp(divided, axis=1)
+    leaves = tf.logical_and(leaves, scope >= tf.constant(exit_.scope_threshold, tf.float32))
+    # Scores do not change when all logits rise alike; scope scores rise by as much, to where the run's threshold is.
+    rise = tf.constant(scale.scope_threshold - ratio * exit_.scope_threshold, tf.float32)
+    return divided * tf.constant(scale.temperature, tf.float32) + rise, leaves
+
+
+def _confidence(divided: tf.Tensor, scale: Scale) -> Any:
+    """Returns how sure the least sure decision of each text is, float32[R]."""
+    if not scale.multilabel:
+        return tf.reduce_max(tf.nn.softmax(divided), axis=1)
+    scores = tf.sigmoid(divided)
+    return tf.reduce_min(tf.maximum(scores, 1.0 - scores), axis=1)
