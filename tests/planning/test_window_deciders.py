@@ -76,7 +76,7 @@ def test_as_many_windows_as_most_texts_need_and_the_goal_allows(goal: str, longe
 
 def test_windows_fit_into_memory() -> None:
     known = of_lengths(of_4000=100)
-    free = peak_memory_bytes(((3, 512),), known.encoder)
+    free = peak_memory_bytes(((3, 512),), known)
     small = replace(known, hardware=replace(machine(), memory_bytes=free))
     assert decide("text.windows", small, goal="best").value == 3
     none = replace(known, hardware=replace(machine(), memory_bytes=1))

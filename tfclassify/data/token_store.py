@@ -49,7 +49,6 @@ TEXT_COLUMNS = ("text", "text_b", "id")
 
 Tokenize = Callable[[tf.Tensor], tf.RaggedTensor]
 Flat = tuple[NDArray[np.int32], NDArray[np.int64]]
-# Rows, what the maps made of them, the word pieces of one or two texts, and where paragraphs of the first begin.
 Tokenized = tuple[Examples, Examples, list[Flat], Flat]
 
 
@@ -98,8 +97,8 @@ class Account:
 class TokenStore:
     """N rows, memory-mapped. ``pieces`` hold no [CLS] or [SEP]; ``label_ids`` are places in ``label_names``.
 
-    ``breaks`` are the places among the pieces of a text at which paragraphs begin, where that is known. ``mark`` is
-    that of the data they were read from; ``bytes`` are those on disk, which stay as long as this is used.
+    ``breaks`` are those pieces of a text at which paragraphs begin. ``mark`` is that of the data they were read from;
+    ``bytes`` are those on disk, which stay as long as this is used.
     """
 
     account: Account
@@ -223,8 +222,7 @@ def _write_files(location: str, reading: Reading, pieces: Pieces, folder: Path, 
             ragged.create(stack, folder, name, pieces_type)
             for name in ("pieces", "pieces_b")[: 2 if columns.text_b else 1]
         ]
-        labels = ragged.create(stack, folder, "label_ids", np.int32)
-        breaks = ragged.create(stack, folder, "breaks", np.int32)
+        labels, breaks = (ragged.create(stack, folder, name, np.int32) for name in ("label_ids", "breaks"))
         flat = {
             name: stack.enter_context(open(folder / f"{name}.values", "wb"))
             for name in ("weights", "hashes", "unknown")
@@ -307,8 +305,7 @@ def _tokenized(chunks: Iterable[Examples], pieces: Pieces) -> Iterator[Tokenized
         made = [graph(tf.constant(column.to_pylist(), tf.string, [len(column)])) for column in columns]
         texts = [mapped for mapped, *_ in made] if pieces.maps.mark else []
         found = [(values.numpy(), lengths.numpy()) for _, values, lengths, *_ in made]
-        *_, marks, numbers = made[0]
-        return _with_texts(chunk, texts), found, (marks.numpy(), numbers.numpy())
+        return _with_texts(chunk, texts), found, (made[0][3].numpy(), made[0][4].numpy())
 
     workers = usable_cores()
     waiting: deque[tuple[Examples, Future[tuple[Examples, list[Flat], Flat]]]] = deque()

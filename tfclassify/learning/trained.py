@@ -294,7 +294,7 @@ def _score(trained: Trained, rows: Rows, advance: Advance | None, *, masked: NDA
     routes: Sequence[str]
     if trained.early is None:
         logits = logits_of(trained.forward, rows, buckets, classes=classes, advance=advance)
-        routes = routes_of(rows.lengths, trained.settings.text)
+        routes = routes_of(rows.lengths, trained.settings.text).tolist()
     else:
         logits, routes = routed_logits(trained.early.leaving, rows, buckets, classes=classes, advance=advance)
     return Scored(

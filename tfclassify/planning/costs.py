@@ -19,6 +19,7 @@ from tfclassify.planning.calibration import (
 from tfclassify.planning.chips import CHIPS, Chip, chip_name, least_seconds
 from tfclassify.planning.facts import Facts
 from tfclassify.planning.presets import EncoderSize
+from tfclassify.planning.statistics import cut_lengths
 from tfclassify.planning.windows import encoder_shape, row_columns, training_columns
 from tfclassify.settings import Settings
 

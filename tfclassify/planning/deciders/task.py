@@ -6,7 +6,7 @@ from math import ceil
 
 from tfclassify.planning.deciders.models import choose_model, training_rows
 from tfclassify.planning.facts import Decision, Facts
-from tfclassify.settings import Settings
+from tfclassify.settings import AUTO, Settings
 
 SCOPE_SHARE = 0.95
 FEATURE_WIDTH = 64
