@@ -96,7 +96,7 @@ def test_before_training_attention_and_layer_are_the_mean(found: Found, pool: st
 
 
 @pytest.mark.parametrize("kind", [*((pool, 1.0) for pool in POOLS), ("attention", 0.5)], ids=str)
-@settings(max_examples=15)
+@settings(max_examples=8)
 @given(st.lists(st.integers(1, K), min_size=1, max_size=4), st.integers(0, 2), st.integers(0, 99))
 def test_neither_padding_nor_other_texts_matter(
     networks: dict, kind: tuple[str, float], numbers: list[int], more: int, seed: int
@@ -126,7 +126,7 @@ def test_the_order_of_windows_matters_to_a_layer_over_them(networks: dict) -> No
 
 
 @pytest.mark.parametrize("kind", [("attention", 1.0), ("attention", 0.5), ("hierarchical", 1.0)], ids=str)
-@settings(max_examples=15)
+@settings(max_examples=8)
 @given(st.lists(st.integers(1, K), min_size=1, max_size=5), st.integers(0, 99))
 def test_gathered_and_masked_windows_are_the_same(
     networks: dict, kind: tuple[str, float], numbers: list[int], seed: int
