@@ -2,6 +2,7 @@
 
     python benchmarks/accelerator.py                                    # BERT-base at length 128, on every device
     python benchmarks/accelerator.py --model bert-tiny --rows 4 --length 16 --steps 4 --shapes compiled    # a CPU
+    python benchmarks/accelerator.py --model minilm --rows 16 --length 32 --devices 2 --strategy mirrored    # two of it
 
 Steps are those of a training: elements of one constant shape, a branch for each bucket, the optimizer's update. The
 first steps, in which everything is compiled, do not count.
@@ -34,26 +35,43 @@ def main() -> None:
     parser.add_argument("--precision", help="by default what the plan would take")
     parser.add_argument("--strategy", help="by default what the plan would take")
     parser.add_argument("--shapes", help="by default what the plan would take")
+    parser.add_argument("--devices", type=int, default=1, help="that a processor is taken for, where there is no other")
     asked = parser.parse_args()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from tfclassify.learning.strategies import begin
     from tfclassify.settings import AUTO
 
+    if asked.devices > 1:
+        split_processor(asked.devices)
     begin(asked.strategy or AUTO)
     print(json.dumps(measured(asked)))
 
 
+def split_processor(devices: int) -> None:
+    """Makes several devices of one processor; each of them may still use all of its cores."""
+    import tensorflow as tf
+
+    (processor,) = tf.config.list_physical_devices("CPU")
+    parts = [tf.config.LogicalDeviceConfiguration() for _ in range(devices)]
+    tf.config.set_logical_device_configuration(processor, parts)
+
+
 def measured(asked: argparse.Namespace) -> dict[str, Any]:
     """Trains for a few steps; returns rates, and what is predicted."""
+    from tfclassify.display import SILENT
     from tfclassify.hardware import detect_cpu
+    from tfclassify.learning.calibrations import calibration_for
     from tfclassify.learning.strategies import STRATEGIES, accelerators, set_precision
     from tfclassify.planning.chips import CHIPS, chip_name, peak
     from tfclassify.planning.costs import step_flops, step_seconds
     from tfclassify.planning.presets import PRESETS
+    from tfclassify.runs import cache_folder
 
     hardware, size = replace(detect_cpu(), accelerators=accelerators()), PRESETS[asked.model].size
     known = facts(hardware, size)
     plan = planned(asked, known)
+    calibration = calibration_for(hardware, plan["precision"], cache=cache_folder(), renew=False, display=SILENT)
+    known = replace(known, calibration=calibration)
     set_precision(plan["precision"])
     strategy = STRATEGIES[plan["strategy"]]()
     replicas = strategy.num_replicas_in_sync

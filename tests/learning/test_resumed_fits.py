@@ -107,6 +107,31 @@ def test_a_seed_of_dropout_that_forgets_the_step_would_be_noticed(
     assert ended(tmp_path) != ended(straight)
 
 
+def test_several_steps_in_a_call_are_the_same_steps(found: Found, straight: Path, tmp_path: Path) -> None:
+    several = {"train__steps_per_execution": 3}
+    taken: list[int] = []
+    note = Display(advance=lambda units, note: taken.append(units) if note.startswith("loss") else None)
+    fitted(found, tmp_path / "several", note, **several)
+    # None goes past the end of its epoch.
+    assert taken == [3, 2] * 4
+    assert ended(tmp_path / "several") == ended(straight)
+    with pytest.raises(DiedError):
+        fitted(found, tmp_path / "dying", dying(4), **several)
+    fitted(found, tmp_path / "dying", **several)
+    assert ended(tmp_path / "dying") == ended(straight)
+
+
+def test_a_step_that_is_left_out_in_the_middle_of_a_call_is_counted(
+    found: Found, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    poisoned(monkeypatch, lambda step, _: tf.equal(step, 6), float("nan"))
+    said: list[str] = []
+    course = fitted(found, tmp_path, Display(say=said.append), train__steps_per_execution=3, train__steps=14).course
+    assert (course.skipped, course.returns, course.done) == (1, 0, True)
+    assert "1 of the steps 6 to 8 left out: loss or gradient is no finite number" in said
+    assert (course.epoch, len(course.history)) == (3, 3)
+
+
 def test_averages_go_on_too(found: Found, tmp_path: Path) -> None:
     asked = {"train__average": "ema", "train__average_every": 1}
     fitted(found, tmp_path / "straight", **asked)

@@ -494,6 +494,18 @@ def test_what_the_bert_paper_has(key: str, value: float) -> None:
             "train.embedding_updates",
             Decision("dense", "how many rows a batch looks up is not static, as an accelerator needs it"),
         ),
+        (
+            (GPU,),
+            "train.steps_per_execution",
+            Decision(
+                1, "a call for each step costs little here, and each can be the last one when it is asked to stop"
+            ),
+        ),
+        (
+            (TPU_CORE, TPU_CORE),
+            "train.steps_per_execution",
+            Decision(16, "a TPU that is called for each step waits for its host in between"),
+        ),
     ],
 )
 def test_what_accelerators_need(accelerators: tuple[Accelerator, ...], key: str, expected: Decision) -> None:

@@ -47,6 +47,7 @@ ASKED: dict[str, Any] = {
     "train.strategy": "multi_worker",
     "train.shapes": "compiled",
     "train.embedding_updates": "dense",
+    "train.steps_per_execution": 4,
     "text.max_length": 24,
     "train.batch_size": 3,
     "train.batch_tokens": 77,

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from tfclassify.data.labelling import Split, texts_of
 from tfclassify.data.splits import in_parts
-from tfclassify.data.texts import folded, looked_at, some_texts
+from tfclassify.data.texts import folded_hashes, looked_at, some_texts
 from tfclassify.errors import excerpt
 
 NAMED_TEXTS = 3
@@ -31,8 +29,7 @@ def notes_on_repeats(splits: Mapping[str, Split]) -> Iterator[str]:
     train = splits["train"]
     rest = {name: split for name, split in splits.items() if name != "train" and len(split)}
     if rest:
-        places = looked_at(train)
-        known = folded(some_texts(train, places))
+        known = folded_hashes(train, looked_at(train))
         for name, split in rest.items():
             yield from _notes_on_near(name, split, train, known)
 
@@ -73,17 +70,17 @@ def _notes_on_labels(name: str, split: Split) -> Iterator[str]:
         yield f"{name}: {have} different labels in different rows, such as '{excerpt(example)}'"
 
 
-def _notes_on_near(name: str, split: Split, train: Split, known: pa.LargeStringArray) -> Iterator[str]:
+def _notes_on_near(name: str, split: Split, train: Split, known: NDArray[np.uint64]) -> Iterator[str]:
     """Counts rows whose text is one of training but for case, spaces and punctuation, and not word for word."""
     places = looked_at(split)
-    texts = some_texts(split, places)
-    alike = pc.is_in(folded(texts), value_set=known).to_numpy(zero_copy_only=False)
+    alike = np.isin(folded_hashes(split, places), known)
     same = _known(_hashes(split)[places], _hashes(train))
     near = np.flatnonzero(alike & ~same)
     if len(near):
         rows = "1 row differs" if len(near) == 1 else f"{len(near)} rows differ"
+        (example,) = some_texts(split, places[near[:1]]).to_pylist()
         thinned = "" if len(places) == len(split) else f" of {len(places)} looked at"
         yield (
             f"{name}: {rows}{thinned} from a training text only in case, spaces or punctuation, "
-            f"such as '{excerpt(texts[int(near[0])].as_py())}'"
+            f"such as '{excerpt(example)}'"
         )

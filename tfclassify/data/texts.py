@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 
 from tfclassify.data.labelling import Split
 from tfclassify.data.ragged import Ragged
+from tfclassify.data.splits import text_hash
 from tfclassify.data.token_store import let_go
 
 # What is looked at of a split before it is thinned out.
 LOOKED_AT_BYTES = 32 << 20
 LOOKED_AT_ROWS = 1 << 18
+FOLDED_ROWS = 1 << 12
 NOT_LETTERS = r"[^\p{L}\p{M}\p{N}]+"
 
 
@@ -44,6 +46,12 @@ def folded(texts: pa.LargeStringArray) -> pa.LargeStringArray:
     parts = pc.utf8_lower(pc.utf8_normalize(texts, "NFKD"))
     letters = pc.replace_substring_regex(parts, NOT_LETTERS, "")
     return pc.if_else(pc.equal(pc.binary_length(letters), 0), texts, letters)
+
+
+def folded_hashes(split: Split, places: NDArray[np.int32]) -> NDArray[np.uint64]:
+    """Returns uint64[N], a hash of each text at some places as :func:`folded` leaves it; a few texts at a time."""
+    parts = [places[start : start + FOLDED_ROWS] for start in range(0, len(places), FOLDED_ROWS)]
+    return np.concatenate([np.zeros(0, np.uint64), *(text_hash(folded(some_texts(split, part))) for part in parts)])
 
 
 def _column(texts: Ragged, rows: NDArray[np.int32]) -> pa.LargeStringArray:

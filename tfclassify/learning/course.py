@@ -70,6 +70,7 @@ class Orders:
         judging_seconds: what it is predicted to take to judge an epoch.
         skips: steps in a row that may come to nothing before the training goes back.
         returns: how often it goes back, each time with half the learning rate.
+        steps_at_once: that a device makes in one call, at most.
         rows_at: the training rows of a step: (epoch, step) to their numbers.
     """
 
@@ -90,6 +91,7 @@ class Orders:
     judging_seconds: float = 0.0
     skips: int = 3
     returns: int = 2
+    steps_at_once: int = 1
     rows_at: Callable[[int, int], Sequence[int]] | None = None
 
 

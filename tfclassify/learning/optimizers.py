@@ -114,6 +114,8 @@ class AdamW(keras.optimizers.Optimizer):
         self.gradient_norm = self.add_variable(shape=[], dtype=tf.float32, name="gradient_norm")
         self._applied = self.add_variable(shape=[], dtype=tf.float32, name="applied", initializer="ones")
         self.skipped_in_row = self.add_variable(shape=[], dtype=tf.int64, name="skipped_in_row")
+        # Since somebody last looked: several steps may be made before anybody does.
+        self.left_out = self.add_variable(shape=[], dtype=tf.int64, name="left_out")
         self.rate_factor = self.add_variable(shape=[], dtype=tf.float32, name="rate_factor", initializer="ones")
         averaged = var_list if self.average is not None else ()
         self.averages = [self.add_variable_from_reference(v, "average") for v in averaged]
@@ -154,6 +156,7 @@ class AdamW(keras.optimizers.Optimizer):
         finite = tf.math.is_finite(norm)
         self._applied.assign(tf.cast(finite, tf.float32))
         self.skipped_in_row.assign(tf.where(finite, tf.constant(0, tf.int64), self.skipped_in_row + 1))
+        self.left_out.assign_add(tf.cast(tf.logical_not(finite), tf.int64))
         clipped = self.clip_norm / tf.maximum(norm, self.clip_norm) if self.clip_norm else 1.0
         return [_scaled(gradient, tf.where(finite, clipped, 0.0)) for gradient in summed]
 

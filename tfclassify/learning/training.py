@@ -232,7 +232,7 @@ def _compiled(
     step = training_step(
         choose(train.objectives), accumulation_steps=train.accumulation_steps, folding=folding, seed=settings.seed
     )
-    model.compile(optimizer=optimizer, step=step)
+    model.compile(optimizer=optimizer, step=step, steps_per_execution=train.steps_per_execution)
     # A step that has to make the optimizer's variables first is traced twice.
     optimizer.build(model.trainable_variables)
     return model
@@ -296,6 +296,7 @@ def _orders(plan: Plan, run: Run, rows: Rows, *, steps: int, total_steps: int, m
         judging_seconds=plan.judging_seconds,
         skips=train.skips,
         returns=train.returns,
+        steps_at_once=train.steps_per_execution,
         rows_at=partial(_rows_at, rows, settings),
     )
 

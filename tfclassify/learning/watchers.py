@@ -21,7 +21,7 @@ from tfclassify.learning.optimizers import follow
 from tfclassify.learning.pacing import is_to_be_replanned, replan, steps_that_fit
 from tfclassify.learning.stopping import Asked, Why
 from tfclassify.learning.workers import agreed, agreed_number, has_joined
-from tfclassify.model.classifier import BertClassifier, save_weights
+from tfclassify.model.classifier import COUNTED, BertClassifier, save_weights
 
 Judge = Callable[[], Mapping[str, float | None]]
 LOWER_IS_BETTER = ("log_loss",)
@@ -124,6 +124,7 @@ class Pace(keras.callbacks.Callback):
             # Keras has set the mean to 0 by now.
             for variable, value in zip(self.model.mean_loss.variables, session.mean_loss, strict=True):
                 variable.assign(value)
+        self._allow()
 
     def on_train_batch_begin(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Starts the clock."""
@@ -132,17 +133,12 @@ class Pace(keras.callbacks.Callback):
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Counts the step, and looks whether to save, to go back or to end."""
         session, course, told = self.session, self.session.course, logs or {}
-        made = self.first + batch + 1
-        self._count(made - course.step)
+        made, before = self.first + batch + 1, course.step
+        self._count(made - before)
         course.step = made
         note_time(session)
-        session.display.advance(1, self._note(told))
-        skipped = int(told["skipped"])
-        # Not every optimizer counts on.
-        session.skipped_in_row = max(skipped, session.skipped_in_row + 1) if skipped else 0
-        if session.skipped_in_row:
-            course.skipped += 1
-            session.display.say(f"step {self._made()} is left out: its loss or gradient is no finite number")
+        session.display.advance(made - before, self._note(told))
+        self._look(told, made - before)
         why = why_to_stop(session)
         if why is not None:
             course.stopped = why
@@ -152,6 +148,27 @@ class Pace(keras.callbacks.Callback):
         # What is due in the last step of an epoch is planned and saved when that is judged.
         elif made < session.orders.steps_per_epoch and not keep_time(session) and is_due(session):
             save(session)
+        self._allow()
+
+    def _look(self, told: Mapping[str, Any], steps: int) -> None:
+        """Counts the steps that changed nothing, of the latest ones."""
+        session, skipped, left_out = self.session, int(told["skipped"]), int(told["left_out"])
+        # Not every optimizer counts on.
+        session.skipped_in_row = max(skipped, session.skipped_in_row + 1) if skipped else 0
+        if not left_out:
+            return
+        session.course.skipped += left_out
+        session.display.say(_left_out(left_out, self._made(), steps))
+        optimizer: Any = getattr(self.model.optimizer, "inner_optimizer", self.model.optimizer)
+        if hasattr(optimizer, "left_out"):
+            optimizer.left_out.assign(0)
+
+    def _allow(self) -> None:
+        """Says how many steps the next call makes: none that belongs to another epoch, or to no epoch at all."""
+        course, orders = self.session.course, self.session.orders
+        if orders.steps_at_once > 1:
+            left = min(orders.steps_per_epoch - course.step, total_steps(course, orders) - self._made())
+            self.model.steps_per_execution = max(1, min(orders.steps_at_once, left))
 
     def _made(self) -> int:
         return steps_made(self.session.course, self.session.orders)
@@ -246,7 +263,8 @@ def _judge(session: Session, told: dict[str, Any]) -> None:
     with open(orders.history, "a", encoding="utf-8") as file:
         file.write(json.dumps(entry, allow_nan=False) + "\n")
     # Callbacks after this one, such as that of the trackers, know by this what was measured, and that it was.
-    told.pop("skipped", None)
+    for name in COUNTED:
+        told.pop(name, None)
     told.update({f"val_{name}": value for name, value in values.items() if value is not None})
     session.display.say(_line(entry, orders, epochs_planned(course, orders)))
     _keep(session, values.get(orders.metric))
@@ -263,6 +281,12 @@ def _keep(session: Session, value: float | None) -> None:
     elif orders.patience and course.epoch + 1 - (course.best_epoch or 0) >= orders.patience:
         course.stopped = "early"
         session.display.say(f"no better epoch since {course.best_epoch}: the training ends early")
+
+
+def _left_out(number: int, made: int, steps: int) -> str:
+    if steps == 1:
+        return f"step {made} is left out: its loss or gradient is no finite number"
+    return f"{number} of the steps {made - steps + 1} to {made} left out: loss or gradient is no finite number"
 
 
 def _better(value: float | None, best: float | None, metric: str) -> bool:

@@ -49,6 +49,9 @@ Longer texts it cuts. The classifier reads up to {most} windows of them and pool
 transformers does; what it pools them by is in weights/best of the run, and in its exports.
 """
 
+# What a step says of those that changed nothing, and what counts it where the optimizer does.
+COUNTED = {"skipped": "skipped_in_row", "left_out": "left_out"}
+
 # A training step on one batch: the loss float32[] and the number of rows that it is the mean of, float32[].
 Step = Callable[["BertClassifier", Any], tuple[tf.Tensor, tf.Tensor]]
 
@@ -80,13 +83,15 @@ class BertClassifier(TFBertForSequenceClassification):
 
         Returns:
             ``loss`` float32[], the mean of the epoch so far over the steps with a finite loss; ``skipped``, how many
-            of the latest steps in a row have changed nothing because loss or gradient was no finite number.
+            of the latest steps in a row have changed nothing because loss or gradient was no finite number;
+            ``left_out``, how many have since it was last set to 0.
         """
         loss, rows = self._step(self, data)
         finite = tf.math.is_finite(loss)
         self.mean_loss.update_state(tf.where(finite, loss, 0.0), sample_weight=tf.where(finite, rows, 0.0))
-        skipped = getattr(self.optimizer, "skipped_in_row", tf.cast(tf.logical_not(finite), tf.int64))
-        return {"loss": self.mean_loss.result(), "skipped": tf.convert_to_tensor(skipped)}
+        own = tf.cast(tf.logical_not(finite), tf.int64)
+        counted = {name: getattr(self.optimizer, given, own) for name, given in COUNTED.items()}
+        return {"loss": self.mean_loss.result(), **{name: tf.convert_to_tensor(each) for name, each in counted.items()}}
 
 
 def build(

@@ -208,6 +208,8 @@ class TrainSettings(BaseModel):
     """How steps take batch shapes: any in one graph, each in a static graph of its own, or each compiled by XLA."""
     embedding_updates: Planned[Literal["rows", "dense"]] = AUTO
     """Which vectors of the embeddings a step moves: the rows that its batch looked up, or all of them."""
+    steps_per_execution: Planned[PositiveInt] = AUTO
+    """Steps, at most, that a device makes in one call; progress, checkpoints and requests to stop wait for its end."""
     objectives: Planned[tuple[str | dict[str, dict[str, Any]], ...]] = AUTO
     """Terms of the loss: a name, or {name: {weight: 1.0, option: value}}."""
     class_weights: Planned[Literal["none", "balanced", "square_root"] | dict[str, PositiveFloat]] = AUTO

@@ -32,6 +32,7 @@ GROUNDS: dict[str, tuple[str, str]] = {
     "train.strategy": (MACHINE, "another number of accelerators"),
     "train.shapes": (MACHINE, "an accelerator"),
     "train.embedding_updates": (MACHINE, "an accelerator"),
+    "train.steps_per_execution": ("TensorFlow's guide, Use TPUs", "a TPU"),
     "text.max_length": (DATA, "longer texts, or a model that reads more tokens"),
     "text.windows": (
         "Park et al., Efficient Classification of Long Documents Using Transformers (2022)",

@@ -7,6 +7,8 @@ from tfclassify.planning.chips import CHIPS, chip_name, peak
 from tfclassify.planning.facts import Decision, Facts
 from tfclassify.settings import Settings
 
+TPU_STEPS = 16
+
 
 def decide_precision(settings: Settings, facts: Facts) -> Decision:
     """Takes bfloat16 where the hardware multiplies it."""
@@ -62,9 +64,17 @@ def decide_embedding_updates(settings: Settings, facts: Facts) -> Decision:
     return Decision("rows", "a batch looks up a few hundred rows; a pass over all of them is a third of a short step")
 
 
+def decide_steps_per_execution(settings: Settings, facts: Facts) -> Decision:
+    """Lets a TPU make several steps in one call of its host."""
+    if any(device.kind == "tpu" for device in facts.hardware.accelerators):
+        return Decision(TPU_STEPS, "a TPU that is called for each step waits for its host in between")
+    return Decision(1, "a call for each step costs little here, and each can be the last one when it is asked to stop")
+
+
 MACHINE = {
     "train.precision": decide_precision,
     "train.strategy": decide_strategy,
     "train.shapes": decide_shapes,
     "train.embedding_updates": decide_embedding_updates,
+    "train.steps_per_execution": decide_steps_per_execution,
 }
