@@ -205,3 +205,10 @@ def test_others_are_told_what_they_do_not_get(
     save_huggingface(model, tmp_path, found=found, lower_case=True)
     assert json.loads((tmp_path / "config.json").read_text(encoding="utf-8"))["architectures"] == [architecture]
     assert said in (tmp_path / "README.md").read_text(encoding="utf-8")
+
+
+def test_a_training_pass_of_static_shape_compiles(networks: dict) -> None:
+    model, _ = networks["attention", 0.5]
+    tokens = batch(texts_of(4, 4, 1, 2), K)
+    run = tf.function(lambda given: outputs(model, given, training=True)["logits"], jit_compile=True, autograph=False)
+    np.testing.assert_allclose(run(tokens), outputs(model, tokens, training=True)["logits"], atol=1e-5)
