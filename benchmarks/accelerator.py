@@ -62,8 +62,9 @@ def measured(asked: argparse.Namespace) -> dict[str, Any]:
     from tfclassify.hardware import detect_cpu
     from tfclassify.learning.calibrations import calibration_for
     from tfclassify.learning.strategies import STRATEGIES, accelerators, set_precision
+    from tfclassify.planning.calibration import step_flops
     from tfclassify.planning.chips import CHIPS, chip_name, peak
-    from tfclassify.planning.costs import step_flops, step_seconds
+    from tfclassify.planning.costs import step_seconds
     from tfclassify.planning.presets import PRESETS
     from tfclassify.runs import cache_folder
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +143,64 @@ def test_json_has_settings_reasons_and_costs(rows: Path, capsys: pytest.CaptureF
     assert values["decisions"]["data.text"] == expected
     assert values["decisions"]["train.clip_norm"]["source"] == "Devlin et al., BERT (2019)"
     assert set(values["costs"]) == {"seconds_per_epoch", "peak_memory_bytes", "padding_share"}
+
+
+def test_planning_does_not_wait_for_the_library_of_networks(rows: Path) -> None:
+    code = (
+        "import sys; from tfclassify.plan import plan; "
+        "plan({'data.train': 'reviews.csv', 'model.name': 'random-tiny'}); print('transformers' in sys.modules)"
+    )
+    told = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=told)
+    assert done.stdout == "False\n"
+
+
+def test_what_else_could_be_trained_is_shown_as_text_as_json_and_as_a_picture(
+    rows: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["data.train=reviews.csv", "model.name=random-tiny"]
+    assert main("plan", words) == 0
+    out, _ = capsys.readouterr()
+    assert "\n| → | random-tiny | 32 | 16 | " in out
+    assert "\n| 512 | " in out
+    assert not list(rows.glob("drawn*"))
+    assert main("plan", [*words, "output=drawn", "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert sum(each["chosen"] for each in json.loads(out)["alternatives"]) == 1
+    assert err.endswith("page: drawn/plan.html\n")
+    assert "<svg" in (rows / "drawn" / "plan.html").read_text(encoding="utf-8")
+
+
+def test_a_page_that_cannot_be_written(rows: Path) -> None:
+    (rows / "drawn").write_text("", encoding="utf-8")
+    assert message({**TINY, "data.train": "reviews.csv", "output": "drawn"}).startswith(
+        "output=drawn cannot be written: "
+    )
+
+
+def test_a_probe_is_part_of_the_reason_of_the_model(toy_data: Path) -> None:
+    made = plan({**TINY, **toy_words(toy_data), "train.probe": 0.99, "train.epochs": 20})
+    assert made.decisions["model.name"].reason.startswith("as asked; a probe of ")
+
+
+def test_a_probe_that_tells_nothing_says_so(rows: Path) -> None:
+    made = plan({**TINY, "data.train": "reviews.csv", "train.probe": 0.5})
+    assert made.decisions["model.name"].reason.startswith("as asked; no probe: ")
+    assert "probe" not in plan({**TINY, "data.train": "reviews.csv"}).decisions["model.name"].reason
+
+
+def test_texts_in_other_letters_take_another_model_or_say_why_not(tmp_path: Path) -> None:
+    lines = [f"这是第{row}个句子,{('good', 'bad')[row % 2]}" for row in range(40)]
+    (tmp_path / "rows.csv").write_text("\n".join(["text,label", *lines]) + "\n", encoding="utf-8")
+    said: list[str] = []
+    try:
+        made = plan({"data.train": str(tmp_path / "rows.csv")}, display=Display(say=said.append))
+    except UsageError:
+        pytest.skip("no pre-trained model is on this machine")
+    decision = made.decisions["model.name"]
+    why = "100% of the texts are in Han letters; the files of bert-base-chinese are nowhere to be had; "
+    assert decision.reason.startswith(why)
+    assert any(line.startswith(f"model.name=minilm: {why}") for line in said)
 
 
 # What is refused

@@ -22,19 +22,20 @@ from tfclassify.checkup.data.scripts import shares_of_scripts
 from tfclassify.checkup.finding import Finding
 from tfclassify.data.corpus import Corpus, read_corpus
 from tfclassify.data.locations import SPLITS, locations
+from tfclassify.data.pieces import pieces_of
 from tfclassify.data.texts import looked_at, some_texts
 from tfclassify.data.token_store import Pieces
 from tfclassify.display import SILENT, Display
 from tfclassify.errors import UsageError
 from tfclassify.hardware import Hardware, detect_cpu
-from tfclassify.learning import tracking
 from tfclassify.learning.calibrations import calibration_for
 from tfclassify.learning.objectives import choose
 from tfclassify.learning.strategies import accelerators
-from tfclassify.learning.trained import pieces_of
 from tfclassify.learning.weighting import label_weights
+from tfclassify.model.rules import check_patterns
 from tfclassify.model.weights import Found, encoder_size, find, is_to_be_had, lower_case
 from tfclassify.planning.calibration import Calibration
+from tfclassify.planning.costs import probed_rows
 from tfclassify.planning.deciders.machine import choose_precision
 from tfclassify.planning.deciders.models import choose_model
 from tfclassify.planning.facts import Decision, Facts
@@ -116,10 +117,10 @@ def prepare(asked: Settings, *, display: Display, renew: bool = False) -> Prepar
     """
     asked, chosen = _with_data(asked)
     hardware = replace(detect_cpu(), accelerators=accelerators())
-    asked_for = asked.train.precision
-    precision = str(choose_precision(hardware).value) if asked_for == AUTO else asked_for
-    calibration = calibration_for(hardware, precision, cache=cache_folder(), renew=renew, display=display)
+    # What is wrong with the data is said before anybody waits for the machine to be measured.
     reading = _read(asked, str(choose_model(asked, hardware).value), display)
+    precision = choose_precision(hardware).value if asked.train.precision == AUTO else asked.train.precision
+    calibration = calibration_for(hardware, precision, cache=cache_folder(), renew=renew, display=display)
     facts = _facts(reading, hardware, calibration, chosen)
     if asked.model.name == AUTO:
         facts = replace(facts, scripts=_scripts(reading.corpus))
@@ -135,7 +136,35 @@ def prepare(asked: Settings, *, display: Display, renew: bool = False) -> Prepar
     made = quoting(make_plan(asked, facts), quick_findings(corpus.statistics, vocabulary))
     prepared = Prepared(made, corpus, reading.found, reading.pieces, hardware)
     _check(prepared)
-    return prepared
+    return _probed(prepared, facts, display) if made.settings.train.probe else prepared
+
+
+def _probed(prepared: Prepared, facts: Facts, display: Display) -> Prepared:
+    """Adds to the reason of the model what a probe has found, inside its share of the training's time."""
+    # Only where it is asked for: the library of networks takes seconds to be imported.
+    from tfclassify.learning.probing import Probe, probe
+    from tfclassify.learning.trained import limits_of
+
+    plan, corpus = prepared.plan, prepared.corpus
+    settings = plan.settings
+    if corpus.labels.multilabel or "validation" not in corpus.splits:
+        found: Probe | str = "no probe: it takes one label a row, and validation rows"
+    else:
+        display.start("probing what the frozen network knows", 0)
+        found = probe(
+            prepared.found,
+            corpus.splits["train"],
+            corpus.splits["validation"],
+            classes=len(corpus.labels.names),
+            limits=limits_of(prepared.pieces, settings.text),
+            most_rows=probed_rows(settings, plan.costs, facts),
+            advance=display.advance,
+        )
+    said = found.sentence if isinstance(found, Probe) else found
+    display.say(said)
+    decision = plan.decisions["model.name"]
+    decisions = {**plan.decisions, "model.name": replace(decision, reason=f"{decision.reason}; {said}")}
+    return replace(prepared, plan=replace(plan, decisions=decisions))
 
 
 def _read(asked: Settings, model: str, display: Display) -> _Reading:
@@ -199,9 +228,14 @@ def quoting(plan: Plan, findings: Iterable[Finding]) -> Plan:
 def _check(prepared: Prepared) -> None:
     """Refuses what learning would refuse, before there is a run that takes its name."""
     train, corpus = prepared.plan.settings.train, prepared.corpus
+    check_patterns(prepared.plan.settings.answer.rules)
     choose(train.objectives)
     choose_metric(train.metric)
-    tracking.check(prepared.plan.settings.track)
+    if prepared.plan.settings.track:
+        # It knows networks, and so the library of them, which takes seconds to be imported.
+        from tfclassify.learning import tracking
+
+        tracking.check(prepared.plan.settings.track)
     label_weights(train.class_weights, corpus.labels.names, corpus.statistics.splits["train"].label_counts)
 
 

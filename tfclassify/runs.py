@@ -67,6 +67,16 @@ class Run:
         return self.folder / "weights" / "best" / "model.safetensors"
 
     @property
+    def baseline(self) -> Path:
+        """The weights of the in-graph baseline, where answers use one."""
+        return self.folder / "weights" / "baseline" / "model.safetensors"
+
+    @property
+    def settled(self) -> Path:
+        """The numbers behind what validation rows settled, by settings key."""
+        return self.folder / "settled.json"
+
+    @property
     def checkpoints(self) -> Path:
         """What an unfinished training goes on from; gone when it is finished."""
         return self.folder / "checkpoints"

@@ -218,6 +218,9 @@ def _model_files(prepared: Prepared) -> dict[str, str | None]:
 def _keep(run: Run, prepared: Prepared, learned: Learned) -> None:
     """Writes what answers need, so that the run can be used from here on."""
     write_facts(run, learned.trained)
+    if learned.settled:
+        write_json(run.settled, learned.settled)
+        write_text(run.reasons, reasons_markdown(learned.plan))
     save_huggingface(
         learned.model, run.huggingface, found=prepared.found, lower_case=prepared.pieces.lower_case, weights=run.weights
     )

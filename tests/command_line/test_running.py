@@ -147,7 +147,7 @@ def test_a_misspelt_key(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_misspelt_section(capsys: pytest.CaptureFixture[str]) -> None:
     assert refused(["train", "dta.train=a.csv"], capsys) == (
         "tfclassify train: no field 'dta' in the settings; fields: run, name, seed, deterministic, goal, track, data, "
-        "text, model, train, answer; did you mean 'data'?"
+        "text, model, train, answer, deploy; did you mean 'data'?"
     )
 
 
@@ -271,7 +271,7 @@ def test_who_sets_how_much_it_says_hears_it(loud: list[str], monkeypatch: pytest
         (
             ["tfclassify.train", "modle.name=minilm"],
             "tfclassify train: no field 'modle' in the settings; fields: run, name, seed, deterministic, goal, track, "
-            "data, text, model, train, answer; did you mean 'model'?",
+            "data, text, model, train, answer, deploy; did you mean 'model'?",
         ),
     ],
 )

@@ -81,6 +81,8 @@ def test_a_plan() -> None:
     assert "| `train.epochs` | 3 | a few are enough |  |  |" in shown.text.splitlines()
     assert json.loads(json.dumps(shown.values)) == {
         "settings": settings.model_dump(mode="json"),
-        "decisions": {"train.epochs": {"value": 3, "reason": "a few are enough"}},
+        "decisions": {"train.epochs": {"value": 3, "reason": "a few are enough", "source": "", "changes": ""}},
         "costs": {"seconds_per_epoch": 60.0, "peak_memory_bytes": 2_000_000_000, "padding_share": 0.05},
+        "alternatives": [],
+        "answered": [],
     }

@@ -10,7 +10,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -21,7 +20,6 @@ import tensorflow as tf
 import tf_keras as keras
 from made_calibrations import made_calibration
 from made_stores import UNKNOWN, split_of, store
-from made_trained import made_trained
 from safetensors.numpy import load_file
 from small_networks import small_files
 
@@ -46,7 +44,6 @@ from tfclassify.planning.planner import Plan, make_plan
 from tfclassify.quality.calibration import fit_temperature
 from tfclassify.quality.metrics import METRICS
 from tfclassify.quality.predictions import Predictions
-from tfclassify.quality.thresholds import best_threshold
 from tfclassify.runs import Run
 from tfclassify.settings import Settings, parse
 
@@ -169,25 +166,6 @@ def test_without_validation_rows(found: Found, tmp_path: Path) -> None:
     assert made.course.steps + 1 == 7
 
 
-def test_scores_are_calibrated_unless_that_is_not_asked_for() -> None:
-    for asked, calibrated in (("temperature", True), ("none", False)):
-        made = training._calibrated(made_trained("a", "b", answer__calibrate=asked), made_corpus())
-        assert (made.temperature != 1.0) is calibrated
-
-
-def test_the_scope_threshold_is_that_of_the_validation_rows_of_a_class() -> None:
-    trained = made_trained("a", "b", out_of_scope="oos", answer__calibrate="temperature", answer__scope=0.5)
-    texts = ["aa", "bbb", "a", "aabbb", "-"]
-    split = split_of(store(texts), range(5), [0, 1, 0, 1, -1])
-    corpus = replace(made_corpus(), labels=trained.labels, splits={"validation": split})
-    made = training._calibrated(trained, corpus)
-    scores = predict_split(replace(trained, temperature=made.temperature), split).scope_scores
-    # The second of four; the row of no class is not asked.
-    assert made.scope_threshold == np.sort(scores[:4])[1]
-    asked_for_none = replace(trained, settings=made_trained("a", "b").settings)
-    assert training._calibrated(asked_for_none, corpus).scope_threshold is None
-
-
 @pytest.mark.parametrize("validation", [True, False])
 def test_a_threshold_that_was_asked_for_counts_from_the_start(
     found: Found, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, validation: bool
@@ -214,19 +192,6 @@ def test_a_metric_of_ones_own_chooses_the_epoch(found: Found, tmp_path: Path) ->
     measured = [entry[f"validation_{name}"] for entry in made.course.history]
     assert made.course.best_value == max(measured)
     assert len(set(measured)) == 4
-
-
-def test_the_threshold_is_that_of_the_validation_rows() -> None:
-    trained = made_trained("a", "b", multilabel=True, answer__thresholds="validation", answer__calibrate="temperature")
-    texts = ["aa", "bb", "ab", "-", "aab", "abb"]
-    truth = [[True, False], [False, True], [True, True], [False, False], [True, False], [False, True]]
-    corpus = replace(
-        made_corpus(), labels=trained.labels, splits={"validation": split_of(store(texts), range(6), truth)}
-    )
-    made = training._calibrated(trained, corpus)
-    predictions = predict_split(replace(trained, temperature=made.temperature), corpus.splits["validation"])
-    assert made.threshold == best_threshold(predictions.scores, predictions.truth)
-    assert made.threshold != 0.5
 
 
 def test_float16(found: Found, tmp_path: Path) -> None:

@@ -80,6 +80,17 @@ def test_letters(scripts: dict[str, float], model: str, reason: str) -> None:
     assert (found.value, found.reason) == (model, reason)
 
 
+@pytest.mark.parametrize(("unknown", "model"), [(2000, MINILM), (2100, "multilingual")])
+def test_tokens_that_an_english_vocabulary_does_not_know(unknown: int, model: str) -> None:
+    known = facts()
+    assert known.statistics.splits["train"].tokens == 10_000
+    splits = {**known.statistics.splits, "train": replace(known.statistics.splits["train"], unknown_tokens=unknown)}
+    found = chosen(replace(known, statistics=replace(known.statistics, splits=splits)))
+    assert found.value == model
+    if model != MINILM:
+        assert found.reason == "21% of the tokens are unknown to an English vocabulary"
+
+
 def test_what_is_nowhere_to_be_had_is_said_and_the_baseline_is_recommended() -> None:
     found = chosen(facts(scripts={"Han": 1.0}), nowhere=("bert-base-chinese",))
     assert found.value == MINILM

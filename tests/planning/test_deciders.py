@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from tfclassify.hardware import Accelerator, Hardware
 from tfclassify.planning.buckets import padding_share
-from tfclassify.planning.costs import peak_memory_bytes
+from tfclassify.planning.costs import judging_seconds, peak_memory_bytes, step_seconds
 from tfclassify.planning.deciders import DECIDERS, learning
 from tfclassify.planning.deciders.models import choose_model
 from tfclassify.planning.facts import Decision, Facts
@@ -321,6 +321,65 @@ def test_exits(layers: int, counts: dict[str, int] | None, expected: tuple[int, 
 def test_no_exits(known: dict[str, Any], asked: dict[str, Any], reason: str) -> None:
     found = facts(**{"validation": 1000, **known})
     assert decide("model.exits", found, **{"goal": "fast", **asked}) == Decision((), reason)
+
+
+# Time
+
+
+SHAPED = {"train__buckets": ((32, 10),), "train__precision": "float32", "train__batch_size": 32, "text__max_length": 32}
+
+
+def minutes_for(epochs: float) -> float:
+    """The time that so many epochs of the facts by default are predicted to take, each judged once."""
+    settings = parse({name.replace("__", "."): value for name, value in SHAPED.items()}, Settings)
+    # 1000 rows are 31 whole batches and one of what is left.
+    epoch = 32 * step_seconds((32, 10), facts(), precision="float32")
+    return epochs * (epoch + judging_seconds(settings, facts())) / 60
+
+
+@pytest.mark.parametrize(
+    ("fitting", "expected"), [(9.0, 5), (2.01, 5), (1.99, 4), (1.49, 3), (0.99, 2), (0.49, 1), (0.01, 1)]
+)
+def test_epochs_are_twice_those_that_time_allows_at_most(fitting: float, expected: int) -> None:
+    minutes = minutes_for(fitting)
+    decision = decide("train.epochs", facts(), train__time_limit_minutes=minutes, **SHAPED)
+    assert decision.value == expected
+    why = "1000 training rows, 500 a class; goal=balanced"
+    limit = f"about {fitting:.1f} of 5 epochs are made in train.time_limit_minutes={minutes:g} ({why})"
+    assert decision.reason == (why if expected == 5 else limit)
+
+
+@pytest.mark.parametrize(
+    ("fitting", "expected"), [(None, None), (3.01, None), (2.99, 95), (1.01, 32), (0.51, 16), (0.001, 1)]
+)
+def test_steps_that_the_time_limit_allows(fitting: float | None, expected: int | None) -> None:
+    limit = {} if fitting is None else {"train__time_limit_minutes": minutes_for(fitting)}
+    decision = decide("train.scheduled_steps", facts(), train__epochs=3, **limit, **SHAPED)
+    assert decision.value == expected
+    if fitting is None:
+        assert decision.reason == "there is no time limit: all steps of the epochs are made"
+    elif expected is None:
+        assert decision.reason == f"all 96 steps are predicted to be made in {minutes_for(fitting):g} minutes"
+    else:
+        minutes = minutes_for(fitting)
+        assert decision.reason == f"of 96 steps, by what they are predicted to take in {minutes:g} minutes"
+
+
+def test_steps_that_were_asked_for_are_the_most() -> None:
+    asked = {"train__epochs": 3, "train__steps": 10, "train__time_limit_minutes": minutes_for(1.0)}
+    decision = decide("train.scheduled_steps", facts(), **asked, **SHAPED)
+    assert decision.value is None
+    assert decision.reason.startswith("all 10 steps are predicted")
+
+
+@pytest.mark.parametrize(("rows", "expected"), [(299_998, 0.1), (300_000, 0.0)])
+def test_rows_that_are_seen_once_need_no_dropout(rows: int, expected: float) -> None:
+    decision = decide("model.dropout", facts({"a": rows // 2, "b": rows // 2}))
+    assert decision.value == expected
+    assert f"{rows} training rows" in decision.reason
+    # What is seen once are the rows of one epoch.
+    epochs = decide("train.epochs", facts({"a": rows // 2, "b": rows // 2}))
+    assert (epochs.value == 1) == (expected == 0.0)
 
 
 # Learning

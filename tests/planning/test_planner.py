@@ -17,6 +17,7 @@ from tfclassify.errors import UsageError
 from tfclassify.hardware import Accelerator
 from tfclassify.planning.costs import Costs, predict_costs
 from tfclassify.planning.deciders import DECIDERS
+from tfclassify.planning.deciders.grounds import GROUNDS
 from tfclassify.planning.facts import Facts
 from tfclassify.planning.planner import (
     AS_ASKED,
@@ -43,6 +44,10 @@ ASKED: dict[str, Any] = {
     "answer.calibrate": "none",
     "answer.thresholds": 0.25,
     "answer.scope": 0.5,
+    "answer.stack": "none",
+    "answer.cascade": 0.02,
+    "answer.cascade_confidence": 0.5,
+    "answer.baseline_buckets": 512,
     "train.precision": "float16",
     "train.strategy": "multi_worker",
     "train.shapes": "compiled",
@@ -110,6 +115,16 @@ def test_nothing_is_left_to_planning(
     for key, decision in plan.decisions.items():
         assert value_of(plan.settings, key) == decision.value
         assert decision.reason != AS_ASKED
+
+
+def test_every_decision_says_who_says_so_and_what_would_change_it() -> None:
+    for key, decision in planned().decisions.items():
+        if key in DECIDERS:
+            assert decision.source, key
+            assert decision.changes, key
+    assert set(GROUNDS) <= set(DECIDERS)
+    asked = planned({"train.epochs": 4}).decisions["train.epochs"]
+    assert (asked.source, asked.changes) == ("", "")
 
 
 def test_the_keys_of_this_test_are_all_there_are() -> None:
@@ -196,7 +211,8 @@ def test_a_reason_stays_on_its_line() -> None:
 @given(NASTY, NASTY)
 def test_every_decision_is_one_row_of_the_reasons(value: str, reason: str) -> None:
     plan = planned({}, facts(columns={**NO_COLUMNS, "data.text": (value, reason)}))
-    rows = reasons_markdown(plan).split("\n")[6:-1]
+    lines = reasons_markdown(plan).split("\n")[6:]
+    rows = lines[: lines.index("")]
     assert len(rows) == len(plan.decisions)
     for row, key in zip(rows, plan.decisions, strict=True):
         assert row.startswith(f"| `{key}` | ")

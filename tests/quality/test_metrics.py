@@ -299,7 +299,7 @@ def test_whatever_comes_is_judged(rows: int, labels: int, of_several: bool, seed
     low, high = judged["accuracy_interval"]
     assert judged["accuracy"] is None or low <= judged["accuracy"] <= high
     assert ("scope" in judged) == (judged["out_of_scope_rows"] > 0)
-    assert set(METRICS) - set(judged) <= {"scope"}
+    assert set(METRICS) - set(judged) <= {"scope", "routes"}
     assert judged["mcc"] is None or -1.0 - 1e-9 <= judged["mcc"] <= 1.0 + 1e-9
 
 
@@ -331,3 +331,23 @@ def test_metrics_of_ones_own_are_judged_too_and_made_plain() -> None:
     assert judged["kept"] is True
     assert judged["accuracy"] == judge(SINGLE["binary"])["accuracy"]
     json.dumps(judged, allow_nan=False)
+
+
+def test_routes_by_hand() -> None:
+    base = SINGLE["binary"]
+    truth = np.array([0, 0, 1, 1, OUT_OF_SCOPE], np.int32)
+    logits = np.array([[2, 0], [0, 2], [0, 2], [0, 2], [2, 0]], np.float32)
+    taken = np.array(["baseline", "windows 2/9", "windows 1/3", "rule:R7", "full"])
+    made = Predictions(
+        "binary", base.labels, truth, logits, scores_of(logits, multilabel=False), logits[:, 0], routes=taken
+    )
+    assert judge(made)["routes"] == {
+        "windows": {"rows": 2, "share": 0.5, "accuracy": 0.5},
+        "baseline": {"rows": 1, "share": 0.25, "accuracy": 1.0},
+        "rule:R7": {"rows": 1, "share": 0.25, "accuracy": 1.0},
+    }
+    assert "routes" not in judge(take(made, np.array([4])))
+    one_way = Predictions(
+        "binary", base.labels, truth[:1], logits[:1], made.scores[:1], logits[:1, 0], routes=np.array(["full"])
+    )
+    assert "routes" not in judge(one_way)

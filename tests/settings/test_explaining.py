@@ -12,6 +12,7 @@ from tfclassify.settings import EvaluateRequest, PredictRequest, Settings, keys,
 from tfclassify.settings.explaining import shown
 
 TOP = "run, name, seed, deterministic, track, data, text, model, train, answer"
+RULE = {"name": "R1", "pattern": "x", "label": "a"}
 OBJECTIVES = "train.objectives.0 is"
 
 
@@ -129,6 +130,18 @@ def test_a_missing_key() -> None:
             "train.class_weights",
             "heavy",
             "train.class_weights is 'heavy'; expected 'auto' or 'none', 'balanced' or 'square_root' or keys and values",
+        ),
+        ("answer.rules", ["x"], "answer.rules.0 is 'x'; expected keys and values, of: name, pattern, label, column"),
+        ("answer.rules", [{**RULE, "column": 3}], "answer.rules.0.column is 3; expected 'text' or 'text_b'"),
+        (
+            "answer.rules",
+            [RULE, {"name": "R2", "label": "a"}],
+            "answer.rules.1 is {'name': 'R2', 'label': 'a'}; expected a value for pattern",
+        ),
+        (
+            "answer.rules",
+            [{**RULE, "patern": "x"}],
+            "no field 'patern' in answer.rules.0; fields: name, pattern, label, column; did you mean 'pattern'?",
         ),
         ("train.class_weights", {"spam": -2}, "train.class_weights.spam is -2; expected a number above 0"),
         ("train.class_weights", {1: 2}, "train.class_weights.1 is 1; expected a string (put it in quotes)"),

@@ -141,6 +141,7 @@ def figures(report: Mapping[str, Any]) -> str:
         lines.append(f"{name:<11} {_scores(split)}  {interval}  {split['rows']} rows")
         if "scope" in split:
             lines.append(f"{'':<11} out of scope: AUROC {_number(split['scope']['auroc'])}")
+        lines += [f"{'':<11} {_route(route, each)}" for route, each in split.get("routes", {}).items()]
         if name in report.get("baseline", {}):
             lines.append(f"{'  baseline':<11} {_scores(report['baseline'][name])}  TF-IDF + logistic regression")
     return "\n".join([*lines, *_training(report)])
@@ -159,6 +160,10 @@ def _training(report: Mapping[str, Any]) -> list[str]:
         f"{title:<17} planned {_scaled(planned[key], factor, form)}, was {_scaled(actual[key], factor, form)}"
         for title, key, factor, form in rows
     ]
+
+
+def _route(name: str, figures: Mapping[str, Any]) -> str:
+    return f"by {name}: {figures['share']:.1%} of the rows, accuracy {_number(figures['accuracy'])}"
 
 
 def _scaled(value: float | None, factor: float, form: str) -> str:

@@ -81,6 +81,18 @@ def rows_of_pieces(first: Ragged, second: Ragged | None, limits: Limits, *, brea
     return _rows(first, second, np.arange(len(first)), limits, targets, weights, breaks=breaks)
 
 
+def some_rows(rows: Rows, places: NDArray[np.intp]) -> Rows:
+    """Takes the rows at some places, in their order."""
+    features, numbers = rows.features, places.astype(np.int32)
+    return Rows(
+        lengths=rows.lengths[places],
+        pack=lambda chosen, shape: rows.pack(numbers[chosen], shape),
+        targets=rows.targets[places],
+        weights=rows.weights[places],
+        features=None if features is None else lambda chosen: features(numbers[chosen]),
+    )
+
+
 def piece_lengths(split: Split) -> tuple[NDArray[np.int32], NDArray[np.int32] | None]:
     """Returns int32[N], the word pieces of each text, and those of the second texts in a pair task."""
     second = split.store.pieces_b

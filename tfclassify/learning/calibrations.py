@@ -20,7 +20,11 @@ from tfclassify.planning.calibration import Calibration, calibration_of, outdate
 from tfclassify.runs import versions
 
 PACKAGES = ("tfclassify", "tensorflow", "tf-keras", "transformers")
-CODE = "import sys; from tfclassify.learning.calibrating import write_calibration as write; write(*sys.argv[1:])"
+# A training has all of this in memory before it has a network.
+CODE = (
+    "import sys, tfclassify.learning.training; "
+    "from tfclassify.learning.calibrating import write_calibration as write; write(*sys.argv[1:])"
+)
 QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_USE_LEGACY_KERAS": "1", "TRANSFORMERS_VERBOSITY": "error"}
 MOST_SECONDS = 120.0
 

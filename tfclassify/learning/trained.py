@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,18 +12,25 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from tfclassify.data.labelling import LabelMap, Split
+from tfclassify.data.pieces import pieces_of
 from tfclassify.data.ragged import Ragged
-from tfclassify.data.rows import Limits, Rows, rows_of, rows_of_pieces
+from tfclassify.data.rows import Limits, Rows, rows_of, rows_of_pieces, some_rows
 from tfclassify.data.token_store import Pieces
 from tfclassify.errors import UsageError
 from tfclassify.learning.exits import Early, described, early_of
 from tfclassify.learning.features import Columns, Encode, encoded_given, encoded_rows
 from tfclassify.learning.long_texts import routes_of, windowed_of, windowing_of
 from tfclassify.learning.prediction import Forward, covering, forward, logits_of, routed_logits
+from tfclassify.learning.routing import Routes, Signposts, route_rows, signposts
 from tfclassify.learning.strategies import set_precision, usable_precision
+from tfclassify.learning.views import Views, views_of_split, views_of_texts
+from tfclassify.model.cascades import InGraphBaseline, baseline_facts, baseline_of
 from tfclassify.model.classifier import BertClassifier, answering, answering_early, build
 from tfclassify.model.exits import Exit, Scale
 from tfclassify.model.features import Encoder, encoder, measures_of
+from tfclassify.model.ngrams import read_ngrams, write_ngrams
+from tfclassify.model.routes import TEXT, TEXT_B
+from tfclassify.model.rules import PREFIX
 from tfclassify.model.weights import find
 from tfclassify.quality.calibration import scope_score, scores
 from tfclassify.quality.exits import ExitPlan
@@ -31,9 +38,8 @@ from tfclassify.quality.predictions import Kind, Predictions
 from tfclassify.quality.thresholds import HALF
 from tfclassify.runs import Run, cache_folder, write_json
 from tfclassify.settings import Settings, TextSettings, read
-from tfclassify.text.maps import Term, choose
 from tfclassify.text.paragraphs import with_breaks
-from tfclassify.text.word_pieces import read_vocabulary, special_ids, word_pieces
+from tfclassify.text.word_pieces import read_vocabulary, special_ids
 
 CHUNK_ROWS = 2048
 
@@ -47,7 +53,9 @@ class Trained:
     ``threshold`` is the score from which on a label is given where a row may have several; ``scope_threshold`` the
     scope score from which on a text is one of the classes, None where every text is taken for one. ``answering`` is a
     faster way to the same logits, for export, where there is one. ``features`` encodes the features of rows that have
-    any. ``early`` is the network as texts may leave it early, where they may.
+    any. ``early`` is the network as texts may leave it early, where they may. ``baseline`` answers what it is sure of,
+    or is added to the network's logits, where the run settled on that; ``alone`` is how the network's own are read
+    then.
     """
 
     settings: Settings
@@ -61,21 +69,22 @@ class Trained:
     answering: Forward | None = None
     features: Encoder | None = None
     early: Early | None = None
+    baseline: InGraphBaseline | None = None
+    alone: Scale | None = None
 
 
 @dataclass(frozen=True)
 class Scored:
-    """What the network says of N texts: logits and scores float32[N, C], scope scores float32[N].
+    """What is said of N texts: logits and scores float32[N, C], scope scores float32[N], and by which ``route`` str[N].
 
-    ``masked`` int32[N] says how many spans of each text were masked before the network got it, and ``routes`` by which
-    way each got its answer.
+    ``masked`` int32[N] says how many spans of each text were masked before anything else was done with it.
     """
 
     logits: NDArray[np.float32]
     scores: NDArray[np.float32]
     scope_scores: NDArray[np.float32]
     masked: NDArray[np.int32]
-    routes: Sequence[str] = ()
+    route: NDArray[np.str_]
 
 
 def open_trained(run: Run, *, precision: str | None = None) -> Trained:
@@ -118,13 +127,14 @@ def open_trained(run: Run, *, precision: str | None = None) -> Trained:
         answering(model),
         features,
         _early(facts, model),
+        None if facts.baseline is None else baseline_of(facts.baseline, read_ngrams(run.baseline)),
     )
 
 
 def _early(facts: _Facts, model: BertClassifier) -> Early | None:
     if facts.exit_plan is None:
         return None
-    scale = Scale(facts.labels.multilabel, facts.temperature, facts.scope_threshold)
+    scale = facts.alone or Scale(facts.labels.multilabel, facts.temperature, facts.scope_threshold)
     return Early(answering_early(model, facts.exits, scale), facts.exit_plan)
 
 
@@ -136,13 +146,18 @@ class _Facts:
     temperature: float
     threshold: float
     scope_threshold: float | None
+    baseline: Mapping[str, Any] | None
+    alone: Scale | None
     exits: tuple[Exit, ...] = ()
     exit_plan: ExitPlan | None = None
 
 
 def write_facts(run: Run, trained: Trained) -> None:
-    """Writes the label names, the temperature of their scores, the thresholds, and what is known of features."""
-    facts = {
+    """Writes the label names, the temperature of their scores, the thresholds, and what is known of features.
+
+    The in-graph baseline has a file of its own, where there is one.
+    """
+    facts: dict[str, Any] = {
         "kind": kind_of(trained.labels),
         "labels": list(trained.labels.names),
         "out_of_scope": trained.labels.out_of_scope,
@@ -151,6 +166,10 @@ def write_facts(run: Run, trained: Trained) -> None:
         "scope_threshold": trained.scope_threshold,
         "exits": None if trained.early is None else described(trained.early),
     }
+    if trained.baseline is not None:
+        write_ngrams(trained.baseline.model, run.baseline)
+        facts["baseline"] = baseline_facts(trained.baseline)
+        facts["alone"] = None if trained.alone is None else asdict(trained.alone)
     write_json(run.labels, facts)
     if trained.features is not None:
         write_json(run.features, trained.features.measures.described())
@@ -167,7 +186,7 @@ def _facts(run: Run) -> _Facts:
     try:
         facts = json.loads(run.labels.read_text(encoding="utf-8"))
         labels = LabelMap(tuple(facts["labels"]), facts["kind"] == "multilabel", facts["out_of_scope"])
-        scope = facts["scope_threshold"]
+        scope, baseline = facts["scope_threshold"], facts.get("baseline")
         # Runs from before there were early exits say nothing of them.
         exits, plan = early_of(facts.get("exits"))
         return _Facts(
@@ -175,22 +194,13 @@ def _facts(run: Run) -> _Facts:
             float(facts["temperature"]),
             float(facts["threshold"]),
             None if scope is None else float(scope),
+            baseline,
+            None if facts.get("alone") is None else Scale(**facts["alone"]),
             exits,
             plan,
         )
     except (ValueError, LookupError, TypeError) as error:
         raise UsageError(f"{run.labels} is not what a training writes ({error!r}); train again") from error
-
-
-def pieces_of(vocabulary: Any, *, lower_case: bool, maps: Sequence[Term] = ()) -> Pieces:
-    """Makes the tokenizer of a vocabulary file, behind the maps that are named.
-
-    Raises:
-        UsageError: the vocabulary cannot be read, or a map is unknown.
-    """
-    ids = special_ids(read_vocabulary(vocabulary))
-    tokenize = word_pieces(vocabulary, lower_case=lower_case)
-    return Pieces(tokenize, vocabulary, lower_case, ids.unknown, choose(maps))
 
 
 def limits_of(pieces: Pieces, text: TextSettings) -> Limits:
@@ -203,7 +213,7 @@ def limits_of(pieces: Pieces, text: TextSettings) -> Limits:
 def predict_split(trained: Trained, split: Split, *, advance: Advance | None = None) -> Predictions:
     """Answers the rows of a split, beside what is true of them."""
     rows = replace(rows_of(split, trained.limits), features=encoded_rows(trained.features, split))
-    scored = _score(trained, rows, advance)
+    scored = _score(trained, rows, views_of_split(split), advance)
     return Predictions(
         kind=kind_of(trained.labels),
         labels=trained.labels.names,
@@ -212,6 +222,7 @@ def predict_split(trained: Trained, split: Split, *, advance: Advance | None = N
         scores=scored.scores,
         scope_scores=scored.scope_scores,
         thresholds=trained.threshold,
+        routes=scored.route,
     )
 
 
@@ -224,14 +235,14 @@ def score_texts(
         UsageError: features are not those of the training.
     """
     encoded = _encoded(trained, features, rows=len(texts))
-    first, masked = tokenized(trained.pieces, texts)
-    second = None
-    if texts_b is not None:
-        second, masked_b = tokenized(trained.pieces, texts_b)
-        masked = masked + masked_b
+    given = {TEXT: texts, **({} if texts_b is None else {TEXT_B: texts_b})}
+    made = {name: tokenized(trained.pieces, column) for name, column in given.items()}
+    pieces = {name: each for name, (each, _) in made.items()}
     breaks = None if trained.limits.windowing is None else paragraphs(trained.pieces, texts)
-    rows = replace(rows_of_pieces(first, second, trained.limits, breaks=breaks), features=encoded)
-    return _score(trained, rows, None, masked=masked)
+    packed = rows_of_pieces(pieces[TEXT], pieces.get(TEXT_B), trained.limits, breaks=breaks)
+    rows = replace(packed, features=encoded)
+    masked = np.stack([count for _, count in made.values()]).sum(axis=0, dtype=np.int32)
+    return _score(trained, rows, views_of_texts(given, pieces, trained.pieces), None, masked=masked)
 
 
 def _encoded(trained: Trained, features: Columns | None, *, rows: int) -> Encode | None:
@@ -249,8 +260,8 @@ def answer(
 ) -> list[dict[str, Any]]:
     """Answers N texts, or N pairs, each as callers of a servable get it; ``features`` by name, N each."""
     scored = score_texts(trained, texts, texts_b, features=features)
-    rows = zip(scored.scores.tolist(), scored.scope_scores.tolist(), scored.masked.tolist(), scored.routes, strict=True)
-    return [_answer(trained, *row) for row in rows]
+    columns = (scored.scores, scored.scope_scores, scored.masked, scored.route)
+    return [_answer(trained, *row) for row in zip(*(column.tolist() for column in columns), strict=True)]
 
 
 def tokenized(pieces: Pieces, texts: Sequence[str]) -> tuple[Ragged, NDArray[np.int32]]:
@@ -288,22 +299,41 @@ def kind_of(labels: LabelMap) -> Kind:
     return "binary" if len(labels.names) == 2 else "multiclass"
 
 
-def _score(trained: Trained, rows: Rows, advance: Advance | None, *, masked: NDArray[np.int32] | None = None) -> Scored:
+def _score(
+    trained: Trained,
+    rows: Rows,
+    views: Views,
+    advance: Advance | None,
+    *,
+    masked: NDArray[np.int32] | None = None,
+) -> Scored:
     buckets = covering(trained.settings.train.buckets, trained.limits.columns)
-    classes = len(trained.labels.names)
-    routes: Sequence[str]
-    if trained.early is None:
-        logits = logits_of(trained.forward, rows, buckets, classes=classes, advance=advance)
-        routes = routes_of(rows.lengths, trained.settings.text).tolist()
-    else:
-        logits, routes = routed_logits(trained.early.leaving, rows, buckets, classes=classes, advance=advance)
+
+    def network(places: NDArray[np.intp]) -> Routes:
+        left = rows if len(places) == len(rows) else some_rows(rows, places)
+        classes = len(trained.labels.names)
+        if trained.early is None:
+            logits = logits_of(trained.forward, left, buckets, classes=classes, advance=advance)
+            return Routes(logits, routes_of(left.lengths, trained.settings.text))
+        leaving = trained.early.leaving
+        logits, taken = routed_logits(leaving, left, buckets, classes=classes, advance=advance)
+        return Routes(logits, np.array(taken, np.str_))
+
+    routes = route_rows(posts_of(trained), views, network)
+    logits = routes.logits
     return Scored(
         logits=logits,
         scores=scores(logits, temperature=trained.temperature, multilabel=trained.labels.multilabel),
         scope_scores=scope_score(logits, trained.temperature),
         masked=np.zeros(len(logits), np.int32) if masked is None else masked,
-        routes=routes,
+        route=routes.route,
     )
+
+
+def posts_of(trained: Trained) -> Signposts:
+    """Returns what comes before the network, or is added to it."""
+    scale = Scale(trained.labels.multilabel, trained.temperature, trained.scope_threshold)
+    return signposts(trained.settings.answer.rules, trained.labels.names, trained.baseline, scale)
 
 
 def _answer(trained: Trained, row: Sequence[float], scope: float, masked: int, route: str) -> dict[str, Any]:
@@ -313,4 +343,5 @@ def _answer(trained: Trained, row: Sequence[float], scope: float, masked: int, r
     if trained.labels.multilabel:
         made["labels"] = [label for label, each in ordered if each >= trained.threshold]
     inside = trained.scope_threshold is None or scope >= trained.scope_threshold
-    return {**made, "in_scope": inside, "scope_score": scope, "route": route, "rule": None, "masked": masked}
+    rule = route.removeprefix(PREFIX) if route.startswith(PREFIX) else None
+    return {**made, "in_scope": inside, "scope_score": scope, "route": route, "rule": rule, "masked": masked}

@@ -8,7 +8,7 @@ import json
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -25,7 +25,6 @@ from tfclassify.data.windowed import Sampling
 from tfclassify.display import Display
 from tfclassify.learning.averages import Average
 from tfclassify.learning.course import Course, Orders
-from tfclassify.learning.exits import early_exits
 from tfclassify.learning.features import encoded_rows, encoder_of
 from tfclassify.learning.feeding import fed
 from tfclassify.learning.fitting import fit
@@ -33,38 +32,39 @@ from tfclassify.learning.long_texts import windowed_of
 from tfclassify.learning.memory import in_more_parts, largest_bucket, note_plan, try_step
 from tfclassify.learning.objectives import choose
 from tfclassify.learning.optimizers import AdamW, WarmupLinearDecay
-from tfclassify.learning.prediction import covering, forward
+from tfclassify.learning.prediction import forward
 from tfclassify.learning.preflight import before_training, refuse
+from tfclassify.learning.score_calibration import BY_VALIDATION
+from tfclassify.learning.settling import Settled, settle
 from tfclassify.learning.step import Folding, training_step
 from tfclassify.learning.strategies import STRATEGIES, set_precision
 from tfclassify.learning.trained import Trained, limits_of, predict_split
 from tfclassify.learning.weighting import head_bias, label_weights, row_weights
+from tfclassify.learning.workers import agreed_number
 from tfclassify.model.classifier import BertClassifier, build
-from tfclassify.model.exits import Scale
 from tfclassify.model.features import Encoder
 from tfclassify.model.weights import Found, encoder_size
+from tfclassify.planning.facts import Decision
 from tfclassify.planning.planner import Plan
-from tfclassify.quality.calibration import fit_temperature, scope_score, scores
 from tfclassify.quality.metrics import watch
-from tfclassify.quality.predictions import in_scope
-from tfclassify.quality.thresholds import HALF, best_threshold, scope_threshold, tuned
+from tfclassify.quality.thresholds import HALF, tuned
 from tfclassify.runs import Run
-from tfclassify.settings import AUTO, Settings, TrainSettings, binding
-
-BY_VALIDATION = "validation"
+from tfclassify.settings import AUTO, Settings, TrainSettings, binding, changed
 
 
 @dataclass(frozen=True)
 class Learned:
     """A trained classifier, the network behind it, what the training went through, and the plan as it was in the end.
 
-    The plan is another than before only where a batch had to be computed in more parts.
+    The plan is another than before where a batch had to be computed in more parts, and in the reasons of what was
+    settled on validation rows; ``settled`` are the numbers behind these, by settings key.
     """
 
     trained: Trained
     model: BertClassifier
     course: Course
     plan: Plan
+    settled: Mapping[str, Any] = field(default_factory=dict)
 
 
 def learn(
@@ -120,8 +120,9 @@ def _learn(
     rows = replace(rows, features=encoded_rows(features, corpus.splits["train"]))
     steps = steps_per_epoch(rows.lengths, train.buckets)
     most_steps = min(steps * train.epochs, train.steps or steps * train.epochs)
-    total_steps = min(most_steps, train.scheduled_steps or most_steps)
     strategy = STRATEGIES[train.strategy]()
+    # Each machine has planned by its own speed.
+    total_steps = agreed_number(strategy, min(most_steps, train.scheduled_steps or most_steps))
     folding = _folding(train, strategy.num_replicas_in_sync)
     with strategy.scope():
         model = _compiled(found, corpus, settings, features, total_steps=total_steps, folding=folding)
@@ -134,7 +135,9 @@ def _learn(
     )
     refuse(findings, say=display.say)
     fixed = HALF if settings.answer.thresholds == BY_VALIDATION else float(settings.answer.thresholds)
-    trained = Trained(settings, corpus.labels, pieces, limits, forward(model), threshold=fixed, features=features)
+    # What the network learns, and is judged by, is what it says itself; rules come before it when it answers.
+    alone = changed(settings, {"answer.rules": ()})
+    trained = Trained(alone, corpus.labels, pieces, limits, forward(model), threshold=fixed, features=features)
     for split in corpus.splits.values():
         # What was read to count and to split has been read.
         let_go(split.store)
@@ -149,7 +152,19 @@ def _learn(
         display=display,
         callbacks=callbacks,
     )
-    return Learned(_calibrated(trained, corpus, model), model, course, plan)
+    settled = settle(trained, corpus, model, display=display)
+    plan = replace(plan, decisions={**plan.decisions, **_decided(plan, settled)})
+    return Learned(replace(settled.trained, settings=settings), model, course, plan, settled.numbers)
+
+
+def _decided(plan: Plan, settled: Settled) -> Mapping[str, Decision]:
+    """Puts what validation rows settled behind the reason why they were asked."""
+    return {
+        key: replace(plan.decisions[key], reason=f"{plan.decisions[key].reason}; {each.reason}")
+        if key in plan.decisions
+        else each
+        for key, each in settled.decisions.items()
+    }
 
 
 @contextmanager
@@ -317,31 +332,3 @@ def _watch(trained: Trained, corpus: Corpus) -> Mapping[str, float | None]:
     if trained.settings.answer.thresholds == BY_VALIDATION:
         predictions = tuned(predictions)
     return watch(predictions, trained.settings.train.metric)
-
-
-def _calibrated(trained: Trained, corpus: Corpus, model: BertClassifier) -> Trained:
-    """Fits the temperature of the scores and the thresholds of labels, scope and exits, as far as the plan asks."""
-    asked, several = trained.settings.answer, corpus.labels.multilabel
-    if "validation" not in corpus.splits:
-        return trained
-    predictions = predict_split(trained, corpus.splits["validation"])
-    temperature, threshold, scope = trained.temperature, trained.threshold, trained.scope_threshold
-    if asked.calibrate == "temperature":
-        temperature = fit_temperature(predictions.logits, predictions.truth, multilabel=several)
-    if asked.thresholds == BY_VALIDATION and several:
-        calibrated = scores(predictions.logits, temperature=temperature, multilabel=several)
-        threshold = best_threshold(calibrated, predictions.truth)
-    if asked.scope != "none":
-        inside = in_scope(predictions)
-        scope = scope_threshold(scope_score(predictions.logits[inside], temperature), asked.scope)
-    made = replace(trained, temperature=temperature, threshold=threshold, scope_threshold=scope)
-    if model.exits is None:
-        return made
-    rows = rows_of(corpus.splits["validation"], trained.limits)
-    buckets = covering(trained.settings.train.buckets, trained.limits.columns)
-    whole = replace(
-        predictions,
-        scores=scores(predictions.logits, temperature=temperature, multilabel=several),
-        thresholds=threshold,
-    )
-    return replace(made, early=early_exits(model, rows, buckets, whole, Scale(several, temperature, scope), asked))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import tensorflow as tf
 
 from tfclassify.model.routes import Routed
+from tfclassify.model.rules import rule_of
 
 NO_RULE = ""
 
@@ -22,6 +23,7 @@ class Answering:
         temperature: logits are divided by it.
         threshold: of a score; multi-label only.
         scope_threshold: of a scope score; None takes every text for one of the classes.
+        ruled: there are rules, whose names are in routes.
     """
 
     labels: Sequence[str]
@@ -29,6 +31,7 @@ class Answering:
     temperature: float
     threshold: float
     scope_threshold: float | None
+    ruled: bool = False
 
 
 def answers(routed: Routed, masked: tf.Tensor, how: Answering) -> dict[str, tf.Tensor]:
@@ -57,7 +60,7 @@ def answers(routed: Routed, masked: tf.Tensor, how: Answering) -> dict[str, tf.T
         "in_scope": _in_scope(scope_scores, how),
         "scope_score": scope_scores,
         "route": routed.route,
-        "rule": tf.fill(rows, NO_RULE),
+        "rule": rule_of(routed.route) if how.ruled else tf.fill(rows, NO_RULE),
         "masked": masked,
     }
     return {**made, "chosen": scores >= how.threshold} if how.multilabel else made

@@ -20,7 +20,7 @@ TRAINING_PASSES = 3
 # Weights, gradients and two moments in float32; where a network only answers, the weights alone.
 BYTES_PER_TRAINED_PARAMETER, BYTES_PER_PARAMETER = 16, 4
 
-OLDEST_SECONDS, BUSIEST_SHARE, SPEED_APART = 24 * 3600.0, 0.2, 0.2
+FRESH_SECONDS, OLDEST_SECONDS, BUSIEST_SHARE, SPEED_APART = 600.0, 24 * 3600.0, 0.2, 0.2
 
 
 @dataclass(frozen=True)
@@ -118,6 +118,9 @@ def outdated(calibration: Calibration, *, now: float, flops_per_second: float | 
         flops_per_second: how fast the machine multiplies now.
     """
     age, busy = now - calibration.written, calibration.busy_share
+    # Trainings one after the other, or beside each other, would else all measure anew what they disturb themselves.
+    if 0 <= age <= FRESH_SECONDS:
+        return None
     if not 0 <= age <= OLDEST_SECONDS:
         return f"that was {age / 3600:.0f} hours ago"
     if busy > BUSIEST_SHARE:

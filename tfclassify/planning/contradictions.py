@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tfclassify.errors import UsageError
+from tfclassify.errors import UsageError, nearest
 from tfclassify.planning.deciders.models import check_deployment
 from tfclassify.planning.deciders.task import decide_task, validation_rows
 from tfclassify.planning.facts import Facts
@@ -29,6 +29,8 @@ def check(settings: Settings, facts: Facts) -> None:
     _check_windows(settings, facts)
     _check_buckets(settings, facts)
     _check_accumulation(settings)
+    _check_rules(settings, facts)
+    _check_cascade(settings)
     check_deployment(settings, facts)
 
 
@@ -77,6 +79,8 @@ def _check_validation(settings: Settings, facts: Facts) -> None:
         f"answer.thresholds is '{answer.thresholds}'": answer.thresholds == "validation"
         and facts.statistics.multilabel,
         f"train.early_stopping is {patience}": patience != 0,
+        f"answer.stack is '{answer.stack}'": answer.stack != "none",
+        f"answer.cascade is {answer.cascade}": answer.cascade != "none",
     }
     for what, needed in needing.items():
         if needed:
@@ -134,4 +138,25 @@ def _check_accumulation(settings: Settings) -> None:
         raise UsageError(
             f"train.accumulation_steps is {parts}, but batches of {length} tokens have {rows} rows; "
             f"expected at most {rows}, a row in each part"
+        )
+
+
+def _check_rules(settings: Settings, facts: Facts) -> None:
+    labels = facts.statistics.labels
+    for rule in settings.answer.rules:
+        if rule.label not in labels:
+            raise UsageError(
+                f"answer.rules: {rule.name} gives the label '{rule.label}', which no training row has"
+                f"{nearest(rule.label, labels)}"
+            )
+        if rule.column == "text_b" and not facts.statistics.pairs:
+            raise UsageError(
+                f"answer.rules: {rule.name} looks in text_b, but the data have single texts; expected text"
+            )
+
+
+def _check_cascade(settings: Settings) -> None:
+    if settings.answer.cascade != "none" and settings.model.task == "multilabel":
+        raise UsageError(
+            f"answer.cascade is {settings.answer.cascade}, but a row may have several labels; expected none"
         )

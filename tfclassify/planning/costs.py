@@ -86,6 +86,16 @@ def answer_bytes(bucket: Bucket, facts: Facts) -> int:
     return bytes_to_answer(facts.calibration, size, *bucket)
 
 
+def probed_rows(settings: Settings, costs: Costs, facts: Facts) -> int:
+    """Returns how many rows can be answered in the share of the training's time that a probe may take."""
+    train = settings.train
+    seconds = train.epochs * costs.seconds_per_epoch
+    if train.time_limit_minutes is not None:
+        seconds = min(seconds, 60 * train.time_limit_minutes)
+    each = answer_seconds((ROWS, settings.text.max_length), facts) / ROWS
+    return int(train.probe * seconds / each)
+
+
 def epoch_seconds(facts: Facts) -> float:
     """Predicts the time of an epoch before any shape is planned: batches of 32 rows of like length."""
     lengths = cut_lengths(facts.statistics.splits["train"].lengths, facts.encoder.positions)

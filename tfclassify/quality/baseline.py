@@ -117,7 +117,7 @@ def _sample(texts: Sequence[str], usable: NDArray[np.intp], *, max_rows: int) ->
 def _fit(texts: list[str], targets: NDArray[np.bool_], *, beside: csr_matrix | None, multilabel: bool) -> LinearModel:
     vectorizers = tuple(each.fit(texts) for each in _vectorizers() if _has_terms(each, texts))
     shares = targets.mean(axis=0)
-    bias = np.array([_log_odds(share) for share in shares], np.float32)
+    bias = np.array([log_odds(share) for share in shares], np.float32)
     if not vectorizers and beside is None:
         return LinearModel((), np.zeros((0, len(bias)), np.float32), bias, multilabel)
     features = _features(vectorizers, texts, beside)
@@ -125,13 +125,14 @@ def _fit(texts: list[str], targets: NDArray[np.bool_], *, beside: csr_matrix | N
     # Two classes that exclude each other are one question, asked once.
     mirrored = not multilabel and len(bias) == 2
     for column in np.flatnonzero((shares > 0) & (shares < 1))[: 1 if mirrored else None]:
-        weights[:, column], bias[column] = _fit_column(features, targets[:, column])
+        weights[:, column], bias[column] = fit_column(features, targets[:, column])
         if mirrored:
             weights[:, 1 - column], bias[1 - column] = -weights[:, column], -bias[column]
     return LinearModel(vectorizers, weights, bias, multilabel)
 
 
-def _fit_column(features: csr_matrix, target: NDArray[np.bool_]) -> tuple[NDArray[np.float64], float]:
+def fit_column(features: csr_matrix, target: NDArray[np.bool_]) -> tuple[NDArray[np.float64], float]:
+    """Fits one logistic regression: float64[F] coefficients and the bias of a target bool[B] by features [B, F]."""
     model = LogisticRegression(C=10.0, max_iter=300, tol=1e-2, solver="liblinear", dual=True, random_state=0)
     with warnings.catch_warnings():
         # Stopping at the limit costs the baseline nothing that anyone would notice.
@@ -158,7 +159,8 @@ def _features(vectorizers: Sequence[TfidfVectorizer], texts: Sequence[str], besi
     return hstack([*(vectorizer.transform(texts) for vectorizer in vectorizers), *more], format="csr")
 
 
-def _log_odds(share: float) -> float:
+def log_odds(share: float) -> float:
+    """Returns the log-odds of a share; of none and of all a number that stands for certain."""
     if share in (0, 1):
         return CERTAIN if share else -CERTAIN
     return log(share / (1 - share))

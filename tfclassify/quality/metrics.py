@@ -26,6 +26,8 @@ from tfclassify.quality.predictions import (
     within_scope,
 )
 
+# The route on which a text goes through all of the network.
+FULL = "full"
 WATCHED = ("accuracy", "macro_f1", "micro_f1", "mcc", "log_loss")
 
 Metric = Callable[[Predictions], dict[str, Any]]
@@ -133,6 +135,27 @@ def scope(predictions: Predictions) -> dict[str, dict[str, float | None]]:
     }
 
 
+def routes(predictions: Predictions) -> dict[str, dict[str, dict[str, float | int | None]]]:
+    """Rows, their share and accuracy by the route that they were answered by; nothing where there is one way only.
+
+    Routes over some of a text's windows count together. Rows out of scope are left out.
+    """
+    inside = within_scope(predictions)
+    if inside.routes is None:
+        return {}
+    kinds = np.array([route.partition(" ")[0] for route in inside.routes.tolist()])
+    right, names = correct(inside), np.unique(kinds).tolist()
+    if names in ([], [FULL]):
+        return {}
+    found = {name: right[kinds == name] for name in names}
+    return {
+        "routes": {
+            name: {"rows": len(rows), "share": len(rows) / len(kinds), "accuracy": _mean(rows)}
+            for name, rows in sorted(found.items(), key=lambda pair: -len(pair[1]))
+        }
+    }
+
+
 def judge(predictions: Predictions, metrics: Mapping[str, Metric] | None = None) -> dict[str, Any]:
     """Judges a split by every metric.
 
@@ -142,7 +165,8 @@ def judge(predictions: Predictions, metrics: Mapping[str, Metric] | None = None)
 
     Returns:
         One entry of ``splits`` of report.json: ``rows`` (all), ``out_of_scope_rows``, ``accuracy_interval`` (95 %) and
-        what the metrics give, as JSON takes it; ``scope`` only where there are out-of-scope rows.
+        what the metrics give, as JSON takes it; ``scope`` only where there are out-of-scope rows, ``routes`` only where
+        there is more than one way to an answer.
     """
     inside = in_scope(predictions)
     right = int(correct(predictions)[inside].sum())
@@ -231,4 +255,5 @@ METRICS: dict[str, Metric] = {
     "ece": ece,
     "per_class": per_class,
     "scope": scope,
+    "routes": routes,
 }

@@ -24,6 +24,7 @@ class Predictions:
         scores: float32[B, C], calibrated probabilities; rows sum to one unless multi-label.
         scope_scores: float32[B], higher is more in scope.
         thresholds: least score for which a label is given, one for all or float32[C]; multi-label only.
+        routes: str[B], what each row was answered by, where there is more than one way.
 
     Raises:
         ValueError: shapes that do not fit each other.
@@ -36,6 +37,7 @@ class Predictions:
     scores: NDArray[np.float32]
     scope_scores: NDArray[np.float32]
     thresholds: float | NDArray[np.float32] = 0.5
+    routes: NDArray[np.str_] | None = None
 
     def __post_init__(self) -> None:
         """Refuses shapes that do not fit each other, which numpy would broadcast silently."""
@@ -45,6 +47,7 @@ class Predictions:
             "logits": (rows, len(self.labels)),
             "scores": (rows, len(self.labels)),
             "scope_scores": (rows,),
+            **({} if self.routes is None else {"routes": (rows,)}),
         }
         for name, shape in expected.items():
             if getattr(self, name).shape != shape:
@@ -71,6 +74,7 @@ def take(predictions: Predictions, rows: NDArray[np.bool_] | NDArray[np.integer]
         logits=predictions.logits[rows],
         scores=predictions.scores[rows],
         scope_scores=predictions.scope_scores[rows],
+        routes=None if predictions.routes is None else predictions.routes[rows],
     )
 
 

@@ -46,11 +46,11 @@ def best_threshold(scores: NDArray[np.float32], truth: NDArray) -> float:
     return float((falling[best] + below) / 2)
 
 
-def scope_threshold(scope_scores: NDArray[np.float32], share: float) -> float | None:
+def scope_threshold(scope_scores: NDArray[np.floating], share: float) -> float | None:
     """Returns the scope score that at least this share of rows of the classes reach.
 
     Args:
-        scope_scores: float32[B], of rows that are of one of the classes.
+        scope_scores: float[B], of rows that are of one of the classes.
         share: from 0 to 1.
 
     Returns:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from tfclassify.errors import UsageError, nearest
+from tfclassify.model.routes import TEXT, TEXT_B
 from tfclassify.servable.answerer import Answerer
-from tfclassify.servable.graph import TEXT, TEXT_B
 
 
 @dataclass(frozen=True)

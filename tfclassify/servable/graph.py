@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,11 +11,14 @@ import tensorflow as tf
 
 from tfclassify.learning.long_texts import windowed_of
 from tfclassify.learning.prediction import Forward
-from tfclassify.learning.trained import Trained
+from tfclassify.learning.trained import Trained, posts_of
 from tfclassify.model.answer import Answering, answers
+from tfclassify.model.cascades import answering, looked_up, stacked
 from tfclassify.model.features import encode as encode_features
 from tfclassify.model.features import input_specs, tables
-from tfclassify.model.routes import INPUTS, Routed, whole
+from tfclassify.model.ngrams import NgramOps, in_graph
+from tfclassify.model.routes import INPUTS, PIECES, PIECES_B, TEXT, TEXT_B, Routed, before, whole
+from tfclassify.model.rules import ruled
 from tfclassify.model.windowing import naming_windows
 from tfclassify.text.packing_ops import Tokens, pack
 from tfclassify.text.paragraphs import with_breaks
@@ -23,7 +26,6 @@ from tfclassify.text.windows_ops import pack_windows
 from tfclassify.text.word_pieces import SpecialIds, read_vocabulary, special_ids
 
 ANSWER, TOKENS, ENCODE = "serving_default", "tokens", "encode"
-TEXT, TEXT_B = "text", "text_b"
 # Scopes in the graph, by which its stages are told apart.
 PACKING, ANSWERS = "packing", "answers"
 
@@ -47,9 +49,11 @@ def save(trained: Trained, folder: Path, *, pairs: bool) -> None:
     texts = {name: tf.TensorSpec([None], tf.string, name=name) for name in ([TEXT, TEXT_B] if pairs else [TEXT])}
     tokens = {name: tf.TensorSpec([None, None], tf.int32, name=name) for name in INPUTS}
     features = {} if trained.features is None else input_specs(trained.features)
+    baseline = None if trained.baseline is None else in_graph(trained.baseline.model)
+    module.baseline = [] if baseline is None else list(baseline.variables)
     module.tables = [] if trained.features is None else tables(trained.features)
-    answer = tf.function(lambda **given: _answer(trained, given), autograph=False)
-    logits = tf.function(lambda **given: _logits(trained, given), autograph=False)
+    answer = tf.function(lambda **given: _answer(trained, baseline, given), autograph=False)
+    logits = tf.function(lambda **given: _logits(trained, baseline, given), autograph=False)
     encode = tf.function(lambda **given: _encode(trained, given), autograph=False)
     signatures = {
         ANSWER: answer.get_concrete_function(**texts, **features),
@@ -61,30 +65,43 @@ def save(trained: Trained, folder: Path, *, pairs: bool) -> None:
     tf.saved_model.save(module, str(folder), signatures=signatures, options=options)
 
 
-def _answer(trained: Trained, given: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-    tokens, masked = _encoded(trained, given)
-    routed = _routed(trained, {**given, **tokens})
+def _answer(trained: Trained, baseline: NgramOps | None, given: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    texts = _texts(trained, given)
+    tokens = _packed(trained, texts)
+    seen = {**texts.mapped, **dict(zip((PIECES, PIECES_B), texts.pieces.values(), strict=False)), **tokens}
+    routed = _routed(trained, baseline, {**seen, **_features(trained, given)})
     how = Answering(
         trained.labels.names,
         trained.labels.multilabel,
         trained.temperature,
         trained.threshold,
         trained.scope_threshold,
+        ruled=bool(trained.settings.answer.rules),
     )
     with tf.name_scope(ANSWERS):
-        return answers(routed, masked, how)
+        return answers(routed, texts.masked, how)
 
 
-def _logits(trained: Trained, given: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-    return {"logits": _routed(trained, given).logits}
-
-
-def _routed(trained: Trained, given: dict[str, tf.Tensor]) -> Routed:
+def _logits(trained: Trained, baseline: NgramOps | None, given: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
     tokens = {name: given[name] for name in INPUTS}
+    return {"logits": _routed(trained, baseline, {**tokens, **_features(trained, given)}).logits}
+
+
+def _routed(trained: Trained, baseline: NgramOps | None, given: dict[str, tf.Tensor]) -> Routed:
+    """Puts before the network what may answer without it: of texts rules, and the baseline where it is sure."""
+    posts = posts_of(trained)
     # Where texts may leave early none has several windows.
-    whole_pass = naming_windows(whole(_forward(trained)), windowed_of(trained.settings.text))
-    network = whole_pass if trained.early is None else trained.early.leaving.run
-    return network({**tokens, **_features(trained, given)})
+    found = naming_windows(whole(_forward(trained)), windowed_of(trained.settings.text))
+    found = found if trained.early is None else trained.early.leaving.run
+    if posts.baseline is not None and baseline is not None:
+        if posts.baseline.stack is not None:
+            found = stacked(found, posts.baseline)
+        if posts.baseline.margin is not None:
+            found = before(answering(posts.baseline, posts.scale), found)
+        found = looked_up(baseline, _special(trained), found)
+    if posts.rules and TEXT in given:
+        found = before(ruled(posts.rules, posts.certain), found)
+    return found(given)
 
 
 def _features(trained: Trained, given: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
@@ -98,31 +115,50 @@ def _forward(trained: Trained) -> Forward:
 
 
 def _encode(trained: Trained, given: dict[str, tf.Tensor]) -> Tokens:
-    return {**_encoded(trained, given)[0], **_features(trained, given)}
+    return {**_packed(trained, _texts(trained, given)), **_features(trained, given)}
 
 
-def _encoded(trained: Trained, given: dict[str, tf.Tensor]) -> tuple[Tokens, tf.Tensor]:
-    """Returns the tokens of B texts or pairs, and how many spans of each were masked, int32[B]."""
+@dataclass(frozen=True)
+class _Texts:
+    """B texts or pairs by name, as the maps left them, their word pieces, and how many spans of each were masked.
+
+    ``breaks`` are where paragraphs begin, of texts that are read in windows.
+    """
+
+    mapped: dict[str, tf.Tensor]
+    pieces: dict[str, tf.RaggedTensor]
+    masked: tf.Tensor
+    breaks: tf.RaggedTensor | None = None
+
+
+def _texts(trained: Trained, given: dict[str, tf.Tensor]) -> _Texts:
     prepared = {name: trained.pieces.prepared(given[name]) for name in (TEXT, TEXT_B) if name in given}
-    texts = {name: each for name, (each, _) in prepared.items()}
-    masked = tf.add_n([count for _, count in prepared.values()])
-    return _packed(trained, texts, special_ids(read_vocabulary(trained.pieces.vocabulary))), masked
+    mapped = {name: texts for name, (texts, _) in prepared.items()}
+    pieces, breaks = {}, None
+    for name, texts in mapped.items():
+        if trained.limits.windowing is None:
+            pieces[name] = trained.pieces.tokenize(texts)
+        else:
+            pieces[name], breaks = with_breaks(trained.pieces.tokenize, texts)
+    return _Texts(mapped, pieces, tf.add_n([count for _, count in prepared.values()]), breaks)
 
 
-def _packed(trained: Trained, texts: Mapping[str, tf.Tensor], special: SpecialIds) -> Tokens:
-    tokenize, limits = trained.pieces.tokenize, trained.limits
-    if limits.windowing is not None:
-        pieces, breaks = with_breaks(tokenize, texts[TEXT])
-        with tf.name_scope(PACKING):
-            return pack_windows(pieces, limits.windowing, special=special, breaks=breaks)
-    made = {name: tokenize(each) for name, each in texts.items()}
+def _packed(trained: Trained, texts: _Texts) -> Tokens:
+    first, second, limits = texts.pieces[TEXT], texts.pieces.get(TEXT_B), trained.limits
     with tf.name_scope(PACKING):
-        return pack(made[TEXT], made.get(TEXT_B), max_length=limits.max_length, special=special)
+        if limits.windowing is not None:
+            return pack_windows(first, limits.windowing, special=_special(trained), breaks=texts.breaks)
+        return pack(first, second, max_length=limits.max_length, special=_special(trained))
+
+
+def _special(trained: Trained) -> SpecialIds:
+    return special_ids(read_vocabulary(trained.pieces.vocabulary))
 
 
 def parameters(trained: Trained) -> int:
     """Returns how many numbers the weights are."""
-    return sum(int(np.prod(variable.shape)) for variable in _variables(trained))
+    baseline = 0 if trained.baseline is None else trained.baseline.model.size
+    return baseline + sum(int(np.prod(variable.shape)) for variable in _variables(trained))
 
 
 def _variables(trained: Trained) -> list[tf.Variable]:

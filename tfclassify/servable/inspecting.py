@@ -11,7 +11,7 @@ from typing import Any
 
 from tensorflow.dtypes import as_dtype
 
-from tfclassify.model import windowing
+from tfclassify.model import cascades, ngrams, rules, windowing
 from tfclassify.model.exit_heads import SCOPE as EXITS
 from tfclassify.model.joining import SCOPE
 from tfclassify.servable.graph import ANSWERS, PACKING
@@ -77,6 +77,7 @@ def _stages(facts: Mapping[str, Any], weights: Mapping[str, Sequence[int]]) -> I
     exits = {int(found[1]) for name in weights if (found := EXIT.search(f"/{name}"))}
     yield Stage("word pieces", "characters, words, word pieces", texts, ("int32[B, None]",))
     yield Stage("packing", "[CLS] and [SEP], cut, padded to the longest", ("int32[B, None]",), (tokens,) * 3)
+    yield from _before_the_network(facts, weights, texts, tokens)
     yield Stage("embeddings", "words, positions, types", (tokens,) * 2, (vectors,))
     for number in sorted({int(found[1]) for name in weights if (found := LAYER.search(f"/{name}"))}):
         yield Stage(f"layer {number + 1}", "attention and feed-forward", (vectors, tokens), (vectors,))
@@ -93,8 +94,27 @@ def _stages(facts: Mapping[str, Any], weights: Mapping[str, Sequence[int]]) -> I
         logits = (f"float32[B, {classes}], added to the head's",)
         yield Stage("features", text, (*given, f"float32[B, {width}]"), logits)
     yield Stage("head", "a logit per label", (f"float32[B, {width}]",), (f"logits float32[B, {classes}]",))
+    if (facts.get("baseline") or {}).get("stack"):
+        text = "the network's logits and the baseline's, weighted and added"
+        both = (f"logits float32[B, {classes}]", f"baseline logits float64[B, {classes}]")
+        yield Stage("stack", text, both, both[:1])
     outputs = ("labels", "scores", "label", "score", "in_scope", "scope_score", "route", "rule", "masked")
     yield Stage("answer", "calibration, scope, names by falling score", (f"logits float32[B, {classes}]",), outputs)
+
+
+def _before_the_network(
+    facts: Mapping[str, Any], weights: Mapping[str, Sequence[int]], texts: tuple[str, ...], tokens: str
+) -> Iterator[Stage]:
+    """Gives the stages that settle texts without the network, each with what goes on from it."""
+    if count := len(facts.get("rules", ())):
+        text = f"texts that one of {count} patterns is found in have its label; the others go on"
+        yield Stage("rules", text, texts, (tokens,))
+    if baseline := facts.get("baseline"):
+        buckets = next(shape[0] for name, shape in weights.items() if name.endswith(f"{ngrams.SCOPE}/places"))
+        said = f"baseline logits float64[B, {len(facts['labels'])}]"
+        sure = "; texts that it is sure of leave, the others go on" if baseline["margin"] is not None else ""
+        text = f"1- and 2-grams of word pieces in {buckets:,} buckets, a linear model over them{sure}"
+        yield Stage("baseline", text, ("int32[B, None]",), (tokens, said))
 
 
 def _described(
@@ -135,6 +155,9 @@ def stage_of(name: str) -> str | None:
         "/classifier/": "head",
         f"/{SCOPE}/": "features",
         f"/{windowing.SCOPE}/": "windows",
+        f"/{rules.SCOPE}/": "rules",
+        f"/{ngrams.SCOPE}/": "baseline",
+        f"/{cascades.STACK}/": "stack",
     }
     return next((stage for scope, stage in scopes.items() if scope in f"/{name}"), None)
 

@@ -10,8 +10,9 @@ import numpy as np
 
 from tfclassify.data.features import CATEGORY, NUMBER
 from tfclassify.learning.trained import Trained
+from tfclassify.model.routes import TEXT, TEXT_B
 from tfclassify.servable.bundle import BundleFacts, write_bundle
-from tfclassify.servable.graph import ANSWER, TEXT, TEXT_B
+from tfclassify.servable.graph import ANSWER
 from tfclassify.servable.writing import Proof, write_facts
 from tfclassify.serving.warm_up import Request, write_warm_up
 

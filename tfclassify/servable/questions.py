@@ -11,7 +11,7 @@ import numpy as np
 from tfclassify.data import ragged
 from tfclassify.data.labelling import LabelMap, Split, in_scope
 from tfclassify.learning.features import given_of
-from tfclassify.servable.graph import TEXT, TEXT_B
+from tfclassify.model.routes import TEXT, TEXT_B
 
 
 @dataclass(frozen=True)

@@ -19,11 +19,13 @@ from tfclassify.data.token_store import Pieces
 from tfclassify.display import Display
 from tfclassify.errors import UsageError
 from tfclassify.learning.trained import Trained, answer
+from tfclassify.model.cascades import baseline_facts
+from tfclassify.model.routes import TEXT, TEXT_B
 from tfclassify.runs import Run, write_json
 from tfclassify.servable import operations
 from tfclassify.servable.certificate import Certificate, certify, reference
 from tfclassify.servable.contents import check_no_paths
-from tfclassify.servable.graph import ANSWER, TEXT, TEXT_B, parameters, save
+from tfclassify.servable.graph import ANSWER, parameters, save
 from tfclassify.servable.improvement import Comparison, check_not_worse
 from tfclassify.servable.lowering import lower
 from tfclassify.servable.opened import FACTS
@@ -153,6 +155,8 @@ def describe(trained: Trained, order: Order, proof: Proof, *, folder: Path, run:
         "temperature": trained.temperature,
         "threshold": trained.threshold if labels.multilabel else None,
         "scope_threshold": trained.scope_threshold,
+        "rules": [rule.model_dump() for rule in trained.settings.answer.rules],
+        "baseline": None if trained.baseline is None else baseline_facts(trained.baseline),
         "target_server": order.server,
         "lowest_server": proof.servers[0],
         "servers": list(proof.servers),

@@ -51,6 +51,7 @@ class Models:
         load: Callable[[Path, str, int], Loaded],
         wrap: Callable[[Loaded, Path], Served],
         events: Events,
+        watched: Callable[[Served], Served] | None = None,
         poll_seconds: float = 1.0,
         max_load_retries: int = 5,
         load_retry_seconds: float = 60.0,
@@ -69,6 +70,7 @@ class Models:
                 ``version_unloaded``, ``base_path_unreadable``, ``base_path_readable``, ``base_path_emptied``,
                 ``no_versions``, ``version_doubled``, ``version_missing``, ``label_waits``, ``reconfigured``,
                 ``versions_in_use``; each with ``model`` where it is about one.
+            watched: makes of a version that has shown that it answers what requests are put to; by default itself.
             poll_seconds: between two looks at the folders; 0 looks once, and again at each ``reconfigure``.
             max_load_retries: of a version whose folder does not change; one that changes is tried again anyway.
             load_retry_seconds: between two such tries.
@@ -79,7 +81,7 @@ class Models:
         Raises:
             UsageError: two models have one name.
         """
-        self._load, self._wrap, self._events = load, wrap, events
+        self._load, self._wrap, self._events, self._watched = load, wrap, events, watched
         self._poll_seconds, self._retries, self._retry_seconds = poll_seconds, max_load_retries, load_retry_seconds
         self._replay, self._keep = replay_warm_up, keep_when_emptied
         self._closing: SimpleQueue[tuple[str, Version] | None] = SimpleQueue()
@@ -278,7 +280,7 @@ class Models:
                 warm_up.replay(served)
             golden.check(served)
             undo.pop_all()
-        return served
+        return served if self._watched is None else self._watched(served)
 
     # The thread that closes
 

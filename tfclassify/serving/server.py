@@ -14,6 +14,7 @@ from pathlib import Path
 from tfclassify.errors import UsageError
 from tfclassify.serving import grpc_services
 from tfclassify.serving.batching import BatchingOptions, batched
+from tfclassify.serving.counted import counted
 from tfclassify.serving.grpc_services import GrpcOptions
 from tfclassify.serving.guard import Authorize, GuardOptions, guard
 from tfclassify.serving.loaded import Loaded
@@ -201,6 +202,7 @@ def _models(options: ServerOptions, told: Telemetry) -> Models:
         load=partial(_load, asked),
         wrap=partial(_wrap, options.batching, told),
         events=told.event,
+        watched=partial(_counted, told),
         poll_seconds=asked.poll_seconds,
         max_load_retries=asked.max_load_retries,
         load_retry_seconds=asked.load_retry_seconds,
@@ -228,6 +230,10 @@ def _wrap(batching: BatchingOptions | None, told: Telemetry, loaded: Loaded, fol
     if batching is None:
         return direct(loaded, folder, threads=DIRECT_THREADS)
     return batched(loaded, folder, _fitted(batching, folder), observe=partial(told.observe.batch, loaded.name))
+
+
+def _counted(told: Telemetry, served: Served) -> Served:
+    return counted(served, partial(told.observe.routes, served.loaded.name))
 
 
 def _fitted(batching: BatchingOptions, folder: Path) -> BatchingOptions:

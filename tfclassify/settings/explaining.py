@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -79,7 +79,10 @@ def _section_of(annotation: Any) -> type[BaseModel] | None:
 
 def _section(names: Sequence[str], tree: type[BaseModel]) -> type[BaseModel]:
     for name in names:
-        tree = _section_of(tree.model_fields[name].annotation) or tree
+        # The place in a list is the name of no field.
+        if name in tree.model_fields:
+            annotation = tree.model_fields[name].annotation
+            tree = _section_of(annotation) or _section_of(next(iter(get_args(annotation)), None)) or tree
     return tree
 
 
@@ -95,8 +98,12 @@ def _place(location: Sequence[str | int], values: Any) -> list[str]:
 
 
 def _wanted(problem: ErrorDetails, place: Sequence[str], tree: type[BaseModel]) -> str:
+    if problem["type"] == "model_type" and place[-1].isdigit():
+        return f"keys and values, of: {', '.join(_section(place, tree).model_fields)}"
     if problem["type"] == "model_type":
         return f"{'.'.join(place)}.FIELD=..., with a field of: {', '.join(_section(place, tree).model_fields)}"
+    if problem["type"] == "missing" and isinstance(problem["loc"][-1], str):
+        return f"a value for {problem['loc'][-1]}"
     known = WANTED.get(problem["type"])
     limits = {
         name: f"{limit:g}" if isinstance(limit, float) else limit for name, limit in problem.get("ctx", {}).items()

@@ -236,10 +236,33 @@ class TrainSettings(BaseModel):
     """Steps from one checkpoint to the next; 0 saves none but where the training is asked to stop."""
     time_limit_minutes: PositiveFloat | None = None
     """Minutes of training, its validation included, for which the steps are planned; by default there is no limit."""
+    probe: Share = 0.0
+    """Share of the training's time, at most, in which a probe looks at what the frozen network knows; 0 for none."""
     skips: PositiveInt = 3
     """Steps in a row with a loss or gradient that is no finite number after which the training goes back."""
     returns: Annotated[int, Field(ge=0), NO_FLAG] = 2
     """How often the training goes back to the latest checkpoint, each time with half the learning rate."""
+
+
+class Rule(BaseModel):
+    """Texts that a pattern is found in have a label, whatever the network would say."""
+
+    model_config = STRICT
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
+    """What the rule is called in answers: letters, digits, points and dashes."""
+    pattern: Annotated[str, Field(min_length=1)]
+    """A regular expression in RE2's syntax, looked for anywhere in the text as the maps left it."""
+    label: str
+    """The label of such texts."""
+    column: Literal["text", "text_b"] = "text"
+    """Which text of a pair it is looked for in."""
+
+
+def _named_once(rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
+    if len({rule.name for rule in rules}) < len(rules):
+        raise PydanticCustomError("rules", "rules of different names")
+    return rules
 
 
 class AnswerSettings(BaseModel):
@@ -253,6 +276,16 @@ class AnswerSettings(BaseModel):
     """Score from which on a label is given where a row may have several: a share, or the best on validation."""
     scope: Planned[Literal["none"] | Share] = AUTO
     """Share of the validation rows that count as in scope, the others looking least like any class; none: all do."""
+    rules: Annotated[tuple[Rule, ...], AfterValidator(_named_once)] = ()
+    """Rules, the first that matches wins: [{name: R1, pattern: "(?i)refund", label: billing}]."""
+    stack: Planned[Literal["none", "validation"]] = AUTO
+    """Whether the in-graph baseline is added to the network where validation rows say that this is better."""
+    cascade: Planned[Literal["none"] | Share] = AUTO
+    """Share of the accuracy, at most, that may be lost where the in-graph baseline answers what it is sure of."""
+    cascade_confidence: Planned[Annotated[float, Field(ge=0.5, lt=1.0), NO_FLAG]] = AUTO
+    """How likely, at least, the loss stays within answer.cascade, by the validation rows; 0.5 takes their estimate."""
+    baseline_buckets: Planned[Annotated[int, Field(ge=256, le=2**24), NO_FLAG]] = AUTO
+    """Buckets that the in-graph baseline hashes n-grams of word pieces into."""
     exit_loss: Limit = 0.005
     """Accuracy, at most, that texts which leave early may cost; how sure they have to be is planned by it."""
 

@@ -14,8 +14,8 @@ from tfclassify.checkup.data.overview import overview
 from tfclassify.checkup.data.quick import quick_findings
 from tfclassify.checkup.data.reading import read_material
 from tfclassify.data.corpus import read_corpus
+from tfclassify.data.pieces import pieces_of
 from tfclassify.display import SILENT
-from tfclassify.learning.trained import pieces_of
 from tfclassify.model.weights import encoder_size, find, lower_case
 from tfclassify.settings import DataSettings
 

@@ -19,6 +19,7 @@ COUNTED = {
     "tfclassify_rejected_total",
     "tfclassify_truncated_inputs_total",
     "tfclassify_predictions_total",
+    "tfclassify_answers_total",
     "tfclassify_in_flight_requests",
     "tfclassify_queue_depth",
     "tfclassify_drift_score",

@@ -24,6 +24,7 @@ OURS = {
     "tfclassify_input_tokens": "histogram",
     "tfclassify_truncated_inputs_total": "counter",
     "tfclassify_predictions_total": "counter",
+    "tfclassify_answers_total": "counter",
     "tfclassify_prediction_confidence": "histogram",
     "tfclassify_drift_score": "gauge",
     "tfclassify_model_load_duration_seconds": "histogram",
@@ -189,6 +190,14 @@ def test_answers(made: Metrics) -> None:
     assert found['tfclassify_drift_score{feature="label",test="psi"}'] == 0.3
     made.predicted([f"label {number}" for number in range(3000)], [0.5] * 3000)
     assert sum(name.startswith("tfclassify_predictions_total") for name in values(made)) == 1001
+
+
+def test_routes_are_counted_by_kind(made: Metrics) -> None:
+    made.routes("m", {b"rule:R7": 2, b"rule:R8": 1, b"exit@3": 4, b"windows 2/9": 5, b"full": 6, b"baseline": 7})
+    made.routes("m", {b"full": 1, b"\xff odd": 1, b"": 1})
+    found = values(made)
+    counts = {name.split('route="')[1][:-2]: value for name, value in found.items() if "answers_total{" in name}
+    assert counts == {"rule": 3, "exit": 4, "windows": 5, "full": 7, "baseline": 7, "other": 2}
 
 
 def test_registries_do_not_share() -> None:

@@ -18,6 +18,10 @@ GROUNDS: dict[str, tuple[str, str]] = {
         "several labels a row",
     ),
     "model.feature_width": ("no measurement: a width between that of the features and of the text", "data.features"),
+    "model.exits": (
+        "Xin et al., DeeBERT (2020); Schwartz et al., The Right Tool for the Job (2020)",
+        "goal=fast with enough validation rows, or features beside the text",
+    ),
     "text.lower_case": ("the model's own tokenizer", "another model.name"),
     "answer.calibrate": ("Guo et al., On Calibration of Modern Neural Networks (2017)", "validation rows, or none"),
     "answer.thresholds": (

@@ -10,13 +10,14 @@ from tfclassify.hardware import Hardware
 from tfclassify.planning.costs import answer_bytes, answer_seconds, epoch_seconds
 from tfclassify.planning.facts import Decision, Facts
 from tfclassify.planning.presets import PRESETS, EncoderSize
-from tfclassify.planning.statistics import added, quantile_length
+from tfclassify.planning.statistics import added, quantile_length, unknown_share
 from tfclassify.settings import AUTO, Settings
 
 CHINESE, MULTILINGUAL, MINILM = "bert-base-chinese", "multilingual", "minilm"
 LATIN, HAN = "Latin", "Han"
 # Below it, the texts in other letters are more than oddities.
 LEAST_SHARE = 0.8
+MOST_UNKNOWN = 0.2
 FEW_ROWS, MANY_ROWS = 8, 10_000
 LONGEST_SECONDS = 3600.0
 LEAST_EPOCHS = 3
@@ -110,6 +111,10 @@ def _wanted(asked: Settings, hardware: Hardware, facts: Facts) -> tuple[list[str
         name = CHINESE if han >= LEAST_SHARE * sum(shares.values()) else MULTILINGUAL
         letters = f"{han:.0%} of the texts are in Han letters" if name == CHINESE else _foreign(latin)
         return [name, MINILM, "bert-tiny"], letters, LANGUAGE_SOURCE
+    unknown = unknown_share(facts.statistics.splits["train"])
+    if unknown > MOST_UNKNOWN:
+        reason = f"{unknown:.0%} of the tokens are unknown to an English vocabulary"
+        return [MULTILINGUAL, MINILM, "bert-tiny"], reason, LANGUAGE_SOURCE
     if asked.goal == "best":
         return _best(asked, hardware, facts)
     size = PRESETS[MINILM].size

@@ -108,6 +108,14 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
                 stacked=True,
             ),
             Panel(
+                "Routes",
+                ((_rate("tfclassify_answers_total", OF_JOB, "route"), "{{route}}"),),
+                "cps",
+                12,
+                stacked=True,
+                said="What answered: a rule, the baseline, an early exit, some windows, or the full network.",
+            ),
+            Panel(
                 "Confidence",
                 (
                     *_quantiles("tfclassify_prediction_confidence", OF_JOB),

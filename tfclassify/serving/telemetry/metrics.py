@@ -21,7 +21,7 @@ from prometheus_client import (
 from prometheus_client.registry import Collector
 
 from tfclassify.serving.status import Code
-from tfclassify.serving.telemetry.names import OTHER, UNKNOWN, Served, method_name, reason_name
+from tfclassify.serving.telemetry.names import OTHER, UNKNOWN, Served, method_name, reason_name, route_name
 from tfclassify.serving.telemetry.stock_metrics import StockMetrics, stock_metrics, with_stock_names
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -46,6 +46,7 @@ class Metrics:
         in_flight: ``(+1 or -1)`` as a request begins or ends.
         queue_depth: ``(rows that wait)``.
         predicted: ``(labels, scores)`` of N answers.
+        routes: ``(model, texts by route)`` of the answers to a request.
         tokens: ``(tokens, whether the text was cut)`` of one text.
         drift: ``(feature, test, score)``.
         exposition: the text.
@@ -58,6 +59,7 @@ class Metrics:
     in_flight: Callable[[int], None]
     queue_depth: Callable[[int], None]
     predicted: Callable[[Sequence[str], Sequence[float]], None]
+    routes: Callable[[str, Mapping[bytes, int]], None]
     tokens: Callable[[int, bool], None]
     drift: Callable[[str, str, float], None]
     exposition: Callable[[], bytes]
@@ -84,6 +86,7 @@ def new_metrics(served: Served) -> Metrics:
         in_flight=in_flight.inc,
         queue_depth=depth.set,
         predicted=_predictions(registry),
+        routes=_routes(registry, served),
         tokens=_tokens(registry),
         drift=lambda feature, test, score: drift.labels(feature, test).set(score),
         exposition=lambda: with_stock_names(generate_latest(_Kept(registry))),
@@ -228,6 +231,16 @@ def _predictions(registry: CollectorRegistry) -> Callable[[Sequence[str], Sequen
             confidence.observe(score)
 
     return predicted
+
+
+def _routes(registry: CollectorRegistry, served: Served) -> Callable[[str, Mapping[bytes, int]], None]:
+    total = Counter("tfclassify_answers", "Texts answered, by their route.", ("model", "route"), registry=registry)
+
+    def routes(model: str, texts: Mapping[bytes, int]) -> None:
+        for route, count in texts.items():
+            total.labels(served.model(model), route_name(route)).inc(count)
+
+    return routes
 
 
 def _tokens(registry: CollectorRegistry) -> Callable[[int, bool], None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from threading import Lock
 
@@ -36,6 +37,9 @@ REASONS = frozenset(
         "unavailable",
     }
 )
+ROUTES = frozenset({b"rule", b"baseline", b"exit", b"windows", b"full"})
+# What stands behind the kind of a route: rule:R7, exit@3, windows 2/9.
+BEHIND = re.compile(rb"[:@ ]")
 MOST_VERSIONS = 1000
 
 
@@ -82,3 +86,9 @@ def method_name(name: str) -> str:
 def reason_name(name: str) -> str:
     """Returns a reason to turn a request away that is one of those that are counted."""
     return name if name in REASONS else OTHER
+
+
+def route_name(route: bytes) -> str:
+    """Returns the kind of a route, without what each rule, layer or number of windows adds to it."""
+    kind = BEHIND.split(route, maxsplit=1)[0]
+    return kind.decode() if kind in ROUTES else OTHER

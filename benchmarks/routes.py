@@ -1,0 +1,324 @@
+"""The cascade beside the whole network: texts per second through the SavedModel, strings in, and accuracy.
+
+python benchmarks/routes.py measure --data DIR --sets sms_spam ag_news_subset --runs FOLDER
+python benchmarks/routes.py table
+python benchmarks/routes.py picture          # of this and of the early exits, one for each data set
+
+Trains a network with the planned cascade, and a tiny one from random weights. From the former come SavedModels without
+routes, with the cascade planned for several bounds on lost accuracy, and of the baseline alone. All answer the same
+texts in turn, several rounds; a ratio is one within a round.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import os
+import platform
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from html import escape
+from math import log10
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+HERE = Path(__file__).parent / "results"
+RESULTS, EXITS = HERE / "routes.jsonl", HERE / "exits.jsonl"
+BOUNDS = (0.0, 0.002, 0.005, 0.01, 0.02, 0.05)
+ROUNDS, ROWS, WARM_UP = 5, 32, 3
+SPLITS = ("train", "validation", "test")
+PLAIN, PLANNED, STACKED, ALONE, TINY = "plain", "planned", "stacked", "baseline alone", "tiny"
+BOUND = "bound "
+
+Ask = Callable[[Sequence[str]], list[tuple[str, str]]]
+
+
+def main() -> None:
+    """Runs what is asked for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=("measure", "table", "picture"))
+    parser.add_argument("--data", type=Path, help="folder with one sub-folder per data set")
+    parser.add_argument("--sets", nargs="+", default=["sms_spam", "ag_news_subset"])
+    parser.add_argument("--runs", type=Path, help="folder for runs; those that are there are taken")
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--rows", type=int, help="test rows, at most; by default all")
+    parser.add_argument("--set", nargs="*", default=[], dest="more", help="further settings of the trainings")
+    asked = parser.parse_args()
+    if asked.what != "measure":
+        {"table": table, "picture": pictures}[asked.what]()
+        return
+    if asked.data is None or asked.runs is None:
+        parser.error("measure needs --data and --runs")
+    for name in asked.sets:
+        measure(name, asked)
+
+
+def measure(name: str, asked: argparse.Namespace) -> None:
+    """Trains and saves what is not there yet, and lets all SavedModels answer the test texts in turn."""
+    piece = {"piece": "routes", "data": name, "rows": ROWS, "settings": asked.more, "most_rows": asked.rows}
+    if any(piece == {key: kept.get(key) for key in piece} for kept in _pieces(RESULTS)):
+        return
+    rows = _rows(asked.data / name / "test.csv")[: asked.rows]
+    texts = [text for text, _ in rows]
+    with tempfile.TemporaryDirectory() as folder:
+        made = dict(_sides(name, asked, Path(folder)))
+        sides = {side: _asking(place) for side, (place, _) in made.items()}
+        answers = {side: ask(texts) for side, ask in sides.items()}
+        speeds = [_round(sides, texts, turn) for turn in range(asked.rounds)]
+    right = {
+        side: np.array([answer[0] == row[1] for answer, row in zip(found, rows, strict=True)])
+        for side, found in answers.items()
+    }
+    figures = {
+        side: {
+            "settled": made[side][1],
+            "accuracy": round(float(right[side].mean()), 4),
+            "more_accurate_than_plain": _difference(right[side], right[PLAIN]),
+            "routes": dict(Counter(route for _, route in answers[side]).most_common()),
+            "texts_per_second": round(median(each[side] for each in speeds), 1),
+            "times_plain": [round(each[side] / each[PLAIN], 3) for each in speeds],
+        }
+        for side in sides
+    }
+    _keep({**piece, "test_rows": len(rows), "sides": figures})
+
+
+def _sides(name: str, asked: argparse.Namespace, folder: Path) -> Iterator[tuple[str, tuple[Path, Any]]]:
+    """Saves the graphs that are compared; each with what its validation rows settled."""
+    from tfclassify.data.corpus import read_corpus
+    from tfclassify.display import SILENT
+    from tfclassify.learning.score_calibration import calibrated
+    from tfclassify.learning.settling import fit_on, settle_beside
+    from tfclassify.learning.trained import open_trained, predict_split
+    from tfclassify.learning.views import views_of_split
+    from tfclassify.model.cascades import InGraphBaseline
+    from tfclassify.model.ngrams import ngram_logits
+    from tfclassify.runs import cache_folder, open_run
+    from tfclassify.settings import changed
+
+    run = _run(name, asked, PLANNED, {"goal": "fast", "model.name": "minilm"})
+    trained = open_trained(open_run(str(run)), precision="float32")
+    told = trained.settings
+    corpus = read_corpus(told.data, trained.pieces, seed=told.seed, cache=cache_folder(), display=SILENT)
+    alone = replace(trained, baseline=None, early=None, settings=changed(trained.settings, {"answer.rules": ()}))
+    predictions = predict_split(alone, corpus.splits["validation"])
+    alone = calibrated(alone, predictions)
+    model = fit_on(alone, corpus.splits["train"])
+    rows = np.arange(len(predictions.truth))
+    said = ngram_logits(model, views_of_split(corpus.splits["validation"]).pieces(rows), rows=len(rows))
+
+    def settled(**answer: Any) -> tuple[Any, Any]:
+        asks = {
+            "answer.stack": "none",
+            "answer.cascade": "none",
+            **{f"answer.{key}": each for key, each in answer.items()},
+        }
+        made = settle_beside(replace(alone, settings=changed(alone.settings, asks)), predictions, said, model)
+        return made.trained, made.numbers
+
+    plain = settled()[0]
+    sides = {
+        PLAIN: (plain, None),
+        PLANNED: (trained, json.loads((run / "settled.json").read_text(encoding="utf-8"))),
+        STACKED: settled(stack="validation"),
+        **{f"{BOUND}{bound}": settled(stack="validation", cascade=bound) for bound in BOUNDS},
+        ALONE: (replace(plain, baseline=InGraphBaseline(model, margin=0.0)), None),
+        TINY: (_tiny(name, asked), None),
+    }
+    for side, (each, numbers) in sides.items():
+        yield side, (_saved(each, folder / side.replace(" ", "-")), numbers)
+
+
+def _tiny(name: str, asked: argparse.Namespace) -> Any:
+    from tfclassify.learning.trained import open_trained
+    from tfclassify.runs import open_run
+
+    run = _run(name, asked, TINY, {"model.name": "random-tiny", "answer.stack": "none", "answer.cascade": "none"})
+    return open_trained(open_run(str(run)), precision="float32")
+
+
+def _run(name: str, asked: argparse.Namespace, kind: str, settings: dict[str, Any]) -> Path:
+    from tfclassify.settings import Settings, read
+    from tfclassify.train import train
+
+    folder = asked.runs / f"{name}-{kind}"
+    if not (folder / "report.json").is_file():
+        data = {f"data.{split}": str(asked.data / name / f"{split}.csv") for split in SPLITS}
+        there = {key: path for key, path in data.items() if Path(path).is_file()}
+        words = [f"{key}={json.dumps(value)}" for key, value in {**there, **settings, "run": str(folder)}.items()]
+        train(read([*words, *asked.more], Settings))
+    return folder
+
+
+def _saved(trained: Any, folder: Path) -> Path:
+    from tfclassify.servable.graph import save
+    from tfclassify.servable.lowering import lower
+
+    save(trained, folder / "1", pairs=False)
+    lower(folder / "1")
+    return folder / "1"
+
+
+def _asking(version: Path) -> Ask:
+    """Loads a SavedModel as the server does; answers are labels and routes, asked for in batches of like length."""
+    from tfclassify.serving.session import load_saved_model
+
+    loaded = load_saved_model(version, name=version.parent.name, version=1, timeout_seconds=600.0)
+
+    def ask(texts: Sequence[str]) -> list[tuple[str, str]]:
+        order = sorted(range(len(texts)), key=lambda row: len(texts[row].encode()))
+        made = [("", "")] * len(texts)
+        for at in range(0, len(order), ROWS):
+            rows = order[at : at + ROWS]
+            found = loaded.call("serving_default", {"text": np.array([texts[row].encode() for row in rows], object)})
+            for row, label, route in zip(rows, found["label"], found["route"], strict=True):
+                made[row] = label.decode(), route.decode()
+        return made
+
+    return ask
+
+
+def _round(sides: dict[str, Ask], texts: Sequence[str], turn: int) -> dict[str, float]:
+    """Returns the texts per second of each side, asked in turn; each round begins with another one."""
+    names = list(sides)
+    speeds = {}
+    for name in names[turn % len(names) :] + names[: turn % len(names)]:
+        for _ in range(WARM_UP if turn == 0 else 1):
+            sides[name](texts[: 4 * ROWS])
+        begun = time.perf_counter()
+        sides[name](texts)
+        speeds[name] = len(texts) / (time.perf_counter() - begun)
+    return speeds
+
+
+def _difference(right: np.ndarray, other: np.ndarray) -> list[float]:
+    from tfclassify.quality.intervals import paired_difference
+
+    return [round(value, 4) for value in paired_difference(right, other)]
+
+
+def _rows(file: Path) -> list[tuple[str, str]]:
+    with open(file, encoding="utf-8", newline="") as opened:
+        return [(row["text"], row["label"]) for row in csv.DictReader(opened) if row["text"].strip()]
+
+
+def table() -> None:
+    """Prints what has been measured: medians over the rounds."""
+    print("| data set | side | texts a second | times plain | accuracy | than plain | routes |")
+    print("|---|---|---|---|---|---|---|")
+    for piece in _pieces(RESULTS):
+        for side, found in piece["sides"].items():
+            difference, low, high = found["more_accurate_than_plain"]
+            cells = [
+                piece["data"],
+                side,
+                f"{found['texts_per_second']:.0f}",
+                f"{median(found['times_plain']):.2f}x",
+                f"{found['accuracy']:.4f}",
+                f"{difference:+.4f} [{low:+.4f}, {high:+.4f}]",
+                ", ".join(f"{route} {number}" for route, number in found["routes"].items()),
+            ]
+            print(f"| {' | '.join(cells)} |")
+
+
+WIDTH, HEIGHT, LEFT, TOP, RIGHT, BOTTOM = 760, 440, 64, 40, 30, 56
+COLOURS = {"cascade": "#1f6f8b", "early exits": "#b3541e"}
+
+
+def pictures() -> None:
+    """Draws accuracy against texts per second, for each data set of which there are figures."""
+    early = {piece["data"]: piece["sides"] for piece in _pieces(EXITS)}
+    for piece in _pieces(RESULTS):
+        sides = piece["sides"]
+        curves = {"cascade": _curve(sides, 1.0)}
+        if piece["data"] in early:
+            exits = early[piece["data"]]
+            # Measured on another day: brought to this one by the plain network, which both have measured.
+            curves["early exits"] = _curve(exits, _speed(sides[PLAIN]) / _speed(exits[PLAIN]))
+        points = {side: _point(sides[side], 1.0) for side in (PLAIN, STACKED, TINY, ALONE) if side in sides}
+        file = HERE / f"routes_{piece['data']}.svg"
+        file.write_text(_picture(piece["data"], curves, points), encoding="utf-8")
+        print(file)
+
+
+def _curve(sides: dict[str, Any], scale: float) -> list[tuple[float, float]]:
+    return sorted(_point(found, scale) for side, found in sides.items() if side.startswith(BOUND))
+
+
+def _point(found: dict[str, Any], scale: float) -> tuple[float, float]:
+    return _speed(found) * scale, 100 * found["accuracy"]
+
+
+def _speed(found: dict[str, Any]) -> float:
+    return float(found["texts_per_second"])
+
+
+def _picture(name: str, curves: dict[str, list[tuple[float, float]]], points: dict[str, tuple[float, float]]) -> str:
+    every = [*points.values(), *(point for curve in curves.values() for point in curve)]
+    slow, fast = log10(min(x for x, _ in every)) - 0.1, log10(max(x for x, _ in every)) + 0.25
+    low, high = min(y for _, y in every) - 0.5, max(y for _, y in every) + 0.5
+
+    def place(point: tuple[float, float]) -> tuple[float, float]:
+        x = LEFT + (WIDTH - LEFT - RIGHT) * (log10(point[0]) - slow) / (fast - slow)
+        return round(x, 1), round(HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * (point[1] - low) / (high - low), 1)
+
+    drawn = [f'<text x="{LEFT}" y="22" font-size="15" font-weight="600">{escape(name)}</text>']
+    drawn += _axes(place, (slow, fast), (low, high))
+    for row, (label, curve) in enumerate(curves.items()):
+        places, colour = [place(point) for point in curve], COLOURS[label]
+        line = " ".join(f"{x},{y}" for x, y in places)
+        drawn.append(f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="2"/>')
+        drawn += [f'<circle cx="{x}" cy="{y}" r="3.5" fill="{colour}"/>' for x, y in places]
+        drawn.append(f'<text x="{WIDTH - RIGHT}" y="{22 + 17 * row}" fill="{colour}" text-anchor="end">{label}</text>')
+    for label, point in points.items():
+        x, y = place(point)
+        drawn.append(f'<rect x="{x - 4}" y="{y - 4}" width="8" height="8" fill="#333"/>')
+        drawn.append(f'<text x="{x + 9}" y="{y - 7}">{label}</text>')
+    letters = 'font-family="sans-serif" font-size="13"'
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" {letters}>'
+    title = f"<title>Accuracy against texts per second on {escape(name)}</title>"
+    return "\n".join([head, title, f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#fff"/>', *drawn, "</svg>", ""])
+
+
+def _axes(
+    place: Callable[[tuple[float, float]], tuple[float, float]],
+    x_range: tuple[float, float],
+    y_range: tuple[float, float],
+) -> Iterator[str]:
+    speeds = [digit * 10**power for power in range(6) for digit in (1, 2, 5)]
+    for speed in (each for each in speeds if x_range[0] <= log10(each) <= x_range[1]):
+        x, y = place((speed, y_range[0]))
+        yield f'<line x1="{x}" y1="{TOP}" x2="{x}" y2="{y}" stroke="#ddd"/>'
+        yield f'<text x="{x}" y="{y + 18}" text-anchor="middle">{speed:,}</text>'
+    step = next(each for each in (0.5, 1, 2, 5, 10, 20) if (y_range[1] - y_range[0]) / each <= 8)
+    for number in range(int(y_range[0] / step) + 1, int(y_range[1] / step) + 1):
+        x, y = place((10 ** x_range[0], number * step))
+        yield f'<line x1="{x}" y1="{y}" x2="{WIDTH - RIGHT}" y2="{y}" stroke="#ddd"/>'
+        yield f'<text x="{x - 8}" y="{y + 4}" text-anchor="end">{number * step:g}</text>'
+    yield f'<text x="{WIDTH / 2}" y="{HEIGHT - 12}" text-anchor="middle">texts per second</text>'
+    middle = HEIGHT / 2
+    yield f'<text x="16" y="{middle}" text-anchor="middle" transform="rotate(-90 16 {middle})">accuracy, %</text>'
+
+
+def _pieces(file: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()] if file.is_file() else []
+
+
+def _keep(piece: dict[str, Any]) -> None:
+    line = json.dumps({**piece, "machine": f"{os.cpu_count()} cores, {platform.machine()}"})
+    sys.stdout.write(line + "\n")
+    RESULTS.parent.mkdir(exist_ok=True)
+    with open(RESULTS, "a", encoding="utf-8") as file:
+        file.write(line + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,145 @@
+"""What validation rows settle: the baseline is taken where it helps, and every row of it was new to it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from random import Random
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from made_stores import split_of, store
+from made_trained import made_trained
+
+from tfclassify.data.corpus import Corpus
+from tfclassify.data.describing import statistics_of
+from tfclassify.data.labelling import LabelMap, Split
+from tfclassify.data.sources import Columns
+from tfclassify.display import SILENT
+from tfclassify.learning import settling
+from tfclassify.learning.settling import CASCADE, STACK, Settled, settle
+from tfclassify.learning.trained import predict_split
+from tfclassify.quality.metrics import accuracy, log_loss
+from tfclassify.quality.predictions import correct
+
+# A network is asked for no more than its heads.
+NO_EXITS: Any = SimpleNamespace(exits=None)
+LABELS = LabelMap(("a", "b"), multilabel=False)
+ASKED: dict[str, Any] = {
+    "answer__calibrate": "temperature",
+    "answer__scope": 0.95,
+    "answer__stack": "none",
+    "answer__cascade": "none",
+    "answer__cascade_confidence": 0.8,
+    "answer__baseline_buckets": 4096,
+}
+
+
+def made_split(rows: int, seed: int) -> Split:
+    """Rows whose label half of the letters give away, of which the network knows one: p is b's as much as b is."""
+    chance = Random(seed)
+    truth = [chance.randrange(2) for _ in range(rows)]
+    texts = ["".join(chance.choices(("aop" if each == 0 else "bqr") + "ab" * 2, k=5)) for each in truth]
+    return split_of(store(texts), range(rows), truth)
+
+
+def made_corpus(*, validation: bool = True) -> Corpus:
+    splits = {"train": made_split(300, 0), "test": made_split(200, 2)}
+    if validation:
+        splits["validation"] = made_split(200, 1)
+    return Corpus(splits, LABELS, Columns("text"), {}, statistics_of(splits, LABELS), 700, {}, (), {})
+
+
+def settled(corpus: Corpus | None = None, **asked: Any) -> Settled:
+    return settle(made_trained("a", "b", **{**ASKED, **asked}), corpus or made_corpus(), NO_EXITS, display=SILENT)
+
+
+def test_without_validation_rows_nothing_is_settled() -> None:
+    made = settled(made_corpus(validation=False), answer__stack="validation", answer__cascade=0.1)
+    assert (made.trained.baseline, made.trained.temperature, made.decisions) == (None, 1.0, {})
+
+
+def test_not_asked_for_it_is_not_fitted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settling, "fit_ngrams", None)
+    made = settled()
+    assert made.trained.baseline is None
+    assert made.trained.temperature != 1.0
+
+
+def test_stacked_where_it_is_better() -> None:
+    made, test = settled(answer__stack="validation"), made_corpus().splits["test"]
+    assert made.trained.baseline is not None
+    assert made.trained.baseline.stack is not None
+    both, alone = predict_split(made.trained, test), predict_split(settled().trained, test)
+    assert accuracy(both)["accuracy"] > accuracy(alone)["accuracy"]
+    assert log_loss(both)["log_loss"] < log_loss(alone)["log_loss"]
+    reason, numbers = made.decisions[STACK].reason, made.numbers[STACK]
+    assert reason.startswith("taken, the network ")
+    assert f"{numbers['gain']:.4f} nats a row" in reason
+    assert numbers["rows"] == 200
+
+
+def test_not_stacked_where_the_network_knows_it_all() -> None:
+    perfect = made_trained("a", "b", **{**ASKED, "answer__stack": "validation"})
+
+    def forward(ids: tf.Tensor, mask: tf.Tensor, types: tf.Tensor) -> tf.Tensor:
+        counts = [
+            tf.reduce_sum(tf.cast(tf.reduce_any(ids[:, :, None] == [ord(each) for each in letters], -1), tf.float32), 1)
+            for letters in ("op", "qr")
+        ]
+        return 20.0 * tf.stack(counts, axis=1)
+
+    corpus = made_corpus()
+    sure = {name: Split(split.store, *_telling(split)) for name, split in corpus.splits.items()}
+    made = settle(replace(perfect, forward=forward), replace(corpus, splits=sure), NO_EXITS, display=SILENT)
+    assert made.trained.baseline is None
+    assert made.decisions[STACK].reason.startswith("not taken: ")
+
+
+def _telling(split: Split) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the rows, and their truth, that have a letter which gives it away."""
+    kept = np.array([bool({*map(chr, split.store.pieces[row])} & set("opqr")) for row in split.rows])
+    return split.rows[kept], split.truth[kept]
+
+
+def test_a_cascade_keeps_its_bound() -> None:
+    corpus = made_corpus()
+    made = settled(corpus, answer__cascade=0.03, answer__cascade_confidence=0.5)
+    assert made.trained.baseline is not None
+    assert made.trained.baseline.margin is not None
+    validation = corpus.splits["validation"]
+    cascade, alone = predict_split(made.trained, validation), predict_split(settled(corpus).trained, validation)
+    assert cascade.routes is not None
+    numbers = made.numbers[CASCADE]
+    assert (cascade.routes == "baseline").mean() == pytest.approx(numbers["share"])
+    assert correct(alone).mean() - correct(cascade).mean() == pytest.approx(numbers["loss"])
+    assert numbers["loss"] <= 0.03 + 1e-9
+    assert f"it answers {numbers['share']:.1%} of 200 validation rows" in made.decisions[CASCADE].reason
+
+
+def test_a_cascade_that_would_answer_too_little_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settling, "LEAST_SHARE", 1.1)
+    made = settled(answer__cascade=0.03)
+    assert made.trained.baseline is None
+    assert "it would cost more than it saves" in made.decisions[CASCADE].reason
+
+
+def test_a_baseline_that_is_never_sure_enough_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settling, "cascade_threshold", lambda *_, **__: None)
+    made = settled(answer__cascade=0.01)
+    assert made.trained.baseline is None
+    told = "not taken: the baseline is nowhere sure enough, asked for a certainty of 0.8"
+    assert made.decisions[CASCADE].reason == told
+
+
+def test_of_many_rows_a_sample_is_fitted(monkeypatch: pytest.MonkeyPatch) -> None:
+    lengths = np.full(100, 10)
+    assert settling._sample(lengths).tolist() == list(range(100))
+    monkeypatch.setattr(settling, "MOST_PIECES", 205)
+    some = settling._sample(lengths)
+    assert len(some) == 20
+    assert (np.diff(some) > 0).all()
+    monkeypatch.setattr(settling, "MOST_ROWS", 7)
+    assert len(settling._sample(lengths)) == 7

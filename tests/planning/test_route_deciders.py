@@ -1,0 +1,121 @@
+"""Deciders of routes at their borders, each reason with the number that it rests on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from made_facts import facts
+
+from tfclassify.errors import UsageError
+from tfclassify.planning.deciders.routes import (
+    LEAST_BUCKETS,
+    LOSS,
+    MOST_BUCKETS,
+    ROWS_TO_STACK,
+    decide_baseline_buckets,
+    decide_cascade,
+    decide_cascade_confidence,
+    decide_stack,
+)
+from tfclassify.planning.planner import make_plan
+from tfclassify.settings import Settings, changed, parse
+
+
+def asked(**values: Any) -> Settings:
+    return parse({key.replace("__", "."): value for key, value in values.items()}, Settings)
+
+
+@pytest.mark.parametrize(
+    ("rows", "value"), [(ROWS_TO_STACK - 1, "none"), (ROWS_TO_STACK, "validation"), (None, "none")]
+)
+def test_stack(rows: int | None, value: str) -> None:
+    made = decide_stack(asked(), facts(validation=rows))
+    assert made.value == value
+    assert str(rows or 0) in made.reason
+
+
+@pytest.mark.parametrize(
+    ("goal", "task", "rows", "value"),
+    [
+        ("fast", "binary", 600, LOSS),
+        ("fast", "binary", 599, "none"),
+        ("balanced", "binary", 6000, "none"),
+        ("best", "binary", 6000, "none"),
+        ("fast", "multilabel", 6000, "none"),
+    ],
+)
+def test_cascade(goal: str, task: str, rows: int, value: Any) -> None:
+    made = decide_cascade(asked(goal=goal, model__task=task), facts(validation=rows, multilabel=task == "multilabel"))
+    assert made.value == value
+    if goal == "fast" and task == "binary":
+        assert str(rows) in made.reason
+        assert "600" in made.reason or value == LOSS
+    if goal != "fast":
+        assert f"goal={goal}" in made.reason
+
+
+def test_cascade_confidence() -> None:
+    settings = asked(answer__cascade=0.01)
+    assert decide_cascade_confidence(settings, facts()).value == 0.8
+    assert "0.01" in decide_cascade_confidence(settings, facts()).reason
+    assert "not used" in decide_cascade_confidence(changed(settings, {"answer.cascade": "none"}), facts()).reason
+
+
+@pytest.mark.parametrize(
+    ("labels", "rows", "value"),
+    [
+        (2, 100, LEAST_BUCKETS),
+        (2, 4096, 1 << 17),
+        (2, 10**6, MOST_BUCKETS),
+        (77, 10**6, 1 << 17),
+        (1000, 10**6, LEAST_BUCKETS),
+    ],
+)
+def test_buckets(labels: int, rows: int, value: int) -> None:
+    counts = {str(label): rows // labels for label in range(labels)}
+    made = decide_baseline_buckets(asked(), facts(counts, rows=rows))
+    assert made.value == value
+    assert f"{10 * rows} training tokens" in made.reason
+    assert f"{labels} labels" in made.reason
+
+
+RULE = {"name": "R1", "pattern": "x", "label": "a"}
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        (
+            {"answer__rules": [{**RULE, "label": "aa"}]},
+            "answer.rules: R1 gives the label 'aa', which no training row has; did you mean 'a'?",
+        ),
+        (
+            {"answer__rules": [{**RULE, "column": "text_b"}]},
+            "answer.rules: R1 looks in text_b, but the data have single texts; expected text",
+        ),
+    ],
+)
+def test_rules_that_cannot_be(values: dict[str, Any], told: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        make_plan(asked(**values), facts())
+    assert str(caught.value) == told
+
+
+def test_rules_have_names_of_their_own() -> None:
+    with pytest.raises(UsageError) as caught:
+        asked(answer__rules=[RULE, RULE])
+    assert str(caught.value).startswith("answer.rules is [{'name': 'R1'")
+    assert str(caught.value).endswith("; expected rules of different names")
+
+
+def test_a_cascade_that_cannot_be() -> None:
+    with pytest.raises(UsageError) as caught:
+        make_plan(asked(answer__cascade=0.01), facts(multilabel=True))
+    assert str(caught.value) == "answer.cascade is 0.01, but a row may have several labels; expected none"
+    for key, value, shown in (("cascade", 0.01, "0.01"), ("stack", "validation", "'validation'")):
+        with pytest.raises(UsageError) as caught:
+            make_plan(asked(**{f"answer__{key}": value}), facts(validation=None))
+        assert str(caught.value) == (
+            f"answer.{key} is {shown}, but there are no validation rows; give data.validation or data.validation_share"
+        )

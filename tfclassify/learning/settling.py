@@ -1,0 +1,191 @@
+"""What a training settles on its validation rows: calibration, and what the in-graph baseline is good for beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tfclassify.data import ragged
+from tfclassify.data.corpus import Corpus
+from tfclassify.data.labelling import Split, in_scope
+from tfclassify.data.piece_runs import piece_run
+from tfclassify.data.rows import rows_of
+from tfclassify.display import Display
+from tfclassify.learning.exits import Early, early_exits
+from tfclassify.learning.prediction import covering
+from tfclassify.learning.score_calibration import calibrated
+from tfclassify.learning.trained import Trained, predict_split
+from tfclassify.model.cascades import InGraphBaseline, together
+from tfclassify.model.classifier import BertClassifier
+from tfclassify.model.exits import Scale
+from tfclassify.model.ngrams import NgramModel, margins, ngram_logits
+from tfclassify.planning.facts import Decision
+from tfclassify.quality.calibration import fit_temperature, scores
+from tfclassify.quality.cascade_threshold import Threshold, cascade_threshold
+from tfclassify.quality.ngram_fit import fit_ngrams
+from tfclassify.quality.predictions import Predictions
+from tfclassify.quality.stacking import Stacking, judge_stacking
+from tfclassify.quality.thresholds import scope_threshold
+
+STACK, CASCADE = "answer.stack", "answer.cascade"
+# Of more training rows, or word pieces, a fixed random sample is fitted.
+MOST_ROWS, MOST_PIECES = 50_000, 5_000_000
+# Where it would answer less than this share, looking every text up costs more than it saves.
+LEAST_SHARE = 0.1
+
+
+@dataclass(frozen=True)
+class Settled:
+    """A classifier with all that its validation rows settled.
+
+    ``decisions`` has what was decided, by settings key, with the reason; ``numbers`` what that rests on.
+    """
+
+    trained: Trained
+    decisions: Mapping[str, Decision] = field(default_factory=dict)
+    numbers: Mapping[str, Any] = field(default_factory=dict)
+
+
+def settle(trained: Trained, corpus: Corpus, model: BertClassifier, *, display: Display) -> Settled:
+    """Calibrates a network on the validation rows, beside the in-graph baseline where the plan asks for one.
+
+    The baseline is fitted on training rows only, so that what it says of the validation rows is honest.
+
+    Args:
+        trained: the network, without rules.
+        corpus: the data.
+        model: the network, with heads for early exits where it has any.
+        display: gets the progress.
+    """
+    if "validation" not in corpus.splits:
+        return Settled(trained)
+    validation, asked = corpus.splits["validation"], trained.settings.answer
+    predictions = predict_split(trained, validation)
+    alone = calibrated(trained, predictions)
+    trained = alone if model.exits is None else replace(alone, early=_early(alone, model, validation, predictions))
+    if asked.stack == "none" and asked.cascade == "none":
+        return Settled(trained)
+    display.start("fitting the in-graph baseline", 0)
+    ngrams = fit_on(trained, corpus.splits["train"])
+    pieces = piece_run(validation.store.pieces, validation.store.pieces_b, validation.rows)
+    said = ngram_logits(ngrams, pieces, rows=len(validation))
+    return settle_beside(trained, predictions, said, ngrams)
+
+
+def _early(trained: Trained, model: BertClassifier, validation: Split, predictions: Predictions) -> Early | None:
+    """Settles how sure a text has to be to leave the network early, by what the whole network says itself."""
+    several, asked = trained.labels.multilabel, trained.settings.answer
+    rows = rows_of(validation, trained.limits)
+    buckets = covering(trained.settings.train.buckets, trained.limits.columns)
+    made = scores(predictions.logits, temperature=trained.temperature, multilabel=several)
+    whole = replace(predictions, scores=made, thresholds=trained.threshold)
+    scale = Scale(several, trained.temperature, trained.scope_threshold)
+    return early_exits(model, rows, buckets, whole, scale, asked)
+
+
+def fit_on(trained: Trained, train: Split) -> NgramModel:
+    """Fits the baseline on the training rows, or on a fixed sample of them."""
+    inside = np.flatnonzero(in_scope(train))
+    lengths = ragged.lengths(train.store.pieces)[train.rows[inside]].astype(np.int64)
+    if train.store.pieces_b is not None:
+        lengths += ragged.lengths(train.store.pieces_b)[train.rows[inside]]
+    rows = inside[_sample(lengths)]
+    pieces = piece_run(train.store.pieces, train.store.pieces_b, train.rows[rows])
+    buckets = trained.settings.answer.baseline_buckets
+    return fit_ngrams(pieces, train.truth[rows], classes=len(trained.labels.names), buckets=buckets)
+
+
+def _sample(lengths: NDArray[np.int64]) -> NDArray[np.intp]:
+    """Returns the rows to fit, in their order: as many as can be afforded."""
+    if len(lengths) <= MOST_ROWS and lengths.sum() <= MOST_PIECES:
+        return np.arange(len(lengths))
+    shuffled = np.random.default_rng(0).permutation(len(lengths))
+    affordable = int(np.searchsorted(lengths[shuffled].cumsum(), MOST_PIECES, side="right"))
+    return np.sort(shuffled[: max(1, min(MOST_ROWS, affordable))])
+
+
+def settle_beside(trained: Trained, predictions: Predictions, said: NDArray[np.float64], model: NgramModel) -> Settled:
+    """Settles what the baseline is good for.
+
+    Args:
+        trained: the network, calibrated, without rules.
+        predictions: of the validation rows, by the network alone.
+        said: float64[N, C], the baseline's logits of the same rows.
+        model: the baseline.
+    """
+    several, asked = trained.labels.multilabel, trained.settings.answer
+    temperature = fit_temperature(said.astype(np.float32), predictions.truth, multilabel=several)
+    baseline = InGraphBaseline(model, temperature)
+    decisions: dict[str, Decision] = {}
+    numbers: dict[str, Any] = {}
+    if asked.stack != "none":
+        stacking = _stacking(baseline, predictions, said)
+        baseline = replace(baseline, stack=stacking.weights)
+        decisions[STACK], numbers[STACK] = Decision(asked.stack, _of_stack(stacking)), asdict(stacking)
+    if baseline.stack is not None:
+        # Who leaves the network early goes on to be read as the network alone is.
+        alone = Scale(several, trained.temperature, trained.scope_threshold)
+        predictions = replace(predictions, logits=together(baseline, predictions.logits, said))
+        trained = replace(calibrated(trained, predictions), alone=alone)
+    if asked.cascade != "none":
+        bound = float(asked.cascade)
+        baseline, found = _cascade(baseline, trained, predictions, said, bound=bound)
+        decisions[CASCADE] = Decision(asked.cascade, _of_cascade(found, asked.cascade_confidence, baseline))
+        numbers[CASCADE] = None if found is None else asdict(found)
+    used = baseline.stack is not None or baseline.margin is not None
+    return Settled(replace(trained, baseline=baseline if used else None), decisions, numbers)
+
+
+def _stacking(baseline: InGraphBaseline, predictions: Predictions, said: NDArray[np.float64]) -> Stacking:
+    inside = _inside(predictions)
+    network = predictions.logits[inside].astype(np.float64)
+    return judge_stacking(network, said[inside] / baseline.temperature, predictions.truth[inside])
+
+
+def _cascade(
+    baseline: InGraphBaseline, trained: Trained, predictions: Predictions, said: NDArray[np.float64], *, bound: float
+) -> tuple[InGraphBaseline, Threshold | None]:
+    asked, inside = trained.settings.answer, _inside(predictions)
+    best, truth = said.max(axis=1), predictions.truth[inside]
+    least = None if asked.scope == "none" else scope_threshold(best[inside], asked.scope)
+    # A margin is never below 0: what looks like no class is never sure enough.
+    confidence = margins(said) if least is None else np.where(best >= least, margins(said), -1.0)
+    found = cascade_threshold(
+        confidence[inside],
+        said[inside].argmax(axis=1) == truth,
+        predictions.logits[inside].argmax(axis=1) == truth,
+        bound=bound,
+        certainty=asked.cascade_confidence,
+    )
+    if found is None or found.share < LEAST_SHARE:
+        return baseline, found
+    return replace(baseline, margin=found.confidence, least=least), found
+
+
+def _inside(predictions: Predictions) -> NDArray[np.bool_]:
+    if predictions.truth.ndim == 2:
+        return np.ones(len(predictions.truth), bool)
+    return predictions.truth >= 0
+
+
+def _of_stack(found: Stacking) -> str:
+    gain = f"{found.gain:.4f} nats a row ({found.interval[0]:.4f} to {found.interval[1]:.4f})"
+    right = f"right {found.right[0]:.4f} alone, {found.right[1]:.4f} together"
+    on = f"on {found.rows} validation rows left out of the fit the two gain {gain}, {right}"
+    if found.weights is None:
+        return f"not taken: {on}"
+    return f"taken, the network {found.weights[0]:.3g} times and the baseline {found.weights[1]:.3g} times: {on}"
+
+
+def _of_cascade(found: Threshold | None, certainty: float, baseline: InGraphBaseline) -> str:
+    if found is None:
+        return f"not taken: the baseline is nowhere sure enough, asked for a certainty of {certainty:g}"
+    loss = f"loses {found.loss:.4f} ({found.interval[0]:.4f} to {found.interval[1]:.4f}) of the accuracy"
+    share = f"it answers {found.share:.1%} of {found.rows} validation rows and {loss}"
+    if baseline.margin is None:
+        return f"not taken: {share}; below {LEAST_SHARE:.0%} it would cost more than it saves"
+    return f"taken from {found.confidence:.3g} between the best and the second logit: {share}"
