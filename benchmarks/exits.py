@@ -31,6 +31,7 @@ BOUNDS = (0.0, 0.002, 0.005, 0.01, 0.02, 0.05)
 ROUNDS, ROWS, WARM_UP = 5, 32, 3
 SPLITS = ("train", "validation", "test")
 PLAIN, PLANNED = "plain", "planned"
+MODEL = "minilm"
 
 Ask = Callable[[Sequence[str]], list[tuple[str, str]]]
 
@@ -42,7 +43,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, help="folder with one sub-folder per data set")
     parser.add_argument("--sets", nargs="+", default=["trec6", "sst2_sentences", "banking77"])
     parser.add_argument("--runs", type=Path, help="folder for runs and exports; those that are there are taken")
-    parser.add_argument("--exits", type=json.loads, default="auto", help="layers, such as [2,3,4]; default: planned")
+    parser.add_argument("--exits", type=json.loads, default="auto", help="layers, such as [1,2,3]; default: planned")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--set", nargs="*", default=[], dest="more", help="further settings of both trainings")
     asked = parser.parse_args()
@@ -85,7 +86,7 @@ def measure(name: str, asked: argparse.Namespace) -> None:
 
 def _sides(name: str, asked: argparse.Namespace, folder: Path) -> tuple[dict[str, Ask], dict[str, Any]]:
     """Returns what answers: the exports of the two trainings, and the network with exits planned for each bound."""
-    plain = _run(name, asked, PLAIN, {"model.exits": []})
+    plain = _run(name, asked, PLAIN, {"model.exits": ()})
     early = _run(name, asked, "early", {"model.exits": asked.exits, "goal": "fast", "train.epochs": _epochs(plain)})
     sides = {PLAIN: _asking(_exported(plain)), PLANNED: _asking(_exported(early))}
     plans: dict[str, Any] = {}
@@ -109,7 +110,8 @@ def _run(name: str, asked: argparse.Namespace, kind: str, settings: dict[str, An
     if not (folder / "report.json").is_file():
         data = {f"data.{split}": str(asked.data / name / f"{split}.csv") for split in SPLITS}
         there = {key: path for key, path in data.items() if Path(path).is_file()}
-        words = [f"{key}={json.dumps(value)}" for key, value in {**there, **settings, "run": str(folder)}.items()]
+        settings = {"model.name": MODEL, **there, **settings, "run": str(folder)}
+        words = [f"{key}={json.dumps(value)}" for key, value in settings.items()]
         train(read([*words, *asked.more], Settings))
     return folder
 

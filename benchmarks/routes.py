@@ -263,7 +263,7 @@ def _speed(found: dict[str, Any]) -> float:
 
 def _picture(name: str, curves: dict[str, list[tuple[float, float]]], points: dict[str, tuple[float, float]]) -> str:
     every = [*points.values(), *(point for curve in curves.values() for point in curve)]
-    slow, fast = log10(min(x for x, _ in every)) - 0.1, log10(max(x for x, _ in every)) + 0.25
+    slow, fast = log10(min(x for x, _ in every)) - 0.1, log10(max(x for x, _ in every)) + 0.35
     low, high = min(y for _, y in every) - 0.5, max(y for _, y in every) + 0.5
 
     def place(point: tuple[float, float]) -> tuple[float, float]:

@@ -16,7 +16,7 @@ import tf_keras as keras
 from small_networks import network, small_files
 
 from tfclassify.display import Display
-from tfclassify.learning import watchers
+from tfclassify.learning import checkpoints, watchers
 from tfclassify.learning.checkpoint_folders import Values
 from tfclassify.learning.checkpoints import put_values, take_values
 from tfclassify.learning.course import Course, Orders
@@ -66,7 +66,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """A clock that only the steps move."""
     now = SimpleNamespace(seconds=0.0)
     told = SimpleNamespace(monotonic=lambda: now.seconds, perf_counter=lambda: now.seconds, time=time.time)
-    monkeypatch.setattr(watchers, "time", told)
+    for module in (watchers, checkpoints):
+        monkeypatch.setattr(module, "time", told)
     return now
 
 

@@ -31,7 +31,7 @@ def model(small: Found) -> BertClassifier:
     return network(small, exits=AFTER)
 
 
-def test_a_head_reads_the_first_token_after_its_layer(model: BertClassifier) -> None:
+def test_a_head_reads_the_mean_of_the_tokens_after_its_layer(model: BertClassifier) -> None:
     given = batch_of(4, 6)
     made = outputs(model, given, training=False)
     assert made["exits"].shape == (4, 2, 3)
@@ -40,7 +40,9 @@ def test_a_head_reads_the_first_token_after_its_layer(model: BertClassifier) -> 
     assert model.exits is not None
     for place, (after, head) in enumerate(zip(AFTER, model.exits.heads, strict=True)):
         (kernel, bias), (last_kernel, last_bias) = head["dense"], head["classifier"]
-        pooled = np.tanh(hidden[after].numpy()[:, 0] @ kernel.numpy() + bias.numpy())
+        mask = given["attention_mask"].numpy()[:, :, None]
+        mean = (hidden[after].numpy() * mask).sum(axis=1) / mask.sum(axis=1)
+        pooled = np.tanh(mean @ kernel.numpy() + bias.numpy())
         np.testing.assert_allclose(made["exits"][:, place], pooled @ last_kernel.numpy() + last_bias.numpy(), atol=1e-6)
 
 
@@ -68,10 +70,10 @@ def test_what_they_learn_goes_into_the_layers_before_them_and_no_others(model: B
 
 def test_units_are_dropped_in_training_alone() -> None:
     heads = ExitHeads([1], width=4, classes=2, dropout=0.5)
-    hidden = [tf.ones([3, 5, 4])] * 2
-    np.testing.assert_array_equal(heads(hidden, training=False), heads(hidden, training=False))
+    hidden, mask = [tf.ones([3, 5, 4])] * 2, tf.ones([3, 5], tf.int32)
+    np.testing.assert_array_equal(heads(hidden, mask, training=False), heads(hidden, mask, training=False))
     with drawn_from(0, tf.constant(0, tf.int64)):
-        assert not np.array_equal(heads(hidden, training=True), heads(hidden, training=False))
+        assert not np.array_equal(heads(hidden, mask, training=True), heads(hidden, mask, training=False))
 
 
 def test_they_are_saved_and_loaded(model: BertClassifier, small: Found, tmp_path: Path) -> None:

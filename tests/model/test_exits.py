@@ -67,10 +67,30 @@ def as_written() -> Iterator[None]:
         tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": False, **before})
 
 
+Everything = Callable[[dict[str, tf.Tensor]], dict[str, tf.Tensor]]
+
+
 @pytest.fixture(scope="module")
-def some(model: BertClassifier) -> Leaving:
-    """Thresholds that part a batch in three."""
-    return early(model, 0.85, 0.8)
+def everything(model: BertClassifier) -> Everything:
+    """The logits of all heads, of everybody."""
+    tokens = tf.TensorSpec([None, None], tf.int32)
+    run = tf.function(
+        lambda *given: outputs(model, dict(zip(INPUTS, given, strict=True)), training=False),
+        input_signature=[tokens] * len(INPUTS),
+    )
+    return lambda given_batch: run(*(given_batch[name] for name in INPUTS))
+
+
+@pytest.fixture(scope="module")
+def parting(everything: Everything) -> tuple[float, ...]:
+    """Thresholds that part a batch in three, each halfway between two texts."""
+    sure = tf.reduce_max(tf.nn.softmax(everything(batch([8] * 60, 1))["exits"]), axis=2).numpy()
+    return tuple(float(np.sort(column)[30:32].mean()) for column in sure.T)
+
+
+@pytest.fixture(scope="module")
+def some(model: BertClassifier, parting: tuple[float, ...]) -> Leaving:
+    return early(model, *parting)
 
 
 def batches(test: Callable[..., None]) -> Callable[..., None]:
@@ -89,20 +109,6 @@ def test_with_an_infinite_threshold_it_is_the_plain_network_bit_for_bit(model: B
             logits, taken = never.numbered(*tokens)
             assert logits.numpy().tobytes() == plain(*tokens).numpy().tobytes()
             assert taken.numpy().tolist() == [2] * len(lengths)
-
-
-Everything = Callable[[dict[str, tf.Tensor]], dict[str, tf.Tensor]]
-
-
-@pytest.fixture(scope="module")
-def everything(model: BertClassifier) -> Everything:
-    """The logits of all heads, of everybody."""
-    tokens = tf.TensorSpec([None, None], tf.int32)
-    run = tf.function(
-        lambda *given: outputs(model, dict(zip(INPUTS, given, strict=True)), training=False),
-        input_signature=[tokens] * len(INPUTS),
-    )
-    return lambda given_batch: run(*(given_batch[name] for name in INPUTS))
 
 
 def masked(everything: Everything, exits: Sequence[Exit], given_batch: dict[str, tf.Tensor]) -> Any:
@@ -124,7 +130,7 @@ def test_gathered_and_masked_computation_agree(
     everything: Everything, some: Leaving, lengths: list[int], seed: int, more: int
 ) -> None:
     given_batch = batch(lengths, seed, more)
-    logits, taken = masked(everything, [Exit(1, 0.85), Exit(3, 0.8)], given_batch)
+    logits, taken = masked(everything, some.exits, given_batch)
     routed = some.run(given_batch)
     np.testing.assert_allclose(routed.logits, logits, atol=1e-5)
     assert routed.route.numpy().tolist() == [[b"exit@1", b"exit@3", b"full"][place] for place in taken]

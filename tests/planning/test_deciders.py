@@ -289,7 +289,13 @@ MANY = {f"label {number}": 100 for number in range(26)}
 
 @pytest.mark.parametrize(
     ("layers", "counts", "expected"),
-    [(4, None, (1, 2)), (6, None, (2, 3, 4)), (12, None, (4, 6, 8, 10)), (6, MANY, (3, 4)), (12, MANY, (6, 8, 10))],
+    [
+        (4, None, (1, 2)),
+        (6, None, (1, 2, 3, 4)),
+        (12, None, (2, 4, 6, 8, 10)),
+        (6, MANY, (2, 3, 4)),
+        (12, MANY, (4, 6, 8, 10)),
+    ],
 )
 def test_exits(layers: int, counts: dict[str, int] | None, expected: tuple[int, ...]) -> None:
     encoder = replace(PRESETS["minilm"].size, layers=layers)

@@ -231,7 +231,7 @@ def _with_exits(
     result = model.bert(**given, output_hidden_states=True, training=training)
     pooled = model.dropout(result.pooler_output, training=training)
     logits = tf.cast(model.classifier(pooled), tf.float32)
-    return {"logits": logits, "exits": exits(result.hidden_states, training=training)}
+    return {"logits": logits, "exits": exits(result.hidden_states, batch["attention_mask"], training=training)}
 
 
 def answering(model: BertClassifier) -> Forward | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import tensorflow as tf
 import tf_keras as keras
@@ -11,13 +12,13 @@ from tfclassify.model.dropout import SeededDropout
 
 SCOPE, EXIT_PREFIX = "exits", "exits."
 SPREAD = 0.02
-CLS = 0
 
 
 class ExitHeads(keras.layers.Layer):
-    """A head like the network's own after each of some layers: ``classifier(tanh(dense([CLS])))``.
+    """A head after each of some layers: ``classifier(tanh(dense(mean of the tokens)))``.
 
-    They have weights of their own, which are a part of the model; its last head does not depend on them.
+    They have weights of their own, which are a part of the model; its last head does not depend on them. They read all
+    tokens because in the first layers of a pre-trained encoder [CLS] is much the same whatever the text.
     """
 
     def __init__(self, layers: Sequence[int], *, width: int, classes: int, dropout: float) -> None:
@@ -35,31 +36,34 @@ class ExitHeads(keras.layers.Layer):
         self.dropout = SeededDropout(dropout)
         self.heads = [
             {
-                "dense": self._made(f"{layer}/dense", width, width),
-                "classifier": self._made(f"{layer}/classifier", width, classes),
+                "dense": self._made(f"{layer}/dense", width, width, "glorot_uniform"),
+                "classifier": self._made(
+                    f"{layer}/classifier", width, classes, keras.initializers.TruncatedNormal(stddev=SPREAD)
+                ),
             }
             for layer in self.after
         ]
 
-    def _made(self, name: str, inputs: int, units: int) -> tuple[tf.Variable, tf.Variable]:
-        start = keras.initializers.TruncatedNormal(stddev=SPREAD)
+    def _made(self, name: str, inputs: int, units: int, start: Any) -> tuple[tf.Variable, tf.Variable]:
         kernel = self.add_weight(name=f"{SCOPE}/{name}/kernel", shape=[inputs, units], initializer=start)
         return kernel, self.add_weight(name=f"{SCOPE}/{name}/bias", shape=[units], initializer="zeros")
 
-    def call(self, hidden: Sequence[tf.Tensor], training: bool = False) -> tf.Tensor:
+    def call(self, hidden: Sequence[tf.Tensor], mask: tf.Tensor, training: bool = False) -> tf.Tensor:
         """Returns the logits of each head.
 
         Args:
             hidden: what goes into the first layer and comes out of each, float32[B, L, H].
+            mask: int32[B, L], of the tokens.
             training: whether units are dropped.
 
         Returns:
             float32[B, E, C] of E heads.
         """
-        made = []
+        made, tokens = [], tf.cast(mask, tf.float32)[:, :, None]
+        number = tf.maximum(tf.reduce_sum(tokens, axis=1), 1.0)
         for layer, head in zip(self.after, self.heads, strict=True):
-            first = tf.cast(hidden[layer][:, CLS], tf.float32)
-            pooled = self.dropout(tf.tanh(_product(first, *head["dense"])), training=training)
+            mean = tf.reduce_sum(tf.cast(hidden[layer], tf.float32) * tokens, axis=1) / number
+            pooled = self.dropout(tf.tanh(_product(mean, *head["dense"])), training=training)
             made.append(_product(pooled, *head["classifier"]))
         return tf.stack(made, axis=1)
 

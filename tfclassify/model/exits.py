@@ -1,8 +1,4 @@
-"""The way through the network on which a text leaves early: after each exit only the tokens of those that stay.
-
-At an exit the layer before it is computed for [CLS] alone, which is all that a head reads; its other tokens are
-computed for the texts that stay. So an exit after layer n costs those that leave about n - 1 layers.
-"""
+"""The way through the network on which a text leaves early: after each exit only the tokens of those that stay."""
 
 from __future__ import annotations
 
@@ -16,13 +12,11 @@ from tfclassify.model.exit_heads import EXIT_PREFIX, SCOPE
 from tfclassify.model.routes import FULL, INPUTS, Pass, Routed
 from tfclassify.model.unpadded import (
     Places,
-    Seen,
     Shape,
     Weights,
     dense,
     embedded,
     head,
-    keys_and_contents,
     layer,
     places_of,
 )
@@ -133,33 +127,24 @@ def route_of(after: int) -> str:
 
 def _onward(network: _Network, still: _Still, first: int) -> Left:
     """Computes the layers from a number on, for those who are there."""
-    weights, shape = network.weights, network.shape
-    for number in range(first, shape.layers):
-        seen = keys_and_contents(weights, shape, still.places, still.values, number)
+    for number in range(first, network.shape.layers):
+        values = layer(network.weights, network.shape, still.places, still.values, number)
+        still = replace(still, values=values)
         if number + 1 in network.exits:
-            return _parted(network, still, seen, number)
-        # Of the last layer only [CLS] is read.
-        still = _moved(network, still, seen, number, first=number == shape.layers - 1)
-    logits = head(weights, still.values)[1]
+            return _parted(network, still, number + 1)
+    logits = head(network.weights, still.values)[1]
     return logits, tf.fill(tf.shape(logits)[:1], len(network.exits))
 
 
-def _moved(network: _Network, still: _Still, seen: Seen, number: int, *, first: bool = False) -> _Still:
-    made = layer(network.weights, network.shape, still.places, still.values, seen, number, first=first)
-    return replace(still, values=made)
-
-
-def _parted(network: _Network, still: _Still, seen: Seen, number: int) -> Left:
+def _parted(network: _Network, still: _Still, after: int) -> Left:
     """Lets those leave who may, and goes on with the others, if there are any."""
-    place, exit_ = network.exits[number + 1]
-    first = _moved(network, still, seen, number, first=True).values
-    with tf.name_scope(f"network/{SCOPE}/{number + 1}/"):
-        logits, leaves = _judged(network, first, exit_)
+    place, exit_ = network.exits[after]
+    with tf.name_scope(f"network/{SCOPE}/{after}/"):
+        logits, leaves = _judged(network, _means(still), exit_)
         gone, stay = (tf.cast(tf.where(each)[:, 0], tf.int32) for each in (leaves, tf.logical_not(leaves)))
 
     def onward() -> Left:
-        rest, their = _staying(still, seen, stay, leaves)
-        return _onward(network, _moved(network, rest, their, number), number + 1)
+        return _onward(network, _staying(still, stay, leaves), after)
 
     def nobody() -> Left:
         return tf.zeros([0, logits.shape[1]]), tf.zeros([0], tf.int32)
@@ -170,19 +155,29 @@ def _parted(network: _Network, still: _Still, seen: Seen, number: int) -> Left:
     return tf.dynamic_stitch(rows, [tf.gather(logits, gone), later]), tf.dynamic_stitch(rows, [here, taken])
 
 
-def _staying(still: _Still, seen: Seen, stay: tf.Tensor, leaves: tf.Tensor) -> tuple[_Still, Seen]:
-    """Takes out those who leave: their masks, their tokens, and what attention would see of them."""
-    rows = still.places.tokens // tf.shape(still.mask, tf.int64)[1]
-    kept = tf.where(tf.logical_not(tf.gather(leaves, rows)))[:, 0]
-    keys, contents = (tf.gather(each, stay) for each in seen)
+def _means(still: _Still) -> tf.Tensor:
+    """Returns the mean of the tokens of each text, float32[R, H]."""
+    sums = tf.math.unsorted_segment_sum(still.values, _rows(still), tf.shape(still.mask)[0])
+    number = tf.reduce_sum(tf.cast(still.mask, tf.float32), axis=1, keepdims=True)
+    return sums / tf.maximum(number, 1.0)
+
+
+def _staying(still: _Still, stay: tf.Tensor, leaves: tf.Tensor) -> _Still:
+    """Takes out those who leave: their masks and their tokens."""
+    kept = tf.where(tf.logical_not(tf.gather(leaves, _rows(still))))[:, 0]
     mask = tf.gather(still.mask, stay)
-    return _Still(mask, places_of(mask), tf.gather(still.values, kept)), (keys, contents)
+    return _Still(mask, places_of(mask), tf.gather(still.values, kept))
 
 
-def _judged(network: _Network, first: tf.Tensor, exit_: Exit) -> tuple[tf.Tensor, tf.Tensor]:
+def _rows(still: _Still) -> tf.Tensor:
+    """Returns whose each token is, int64[T]."""
+    return still.places.tokens // tf.shape(still.mask, tf.int64)[1]
+
+
+def _judged(network: _Network, means: tf.Tensor, exit_: Exit) -> tuple[tf.Tensor, tf.Tensor]:
     """Returns the logits of an exit on the run's scale, and who may leave by it, bool[R]."""
     scale, name = network.scale, f"{EXIT_PREFIX}{exit_.layer}"
-    own = dense(network.weights, f"{name}.classifier", tf.tanh(dense(network.weights, f"{name}.dense", first)))
+    own = dense(network.weights, f"{name}.classifier", tf.tanh(dense(network.weights, f"{name}.dense", means)))
     divided = own / tf.constant(exit_.temperature, tf.float32)
     leaves = _confidence(divided, scale) >= tf.constant(exit_.threshold, tf.float32)
     if exit_.scope_threshold is None or scale.scope_threshold is None:

@@ -27,8 +27,6 @@ FUSED_EPSILON = 1e-3
 
 Weights = Mapping[str, tf.Variable]
 Forward = Callable[..., tf.Tensor]
-# Keys and contents of a layer's attention, float32[B, heads, L, H / heads] each.
-Seen = tuple[tf.Tensor, tf.Tensor]
 
 
 @dataclass(frozen=True)
@@ -83,9 +81,7 @@ def unpadded(
         places = places_of(attention_mask)
         values = embedded(weights, shape, places, input_ids, token_type_ids)
         for number in range(shape.layers):
-            seen = keys_and_contents(weights, shape, places, values, number)
-            # Of the last layer only [CLS] is read.
-            values = layer(weights, shape, places, values, seen, number, first=number == shape.layers - 1)
+            values = layer(weights, shape, places, values, number)
         pooled, logits = head(weights, values)
         if windows is not None:
             with tf.name_scope(WINDOWS_SCOPE):
@@ -131,38 +127,13 @@ def embedded(
         return _normed(weights, f"{name}.LayerNorm", words + placed + typed, shape)
 
 
-def keys_and_contents(weights: Weights, shape: Shape, places: Places, values: tf.Tensor, number: int) -> Seen:
-    """Returns what attention of a layer looks at, of the vectors float32[T, H] that come in."""
-    name = f"bert.encoder.layer.{number}.attention.self"
-    with tf.name_scope(_scope(number)):
-        keys, contents = (
-            _heads(tf.gather(dense(weights, f"{name}.{part}", values), places.padded), shape)
-            for part in ("key", "value")
-        )
-    return keys, contents
-
-
-def layer(
-    weights: Weights, shape: Shape, places: Places, values: tf.Tensor, seen: Seen, number: int, *, first: bool
-) -> tf.Tensor:
-    """Computes a layer.
-
-    Args:
-        weights: by PyTorch's names.
-        shape: of the encoder.
-        places: of the tokens.
-        values: float32[T, H], what comes in.
-        seen: what :func:`keys_and_contents` made of them.
-        number: of the layer, from 0 on.
-        first: whether only the vector of [CLS] is wanted.
-
-    Returns:
-        float32[T, H], or float32[B, H].
-    """
-    name = f"bert.encoder.layer.{number}"
-    with tf.name_scope(_scope(number)):
-        own = tf.gather(values, places.first) if first else values
-        context = _attention(weights, shape, places, own, seen, f"{name}.attention.self", first=first)
+def layer(weights: Weights, shape: Shape, places: Places, values: tf.Tensor, number: int) -> tf.Tensor:
+    """Computes the layer of a number, from 0 on: float32[T, H] to float32[T, H], of the last one to float32[B, H]."""
+    name, last = f"bert.encoder.layer.{number}", number == shape.layers - 1
+    with tf.name_scope(f"network/bert/encoder/layer_._{number}/"):
+        # Of the last layer only [CLS] is read.
+        own = tf.gather(values, places.first) if last else values
+        context = _attention(weights, shape, places, values, own, f"{name}.attention.self", last=last)
         mixed = dense(weights, f"{name}.attention.output.dense", context) + own
         attended = _normed(weights, f"{name}.attention.output.LayerNorm", mixed, shape)
         inner = _gelu(dense(weights, f"{name}.intermediate.dense", attended))
@@ -183,20 +154,18 @@ def dense(weights: Weights, name: str, values: tf.Tensor) -> tf.Tensor:
     return tf.nn.bias_add(tf.matmul(values, weights[f"{name}.weight"]), weights[f"{name}.bias"])
 
 
-def _scope(number: int) -> str:
-    return f"network/bert/encoder/layer_._{number}/"
-
-
 def _attention(
-    weights: Weights, shape: Shape, places: Places, own: tf.Tensor, seen: Seen, name: str, *, first: bool
+    weights: Weights, shape: Shape, places: Places, values: tf.Tensor, own: tf.Tensor, name: str, *, last: bool
 ) -> tf.Tensor:
-    keys, contents = seen
+    keys, contents = (
+        _heads(tf.gather(dense(weights, f"{name}.{part}", values), places.padded), shape) for part in ("key", "value")
+    )
     asked = dense(weights, f"{name}.query", own)
-    queries = _heads(asked[:, None, :] if first else tf.gather(asked, places.padded), shape)
+    queries = _heads(asked[:, None, :] if last else tf.gather(asked, places.padded), shape)
     scores = tf.matmul(queries, keys, transpose_b=True) * (1 / sqrt(shape.width // shape.heads)) + places.mask
     context = tf.transpose(tf.matmul(tf.nn.softmax(scores), contents), [0, 2, 1, 3])
     flat = tf.reshape(context, [-1, shape.width])
-    return flat if first else tf.gather(flat, places.tokens)
+    return flat if last else tf.gather(flat, places.tokens)
 
 
 def _heads(values: tf.Tensor, shape: Shape) -> tf.Tensor:

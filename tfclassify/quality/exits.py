@@ -43,8 +43,7 @@ class ExitPlan:
         accuracy_lost: against the whole network on these rows.
         interval: of that, 95 %.
         leaving: share of the rows that leave by each exit.
-        layers_run: share of the layers that are computed for all tokens; of the one before an exit, as of the last
-            one of the network, only [CLS] is.
+        layers_run: share of the layers that a text goes through.
     """
 
     layers: tuple[int, ...]
@@ -107,7 +106,7 @@ def _made(
     answers = np.stack([*(each.right for each in exits), right])[taken, np.arange(len(right))]
     lost, low, high = paired_difference(right, answers)
     leaving = np.bincount(taken, minlength=len(exits) + 1) / max(1, len(right))
-    whole = np.array([*(each.layer for each in exits), layers]) - 1
+    gone_through = np.array([*(each.layer for each in exits), layers])
     return ExitPlan(
         layers=tuple(each.layer for each in exits),
         thresholds=tuple(thresholds),
@@ -116,7 +115,7 @@ def _made(
         accuracy_lost=lost,
         interval=(low, high),
         leaving=tuple(leaving[:-1].tolist()),
-        layers_run=float(leaving @ whole / (layers - 1)) if len(right) else 1.0,
+        layers_run=float(leaving @ gone_through / layers) if len(right) else 1.0,
     )
 
 

@@ -84,8 +84,8 @@ def decide_exits(settings: Settings, facts: Facts) -> Decision:
     if rows < (needed := ceil(Z_95 / bound) - 2):
         return Decision((), f"{rows} validation rows cannot show a loss below {bound:g}; {needed} could")
     classes = len(facts.statistics.labels)
-    first, step = layers // (2 if classes > MANY_CLASSES else 3), max(1, layers // 6)
-    exits = tuple(range(first, layers - 1, step))
+    step = max(1, layers // 6)
+    exits = tuple(range(2 * step if classes > MANY_CLASSES else step, layers - 1, step))
     return Decision(exits, f"goal=fast; {layers} layers, {classes} classes, and {rows} validation rows to plan by")
 
 
