@@ -114,7 +114,7 @@ def _shapes(prepared: Any) -> Any:
     from tfclassify.learning.trained import limits_of
 
     settings = prepared.plan.settings
-    limits = limits_of(prepared.pieces, max_length=settings.text.max_length)
+    limits = limits_of(prepared.pieces, settings.text)
     lengths = rows_of(prepared.corpus.splits["train"], limits).lengths
 
     def shapes(epoch: int) -> list[tuple[int, int]]:

@@ -94,7 +94,11 @@ def stand_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Stand
         scores = expit(logits) if trained.labels.multilabel else softmax(logits, axis=1)
         masked = np.zeros(len(texts), np.int32)
         return Scored(
-            logits.astype(np.float32), scores.astype(np.float32), logits.max(axis=1).astype(np.float32), masked
+            logits.astype(np.float32),
+            scores.astype(np.float32),
+            logits.max(axis=1).astype(np.float32),
+            masked,
+            np.full(len(texts), "full"),
         )
 
     monkeypatch.setattr(classifier, "train", train)

@@ -51,7 +51,7 @@ def evaluate(settings: EvaluateRequest | Mapping[str, Any], *, display: Display 
     for note in material.notes:
         display.say(note)
     judgement = judge_splits(trained, {material.name: material.split}, learnt=material.learnt, display=display)
-    rows = _account(material, length=trained.limits.max_length)
+    rows = _account(material, length=trained.limits.whole)
     report = results(trained, judgement, rows=rows, training=None)
     facts = {"run": str(run.folder), "data": request.data.test or str(trained.settings.data.train)}
     try:

@@ -156,7 +156,7 @@ def _probed(prepared: Prepared, facts: Facts, display: Display) -> Prepared:
             corpus.splits["train"],
             corpus.splits["validation"],
             classes=len(corpus.labels.names),
-            limits=limits_of(prepared.pieces, max_length=settings.text.max_length),
+            limits=limits_of(prepared.pieces, settings.text),
             most_rows=probed_rows(settings, plan.costs, facts),
             advance=display.advance,
         )

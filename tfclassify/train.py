@@ -20,7 +20,7 @@ import numpy as np
 from tfclassify.data.batches import epoch_batches, padding_share
 from tfclassify.data.corpus import check_unchanged
 from tfclassify.data.features import listed
-from tfclassify.data.rows import rows_cut, rows_of
+from tfclassify.data.rows import rows_cut
 from tfclassify.display import SILENT, Display
 from tfclassify.errors import UsageError
 from tfclassify.learning.checkpoint_folders import FIRST, by_step
@@ -42,8 +42,8 @@ from tfclassify.learning.strategies import begin
 from tfclassify.learning.tracking import Tracking, tracked
 from tfclassify.learning.tracking.judged import judged
 from tfclassify.learning.tracking.tracker import Ending
-from tfclassify.learning.trained import write_facts
-from tfclassify.learning.training import Learned, learn
+from tfclassify.learning.trained import limits_of, write_facts
+from tfclassify.learning.training import Learned, learn, training_rows
 from tfclassify.learning.workers import own_run
 from tfclassify.model.interchange import save_huggingface
 from tfclassify.model.weights import sha256
@@ -239,7 +239,7 @@ def _report(run: Run, prepared: Prepared, learned: Learned, display: Display) ->
 
 def _training(prepared: Prepared, learned: Learned) -> Training:
     plan, course = prepared.plan, learned.course
-    rows = rows_of(prepared.corpus.splits["train"], learned.trained.limits)
+    rows = training_rows(prepared.corpus, learned.trained.limits, plan.settings)
     batches = epoch_batches(rows.lengths, plan.settings.train.buckets, seed=plan.settings.seed, epoch=0, shuffle=True)
     steps_per_second = course.steps / course.seconds if course.seconds else float("nan")
     tokens = int(rows.lengths.sum(dtype=np.int64))
@@ -263,7 +263,7 @@ def _training(prepared: Prepared, learned: Learned) -> Training:
 
 def _rows(prepared: Prepared) -> dict[str, Any]:
     """Accounts for every row that was read: read = trained + those of the other splits + dropped."""
-    corpus, length = prepared.corpus, prepared.plan.settings.text.max_length
+    corpus, length = prepared.corpus, limits_of(prepared.pieces, prepared.plan.settings.text).whole
     others = {name: len(split) for name, split in corpus.splits.items() if name != "train"}
     return {
         "read": corpus.read,

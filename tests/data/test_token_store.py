@@ -213,6 +213,8 @@ def test_the_bytes_on_disk(tmp_path: Path) -> None:
         "text.offsets": 8 * (rows + 1),
         "pieces.values": 2 * characters,
         "pieces.offsets": 8 * (rows + 1),
+        "breaks.values": 0,
+        "breaks.offsets": 8 * (rows + 1),
         "label_ids.values": 4 * rows,
         "label_ids.offsets": 8 * (rows + 1),
         "weights.values": 4 * rows,

@@ -133,7 +133,8 @@ def test_what_was_predicted_stands_beside_what_was(judgement: Judgement) -> None
 
 
 def test_an_evaluation_says_nothing_of_a_training(judgement: Judgement) -> None:
-    assert set(results(TRAINED, judgement, rows=ROWS, training=None)) == {"task", "splits", "baseline", "rows"}
+    told = set(results(TRAINED, judgement, rows=ROWS, training=None))
+    assert told == {"task", "splits", "baseline", "rows", "by_length"}
 
 
 def written(folder: Path, judgement: Judgement, told: Training | None, trained: Trained = TRAINED) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from tfclassify.learning.checkpoint_folders import VALUES, by_step
 from tfclassify.learning.training import Learned, learn
 from tfclassify.model.weights import Found
 from tfclassify.runs import Run
-from tfclassify.settings import Settings, read
+from tfclassify.settings import Settings, TextSettings, read
 
 # 40 rows in batches of 8.
 STEPS = 5
@@ -303,4 +303,7 @@ def test_the_largest_shape_is_the_one_with_the_most_values() -> None:
     from tfclassify.planning.presets import PRESETS
 
     size = PRESETS["minilm"].size
-    assert memory.largest_bucket(((32, 16), (32, 64), (16, 128), (4, 256)), size) == (16, 128)
+    shapes = ((32, 16), (32, 64), (16, 128), (4, 256))
+    assert memory.largest_bucket(shapes, size, TextSettings(windows=1)) == (16, 128)
+    # Two windows are no longer than one to the encoder.
+    assert memory.largest_bucket(((16, 128), (7, 256)), size, TextSettings(max_length=128, windows=2)) == (16, 128)

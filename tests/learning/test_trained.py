@@ -196,7 +196,7 @@ def test_a_run_is_opened_as_it_was_left(opened: Trained, toy_run: Path, toy_data
     assert opened.labels == LabelMap(("bad", "good"), False, None)
     assert opened.temperature == facts["temperature"] != 1.0
     assert opened.scope_threshold == facts["scope_threshold"] is not None
-    assert opened.limits == limits_of(opened.pieces, max_length=opened.settings.text.max_length)
+    assert opened.limits == limits_of(opened.pieces, opened.settings.text)
     lines = (toy_data / "test.csv").read_text(encoding="utf-8").splitlines()[1:]
     texts, labels = zip(*(line.split(",") for line in lines), strict=True)
     right = [each["label"] == label for each, label in zip(answer(opened, texts), labels, strict=True)]

@@ -22,12 +22,13 @@ from tfclassify.planning.statistics import cut_lengths
 from tfclassify.settings import AUTO, Settings, changed, keys, parse
 
 COLUMN_KEYS = {"data.text", "data.text_b", "data.label", "data.labels", "data.id"}
+ONE_WINDOW = {"text.windows": 1, "text.window_stride": 510}
 SMALL = EncoderSize(layers=3, width=96, heads=3, intermediate=384, vocabulary=1000, positions=64)
 
 
 def decide(key: str, facts: Facts, **asked: Any) -> Decision:
     """Asks one decider; ``train__epochs=3`` stands for a key that was decided before."""
-    values = {name.replace("__", "."): value for name, value in asked.items()}
+    values = ONE_WINDOW | {name.replace("__", "."): value for name, value in asked.items()}
     return DECIDERS[key](parse(values, Settings), facts)
 
 

@@ -27,6 +27,7 @@ from tfclassify.servable.lowering import lower
 from tfclassify.servable.opened import as_answer
 from tfclassify.servable.operations import missing, operations, unservable
 from tfclassify.servable.parity import check_parity
+from tfclassify.settings import TextSettings
 from tfclassify.text.ngram_hashing import PieceRun
 from tfclassify.text.word_pieces import text_ops
 
@@ -50,7 +51,7 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     def forward(ids: tf.Tensor, mask: tf.Tensor, types: tf.Tensor) -> tf.Tensor:
         return tf.reduce_sum(tf.gather(weights, ids) * tf.cast(mask, tf.float32)[:, :, None], axis=1)
 
-    limits = limits_of(pieces, max_length=8)
+    limits = limits_of(pieces, TextSettings(max_length=8))
     return replace(made, pieces=pieces, limits=limits, forward=forward, temperature=0.8, scope_threshold=-2.0)
 
 

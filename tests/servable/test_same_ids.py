@@ -28,7 +28,7 @@ from tfclassify.model.features import FEATURE_INPUTS
 from tfclassify.model.routes import INPUTS
 from tfclassify.model.weights import find
 from tfclassify.servable.graph import ENCODE, save
-from tfclassify.settings import Settings, parse
+from tfclassify.settings import Settings, TextSettings, parse
 from tfclassify.text.word_pieces import text_ops
 
 DATA_SETS = (
@@ -106,7 +106,7 @@ def roads_of(settings: Settings, vocabulary: Path, folder: Path) -> Roads:
     specs = [tf.TensorSpec([None, None], tf.int32)] * 3
     further = [tf.TensorSpec([None, None], tf.float32), tf.TensorSpec([None, None], tf.int32)]
     signed = tf.function(forward.python_function, input_signature=[*specs, *further], autograph=False)
-    limits = limits_of(pieces, max_length=LONGEST)
+    limits = limits_of(pieces, TextSettings(max_length=LONGEST))
     trained = Trained(settings, LabelMap(("a", "b"), False), pieces, limits, signed, features=encoder)
     text_ops()
     save(trained, folder / "saved", pairs=columns.text_b is not None)

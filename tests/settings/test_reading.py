@@ -282,7 +282,7 @@ def test_settings_pass_as_they_are() -> None:
     assert parse(settings, Settings) is settings
 
 
-@pytest.mark.parametrize("values", ["settings.yaml", 3, ["seed=1"], TextSettings()])
+@pytest.mark.parametrize("values", ["settings.yaml", 3, ["seed=1"], AnswerSettings()])
 def test_values_that_are_no_mapping(values: Any) -> None:
     with pytest.raises(UsageError) as caught:
         parse(values, Settings)

@@ -166,8 +166,9 @@ def training_batches(
     def made() -> Iterator[Arrays]:
         for epoch in range(first_epoch, epochs):
             dealt = epoch_batches(rows.lengths, buckets, seed=seed, epoch=epoch, shuffle=True)
+            read = rows.of_epoch(epoch)
             for batch in dealt.since(first_step if epoch == first_epoch else 0):
-                yield fill(rows, batch, multiple=multiple)
+                yield fill(read, batch, multiple=multiple)
 
     return tf.data.Dataset.from_generator(made, output_signature=_signature(rows)).prefetch(8)
 

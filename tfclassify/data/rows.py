@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,18 +12,33 @@ from numpy.typing import NDArray
 from tfclassify.data import ragged
 from tfclassify.data.labelling import Split
 from tfclassify.data.ragged import Ragged
-from tfclassify.text.packing import Packed, Slices, kept_lengths, pack, packed_lengths
-
-Places = NDArray[np.integer]
+from tfclassify.data.windowed import LongTexts, Pack, Places, Sampling, columns_of, packing_of, slices_of
+from tfclassify.text.packing import Packed, Slices, kept_lengths, pack, packed_lengths, specials
+from tfclassify.text.windows import Windowing
 
 
 @dataclass(frozen=True)
 class Limits:
-    """How rows are packed: the longest that a row may be in tokens, and the ids of [CLS] and [SEP]."""
+    """How rows are packed: the longest that a row, or a window, may be in tokens, and the ids of [CLS] and [SEP].
+
+    ``windowing`` says how longer texts are cut into windows; where there is none, they lose their ends.
+    """
 
     max_length: int
     cls: int
     sep: int
+    windowing: Windowing | None = None
+
+    @property
+    def columns(self) -> int:
+        """The most columns that a row may take."""
+        return self.max_length * (1 if self.windowing is None else self.windowing.most)
+
+    @property
+    def whole(self) -> int:
+        """Tokens of the longest row that loses none."""
+        how = self.windowing
+        return self.max_length if how is None else how.capacity + specials(pair=False)
 
 
 @dataclass(frozen=True)
@@ -31,34 +47,38 @@ class Rows:
 
     ``pack(rows, shape)`` gives ids, mask and types in a static shape; ``targets`` is int32[N], or float32[N, C] in a
     multi-label task; ``weights`` is float32[N]. ``features(rows)`` gives, of rows that have any, what the network takes
-    beside the tokens: arrays of R rows by name.
+    beside the tokens: arrays of R rows by name. ``pack_in(epoch)`` is what packs rows in an epoch counted from 0, where
+    that is not the same in each.
     """
 
     lengths: NDArray[np.int32]
-    pack: Callable[[NDArray[np.int32], tuple[int, int]], Packed]
+    pack: Pack
     targets: NDArray
     weights: NDArray[np.float32]
     features: Callable[[NDArray[np.int32]], Mapping[str, NDArray]] | None = None
+    pack_in: Callable[[int], Pack] | None = None
 
     def __len__(self) -> int:
         return len(self.lengths)
 
-
-def rows_of(split: Split, limits: Limits) -> Rows:
-    """Takes the rows of a split, cut to the longest that a row may be."""
-    lengths, pack_rows = _packing(split.store.pieces, split.store.pieces_b, split.rows, limits)
-    return Rows(
-        lengths=lengths,
-        pack=pack_rows,
-        targets=split.truth.astype(np.float32 if split.truth.ndim == 2 else np.int32, copy=False),
-        weights=np.asarray(split.store.weights[split.rows], np.float32),
-    )
+    def of_epoch(self, epoch: int) -> Rows:
+        """Returns the rows as they are read in an epoch."""
+        return self if self.pack_in is None else replace(self, pack=self.pack_in(epoch))
 
 
-def rows_of_pieces(first: Ragged, second: Ragged | None, limits: Limits) -> Rows:
-    """Takes N texts (or pairs) as word pieces, without labels."""
-    lengths, pack_rows = _packing(first, second, np.arange(len(first)), limits)
-    return Rows(lengths, pack_rows, np.zeros(len(first), np.int32), np.ones(len(first), np.float32))
+def rows_of(split: Split, limits: Limits, *, sampling: Sampling | None = None) -> Rows:
+    """Takes the rows of a split, cut to the longest that a row may be; in training, some windows of each."""
+    store = split.store
+    targets = split.truth.astype(np.float32 if split.truth.ndim == 2 else np.int32, copy=False)
+    weights = np.asarray(store.weights[split.rows], np.float32)
+    rows = split.rows
+    return _rows(store.pieces, store.pieces_b, rows, limits, targets, weights, sampling, breaks=store.breaks)
+
+
+def rows_of_pieces(first: Ragged, second: Ragged | None, limits: Limits, *, breaks: Ragged | None = None) -> Rows:
+    """Takes N texts (or pairs) as word pieces, without labels; ``breaks`` are where paragraphs of the first begin."""
+    targets, weights = np.zeros(len(first), np.int32), np.ones(len(first), np.float32)
+    return _rows(first, second, np.arange(len(first)), limits, targets, weights, breaks=breaks)
 
 
 def some_rows(rows: Rows, places: NDArray[np.intp]) -> Rows:
@@ -85,16 +105,32 @@ def rows_cut(split: Split, max_length: int) -> int:
     return int((packed_lengths(*piece_lengths(split)) > max_length).sum())
 
 
-def _packing(
-    first: Ragged, second: Ragged | None, places: Places, limits: Limits
-) -> tuple[NDArray[np.int32], Callable[[NDArray[np.int32], tuple[int, int]], Packed]]:
+def _rows(
+    first: Ragged,
+    second: Ragged | None,
+    places: Places,
+    limits: Limits,
+    targets: NDArray,
+    weights: NDArray[np.float32],
+    sampling: Sampling | None = None,
+    *,
+    breaks: Ragged | None,
+) -> Rows:
+    if limits.windowing is None or second is not None:
+        return Rows(*_packing(first, second, places, limits), targets, weights)
+    texts = LongTexts(first, places, limits.windowing, limits.cls, limits.sep, sampling, breaks)
+    again = None if sampling is None else partial(packing_of, texts)
+    return Rows(columns_of(texts), packing_of(texts, 0), targets, weights, pack_in=again)
+
+
+def _packing(first: Ragged, second: Ragged | None, places: Places, limits: Limits) -> tuple[NDArray[np.int32], Pack]:
     """Returns the packed lengths of the rows at some places of the pieces, and what packs them."""
     whole = ragged.lengths(first)[places]
     whole_b = None if second is None else ragged.lengths(second)[places]
 
     def packed(rows: NDArray[np.int32], shape: tuple[int, int]) -> Packed:
-        texts = _slices(first, places[rows])
-        texts_b = None if second is None else _slices(second, places[rows])
+        texts = slices_of(first, places[rows])
+        texts_b = None if second is None else slices_of(second, places[rows])
         made = pack(*_kept(texts, texts_b, limits), shape=shape, cls=limits.cls, sep=limits.sep)
         # Rows taken at random would have the whole file in memory in the end.
         for each in (first, second):
@@ -103,11 +139,6 @@ def _packing(
         return made
 
     return packed_lengths(whole, whole_b, limits.max_length), packed
-
-
-def _slices(pieces: Ragged, places: Places) -> Slices:
-    starts = np.asarray(pieces.offsets[places])
-    return Slices(pieces.values, starts, (pieces.offsets[places + 1] - starts).astype(np.int32))
 
 
 def _kept(first: Slices, second: Slices | None, limits: Limits) -> tuple[Slices, Slices | None]:

@@ -41,14 +41,15 @@ from tfclassify.errors import UsageError
 from tfclassify.hardware import usable_cores
 from tfclassify.runs import token_stores_bytes
 from tfclassify.text.maps import AS_GIVEN, Prepared
+from tfclassify.text.paragraphs import with_breaks
 
-VERSION = 3
+VERSION = 4
 CHUNK_ROWS = 2048
 TEXT_COLUMNS = ("text", "text_b", "id")
 
 Tokenize = Callable[[tf.Tensor], tf.RaggedTensor]
 Flat = tuple[NDArray[np.int32], NDArray[np.int64]]
-Tokenized = tuple[Examples, Examples, list[Flat]]
+Tokenized = tuple[Examples, Examples, list[Flat], Flat]
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,8 @@ class Account:
 class TokenStore:
     """N rows, memory-mapped. ``pieces`` hold no [CLS] or [SEP]; ``label_ids`` are places in ``label_names``.
 
-    ``mark`` is that of the data they were read from; ``bytes`` are those on disk, which stay as long as this is used.
+    ``breaks`` are those pieces of a text at which paragraphs begin. ``mark`` is that of the data they were read from;
+    ``bytes`` are those on disk, which stay as long as this is used.
     """
 
     account: Account
@@ -113,6 +115,7 @@ class TokenStore:
     mark: Mark | None = None
     bytes: int = 0
     features: StoredFeatures | None = None
+    breaks: Ragged | None = None
 
     def __len__(self) -> int:
         return len(self.pieces)
@@ -202,6 +205,7 @@ def _open(folder: Path, facts: Facts, mark: Mark | None) -> TokenStore:
         hashes=ragged.open_values(folder / "hashes.values", np.uint64),
         unknown=ragged.open_values(folder / "unknown.values", np.int32),
         features=feature_files.open_features(folder, facts),
+        breaks=mapped("breaks", np.int32),
     )
 
 
@@ -218,20 +222,21 @@ def _write_files(location: str, reading: Reading, pieces: Pieces, folder: Path, 
             ragged.create(stack, folder, name, pieces_type)
             for name in ("pieces", "pieces_b")[: 2 if columns.text_b else 1]
         ]
-        labels = ragged.create(stack, folder, "label_ids", np.int32)
+        labels, breaks = (ragged.create(stack, folder, name, np.int32) for name in ("label_ids", "breaks"))
         flat = {
             name: stack.enter_context(open(folder / f"{name}.values", "wb"))
             for name in ("weights", "hashes", "unknown")
         }
         features = feature_files.create(stack, folder, columns.features, location)
         display.start(f"reading {location}", 0)
-        for chunk, mapped, made in _tokenized(chunks, pieces):
+        for chunk, mapped, made, marks in _tokenized(chunks, pieces):
             for name, file in texts.items():
                 ragged.append_texts(file, getattr(mapped, name))
             _append_labels(labels, chunk.labels, names)
             check_label_count(len(names), columns, location)
             for (values, lengths), file in zip(made, tokens, strict=True):
                 ragged.append(file, values, lengths)
+            ragged.append(breaks, *marks)
             flat["weights"].write(chunk.weights.tobytes())
             flat["hashes"].write(pair_hash(chunk.text, chunk.text_b).tobytes())
             feature_files.append(features, chunk.features)
@@ -285,24 +290,25 @@ def _without_empty(chunk: Examples, rule: str, where: Where) -> Examples:
 def _tokenized(chunks: Iterable[Examples], pieces: Pieces) -> Iterator[Tokenized]:
     """Runs maps and tokenizer over chunks on all cores, in order; at most a few chunks are held at a time.
 
-    Gives each chunk as it came, with its texts as the maps made them, and their word pieces.
+    Gives each chunk as it came, with its texts as the maps made them, their word pieces and paragraphs.
     """
 
-    def flat(texts: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    def flat(texts: tf.Tensor) -> tuple[tf.Tensor, ...]:
         mapped, _ = pieces.prepared(texts)
-        made = pieces.tokenize(mapped)
-        return mapped, made.values, made.row_lengths()
+        made, marks = with_breaks(pieces.tokenize, mapped)
+        return mapped, made.values, made.row_lengths(), marks.values, marks.row_lengths()
 
     graph = tf.function(flat, input_signature=[tf.TensorSpec([None], tf.string)]).get_concrete_function()
 
-    def run(chunk: Examples) -> tuple[Examples, list[Flat]]:
+    def run(chunk: Examples) -> tuple[Examples, list[Flat], Flat]:
         columns = [chunk.text] if chunk.text_b is None else [chunk.text, chunk.text_b]
         made = [graph(tf.constant(column.to_pylist(), tf.string, [len(column)])) for column in columns]
-        texts = [mapped for mapped, _, _ in made] if pieces.maps.mark else []
-        return _with_texts(chunk, texts), [(values.numpy(), lengths.numpy()) for _, values, lengths in made]
+        texts = [mapped for mapped, *_ in made] if pieces.maps.mark else []
+        found = [(values.numpy(), lengths.numpy()) for _, values, lengths, *_ in made]
+        return _with_texts(chunk, texts), found, (made[0][3].numpy(), made[0][4].numpy())
 
     workers = usable_cores()
-    waiting: deque[tuple[Examples, Future[tuple[Examples, list[Flat]]]]] = deque()
+    waiting: deque[tuple[Examples, Future[tuple[Examples, list[Flat], Flat]]]] = deque()
     # The data are read in this thread, whose errors are the reader's own.
     with ThreadPoolExecutor(workers) as pool:
         for chunk in chunks:

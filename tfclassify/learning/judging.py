@@ -10,12 +10,14 @@ from numpy.typing import NDArray
 
 from tfclassify.data.labelling import Split, in_scope
 from tfclassify.data.mapped_texts import mapped_names, mapped_texts
+from tfclassify.data.rows import piece_lengths
 from tfclassify.display import Display
 from tfclassify.learning.features import beside_text
 from tfclassify.learning.trained import Trained, kind_of, predict_split
 from tfclassify.quality.baseline import Baseline, baseline_scores, fit_baseline
 from tfclassify.quality.predictions import Predictions
 from tfclassify.quality.thresholds import HALF, best_threshold
+from tfclassify.text.packing import packed_lengths
 
 BASELINE_ROWS = 50_000
 # The least score that a logarithm is taken of.
@@ -26,7 +28,8 @@ TINY = 1e-12
 class Judgement:
     """Predictions by split, and those of a baseline on the reported split where one could be fitted.
 
-    ``texts`` are those of the reported rows, ``names`` their names where the data have any.
+    ``texts`` are those of the reported rows, ``names`` their names where the data have any; ``lengths`` int32[N] are
+    their tokens before anything is cut.
     """
 
     predictions: Mapping[str, Predictions]
@@ -35,6 +38,7 @@ class Judgement:
     names: Sequence[str] = ()
     baseline: Baseline | None = None
     baseline_predictions: Predictions | None = None
+    lengths: NDArray[np.int32] | None = None
 
 
 def judge_splits(
@@ -58,13 +62,14 @@ def judge_splits(
         predictions[name] = predict_split(trained, split, advance=display.advance)
     texts = mapped_texts(judged[reported])
     names = mapped_names(judged[reported])
+    lengths = packed_lengths(*piece_lengths(judged[reported]))
     if "train" not in learnt:
-        return Judgement(predictions, reported, texts, names)
+        return Judgement(predictions, reported, texts, names, lengths=lengths)
     baseline = _fitted(learnt["train"], trained, display)
     answers = _answers(baseline, texts, judged[reported], trained)
     if trained.labels.multilabel and "validation" in learnt:
         answers = replace(answers, thresholds=_threshold(baseline, learnt["validation"], trained))
-    return Judgement(predictions, reported, texts, names, baseline, answers)
+    return Judgement(predictions, reported, texts, names, baseline, answers, lengths)
 
 
 def _fitted(train: Split, trained: Trained, display: Display) -> Baseline:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,12 +12,14 @@ from tfclassify.display import Display
 from tfclassify.errors import UsageError
 from tfclassify.learning.checkpoints import put_values, take_values
 from tfclassify.model.classifier import BertClassifier
+from tfclassify.planning.buckets import Bucket
 from tfclassify.planning.calibration import activations
 from tfclassify.planning.facts import Decision
 from tfclassify.planning.planner import Plan, plan_yaml, reasons_markdown
 from tfclassify.planning.presets import EncoderSize
+from tfclassify.planning.windows import encoder_shape
 from tfclassify.runs import Run, write_text
-from tfclassify.settings import changed
+from tfclassify.settings import TextSettings, changed
 
 KEY = "train.accumulation_steps"
 
@@ -36,9 +39,9 @@ def try_step(model: BertClassifier, batch: Any) -> None:
     put_values(model, before)
 
 
-def largest_bucket(buckets: tuple[tuple[int, int], ...], size: EncoderSize) -> tuple[int, int]:
+def largest_bucket(buckets: Sequence[Bucket], size: EncoderSize, text: TextSettings) -> Bucket:
     """Returns the batch shape that takes the most memory."""
-    return max(buckets, key=lambda bucket: activations(size, *bucket))
+    return max(buckets, key=lambda bucket: activations(size, *encoder_shape(bucket, text)))
 
 
 def in_more_parts(plan: Plan, why: tf.errors.ResourceExhaustedError) -> Plan:

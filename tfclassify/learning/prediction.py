@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tfclassify.data.batches import Bucket, epoch_batches, fill
 from tfclassify.data.rows import Rows
-from tfclassify.model.classifier import BertClassifier, outputs
+from tfclassify.model.classifier import BertClassifier, encoded, outputs
 from tfclassify.model.exits import Leaving
 from tfclassify.model.features import FEATURE_INPUTS
 from tfclassify.model.routes import INPUTS
@@ -42,7 +42,7 @@ def pooled(model: BertClassifier) -> Forward:
     @tf.function(input_signature=[tokens, tokens, tokens])
     def run(input_ids: tf.Tensor, attention_mask: tf.Tensor, token_type_ids: tf.Tensor) -> tf.Tensor:
         batch = dict(zip(INPUTS, (input_ids, attention_mask, token_type_ids), strict=True))
-        return tf.cast(model.bert(batch, training=False).pooler_output, tf.float32)
+        return tf.cast(encoded(model, batch, training=False), tf.float32)
 
     return run
 

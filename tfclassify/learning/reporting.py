@@ -8,10 +8,14 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from tfclassify.learning.judging import Judgement
 from tfclassify.learning.trained import Trained, kind_of
 from tfclassify.planning.costs import Costs
 from tfclassify.planning.facts import Decision
+from tfclassify.quality.by_length import by_length
 from tfclassify.quality.intervals import paired_difference
 from tfclassify.quality.metrics import METRICS, Metric, accuracy, choose_metric, judge, macro_f1, micro_f1
 from tfclassify.quality.mistakes import mistakes
@@ -49,6 +53,8 @@ def results(
     if training is not None:
         made["plan"] = {"predicted": asdict(training.predicted), "actual": _measured(asdict(training.actual))}
         made["speed"] = _measured(training.speed)
+    if judgement.lengths is not None:
+        made["by_length"] = _by_length(judgement, judgement.lengths, whole=trained.limits.whole)
     return {**made, "rows": dict(rows)}
 
 
@@ -94,6 +100,13 @@ def _own(trained: Trained) -> dict[str, Metric]:
 def _measured(figures: Mapping[str, float | None]) -> dict[str, float | None]:
     """Gives None for what was not measured: the first step has no pace, and may be the only one."""
     return {name: value if value is not None and isfinite(value) else None for name, value in figures.items()}
+
+
+def _by_length(judgement: Judgement, lengths: NDArray[np.int32], *, whole: int) -> dict[str, Any]:
+    own = judgement.predictions[judgement.reported]
+    inside = in_scope(own)
+    bins = by_length(correct(own)[inside], lengths[inside], whole=whole)
+    return {"split": judgement.reported, "whole_tokens": whole, "bins": [asdict(each) for each in bins]}
 
 
 def _baseline(judgement: Judgement) -> dict[str, Any]:

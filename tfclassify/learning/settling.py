@@ -80,7 +80,7 @@ def _early(trained: Trained, model: BertClassifier, validation: Split, predictio
     """Settles how sure a text has to be to leave the network early, by what the whole network says itself."""
     several, asked = trained.labels.multilabel, trained.settings.answer
     rows = rows_of(validation, trained.limits)
-    buckets = covering(trained.settings.train.buckets, trained.limits.max_length)
+    buckets = covering(trained.settings.train.buckets, trained.limits.columns)
     made = scores(predictions.logits, temperature=trained.temperature, multilabel=several)
     whole = replace(predictions, scores=made, thresholds=trained.threshold)
     scale = Scale(several, trained.temperature, trained.scope_threshold)

@@ -19,6 +19,7 @@ from tfclassify.data.token_store import Pieces
 from tfclassify.errors import UsageError
 from tfclassify.learning.exits import Early, described, early_of
 from tfclassify.learning.features import Columns, Encode, encoded_given, encoded_rows
+from tfclassify.learning.long_texts import routes_of, windowed_of, windowing_of
 from tfclassify.learning.prediction import Forward, covering, forward, logits_of, routed_logits
 from tfclassify.learning.routing import Routes, Signposts, route_rows, signposts
 from tfclassify.learning.strategies import set_precision, usable_precision
@@ -28,7 +29,7 @@ from tfclassify.model.classifier import BertClassifier, answering, answering_ear
 from tfclassify.model.exits import Exit, Scale
 from tfclassify.model.features import Encoder, encoder, measures_of
 from tfclassify.model.ngrams import read_ngrams, write_ngrams
-from tfclassify.model.routes import FULL, TEXT, TEXT_B
+from tfclassify.model.routes import TEXT, TEXT_B
 from tfclassify.model.rules import PREFIX
 from tfclassify.model.weights import find
 from tfclassify.quality.calibration import scope_score, scores
@@ -36,7 +37,8 @@ from tfclassify.quality.exits import ExitPlan
 from tfclassify.quality.predictions import Kind, Predictions
 from tfclassify.quality.thresholds import HALF
 from tfclassify.runs import Run, cache_folder, write_json
-from tfclassify.settings import Settings, read
+from tfclassify.settings import Settings, TextSettings, read
+from tfclassify.text.paragraphs import with_breaks
 from tfclassify.text.word_pieces import read_vocabulary, special_ids
 
 CHUNK_ROWS = 2048
@@ -108,10 +110,11 @@ def open_trained(run: Run, *, precision: str | None = None) -> Trained:
         dropout=settings.model.dropout,
         weights=run.weights,
         features=None if features is None else features.measures,
+        windows=windowed_of(settings.text),
         exits=[each.layer for each in facts.exits],
     )
     pieces = pieces_of(found.vocabulary, lower_case=settings.text.lower_case, maps=settings.text.maps)
-    limits = limits_of(pieces, max_length=settings.text.max_length)
+    limits = limits_of(pieces, settings.text)
     return Trained(
         settings,
         facts.labels,
@@ -200,10 +203,11 @@ def _facts(run: Run) -> _Facts:
         raise UsageError(f"{run.labels} is not what a training writes ({error!r}); train again") from error
 
 
-def limits_of(pieces: Pieces, *, max_length: int) -> Limits:
+def limits_of(pieces: Pieces, text: TextSettings) -> Limits:
     """Returns how rows of this tokenizer are packed."""
-    ids = special_ids(read_vocabulary(pieces.vocabulary))
-    return Limits(max_length, ids.cls, ids.sep)
+    vocabulary = read_vocabulary(pieces.vocabulary)
+    ids = special_ids(vocabulary)
+    return Limits(text.max_length, ids.cls, ids.sep, windowing_of(text, vocabulary))
 
 
 def predict_split(trained: Trained, split: Split, *, advance: Advance | None = None) -> Predictions:
@@ -234,7 +238,9 @@ def score_texts(
     given = {TEXT: texts, **({} if texts_b is None else {TEXT_B: texts_b})}
     made = {name: tokenized(trained.pieces, column) for name, column in given.items()}
     pieces = {name: each for name, (each, _) in made.items()}
-    rows = replace(rows_of_pieces(pieces[TEXT], pieces.get(TEXT_B), trained.limits), features=encoded)
+    breaks = None if trained.limits.windowing is None else paragraphs(trained.pieces, texts)
+    packed = rows_of_pieces(pieces[TEXT], pieces.get(TEXT_B), trained.limits, breaks=breaks)
+    rows = replace(packed, features=encoded)
     masked = np.stack([count for _, count in made.values()]).sum(axis=0, dtype=np.int32)
     return _score(trained, rows, views_of_texts(given, pieces, trained.pieces), None, masked=masked)
 
@@ -275,6 +281,17 @@ def tokenized(pieces: Pieces, texts: Sequence[str]) -> tuple[Ragged, NDArray[np.
     return Ragged(np.concatenate(values), offsets), np.concatenate(masked)
 
 
+def paragraphs(pieces: Pieces, texts: Sequence[str]) -> Ragged:
+    """Returns of each of N texts the places among its word pieces at which paragraphs begin."""
+    values, lengths = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
+    for start in range(0, len(texts), CHUNK_ROWS):
+        mapped, _ = pieces.prepared(tf.constant(list(texts[start : start + CHUNK_ROWS]), tf.string))
+        _, breaks = with_breaks(pieces.tokenize, mapped)
+        values.append(breaks.values.numpy())
+        lengths.append(breaks.row_lengths().numpy())
+    return Ragged(np.concatenate(values), np.concatenate([[0], np.cumsum(np.concatenate(lengths))]).astype(np.int64))
+
+
 def kind_of(labels: LabelMap) -> Kind:
     """Returns the kind of task: binary, multiclass or multilabel."""
     if labels.multilabel:
@@ -290,14 +307,14 @@ def _score(
     *,
     masked: NDArray[np.int32] | None = None,
 ) -> Scored:
-    buckets = covering(trained.settings.train.buckets, trained.limits.max_length)
+    buckets = covering(trained.settings.train.buckets, trained.limits.columns)
 
     def network(places: NDArray[np.intp]) -> Routes:
         left = rows if len(places) == len(rows) else some_rows(rows, places)
         classes = len(trained.labels.names)
         if trained.early is None:
             logits = logits_of(trained.forward, left, buckets, classes=classes, advance=advance)
-            return Routes(logits, np.full(len(logits), FULL))
+            return Routes(logits, routes_of(left.lengths, trained.settings.text))
         leaving = trained.early.leaving
         logits, taken = routed_logits(leaving, left, buckets, classes=classes, advance=advance)
         return Routes(logits, np.array(taken, np.str_))

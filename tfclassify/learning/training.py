@@ -21,12 +21,14 @@ from tfclassify.data.corpus import Corpus
 from tfclassify.data.rows import Limits, Rows, rows_of
 from tfclassify.data.shares import share_shapes
 from tfclassify.data.token_store import Pieces, let_go
+from tfclassify.data.windowed import Sampling
 from tfclassify.display import Display
 from tfclassify.learning.averages import Average
 from tfclassify.learning.course import Course, Orders
 from tfclassify.learning.features import encoded_rows, encoder_of
 from tfclassify.learning.feeding import fed
 from tfclassify.learning.fitting import fit
+from tfclassify.learning.long_texts import windowed_of
 from tfclassify.learning.memory import in_more_parts, largest_bucket, note_plan, try_step
 from tfclassify.learning.objectives import choose
 from tfclassify.learning.optimizers import AdamW, WarmupLinearDecay
@@ -47,7 +49,7 @@ from tfclassify.planning.planner import Plan
 from tfclassify.quality.metrics import watch
 from tfclassify.quality.thresholds import HALF, tuned
 from tfclassify.runs import Run
-from tfclassify.settings import Settings, TrainSettings, binding, changed
+from tfclassify.settings import AUTO, Settings, TrainSettings, binding, changed
 
 
 @dataclass(frozen=True)
@@ -112,7 +114,7 @@ def _learn(
 ) -> Learned:
     settings, train = plan.settings, plan.settings.train
     set_precision(train.precision)
-    limits = limits_of(pieces, max_length=settings.text.max_length)
+    limits = limits_of(pieces, settings.text)
     features = encoder_of(corpus.splits["train"], settings)
     rows = _rows(corpus, settings, limits, features)
     steps = steps_per_epoch(rows.lengths, train.buckets)
@@ -139,7 +141,7 @@ def _learn(
         # What was read to count and to split has been read.
         let_go(split.store)
     parts = strategy.num_replicas_in_sync * train.accumulation_steps
-    largest = largest_bucket(train.buckets, encoder_size(found))
+    largest = largest_bucket(train.buckets, encoder_size(found), settings.text)
     try_step(model, _shared(partial(one_batch, rows, largest, multiple=parts), strategy, folding))
     course = fit(
         model,
@@ -173,7 +175,7 @@ def rehearse(plan: Plan, corpus: Corpus, found: Found, pieces: Pieces) -> list[F
     # As an accelerator multiplies: on a processor, bfloat16 is a rewriting of the graph, which XLA does not see.
     keras.mixed_precision.set_global_policy(POLICIES.get(settings.train.precision, "float32"))
     features = encoder_of(corpus.splits["train"], settings)
-    rows = _rows(corpus, settings, limits_of(pieces, max_length=settings.text.max_length), features)
+    rows = _rows(corpus, settings, limits_of(pieces, settings.text), features)
     strategy = STRATEGIES[settings.train.strategy]()
     with strategy.scope():
         model = _compiled(found, corpus, settings, features, total_steps=1, folding=None)
@@ -213,8 +215,16 @@ def _seeded(settings: Settings) -> Iterator[None]:
 
 def _rows(corpus: Corpus, settings: Settings, limits: Limits, features: Encoder | None) -> Rows:
     """Returns the training rows with their weights, and what they are told beside the text."""
-    rows = _weighted(rows_of(corpus.splits["train"], limits), corpus, settings)
+    rows = _weighted(training_rows(corpus, limits, settings), corpus, settings)
     return replace(rows, features=encoded_rows(features, corpus.splits["train"]))
+
+
+def training_rows(corpus: Corpus, limits: Limits, settings: Settings) -> Rows:
+    """Returns the training rows, of which a step reads no more windows than the settings say."""
+    most = settings.train.windows
+    sampled = limits.windowing is not None and most != AUTO and most < limits.windowing.most
+    sampling = Sampling(most, settings.seed) if sampled else None
+    return rows_of(corpus.splits["train"], limits, sampling=sampling)
 
 
 def _weighted(rows: Rows, corpus: Corpus, settings: Settings) -> Rows:
@@ -247,6 +257,7 @@ def _compiled(
         multilabel=labels.multilabel,
         dropout=settings.model.dropout,
         features=None if features is None else features.measures,
+        windows=windowed_of(settings.text),
         exits=settings.model.exits,
         bias=head_bias(
             settings.model.head_bias,

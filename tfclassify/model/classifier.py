@@ -21,18 +21,33 @@ from transformers import BertConfig, TFBertForSequenceClassification
 from transformers.modeling_tf_pytorch_utils import convert_tf_weight_name_to_pt_weight_name
 
 from tfclassify.errors import UsageError
+from tfclassify.model import joining, windowing
 from tfclassify.model.activations import gelu
 from tfclassify.model.dropout import seed_dropout
 from tfclassify.model.exit_heads import EXIT_PREFIX, ExitHeads, names_of_heads
 from tfclassify.model.exits import Exit, Leaving, Scale, leaving
 from tfclassify.model.features import FEATURE_INPUTS, Measures
-from tfclassify.model.joining import PREFIX, FeatureJoin, names_of
+from tfclassify.model.joining import FeatureJoin
 from tfclassify.model.routes import INPUTS
 from tfclassify.model.unpadded import Forward, Shape, unpadded
 from tfclassify.model.weights import Found
+from tfclassify.model.windowing import Windowed, WindowPooling
 
 # What a pre-trained encoder may come without.
-NEW_LAYERS = ("classifier.", "bert.pooler.", PREFIX, EXIT_PREFIX)
+NEW_LAYERS = ("classifier.", "bert.pooler.", joining.PREFIX, windowing.PREFIX, EXIT_PREFIX)
+KNOWN = ("bert.", *NEW_LAYERS)
+
+WINDOWS_ALONE = """This is the encoder of a classifier of long texts, for AutoModel and AutoTokenizer.
+
+A transformer layer over the windows of a text stands between it and the classifier's head, which no class of
+transformers has; both are in weights/best of the run, and in its exports.
+"""
+
+ONE_WINDOW = """This reads texts of one window, of up to {length} tokens, and gives the classifier's logits for them.
+
+Longer texts it cuts. The classifier reads up to {most} windows of them and pools their vectors, which no class of
+transformers does; what it pools them by is in weights/best of the run, and in its exports.
+"""
 
 # What a step says of those that changed nothing, and what counts it where the optimizer does.
 COUNTED = {"skipped": "skipped_in_row", "left_out": "left_out"}
@@ -45,12 +60,14 @@ class BertClassifier(TFBertForSequenceClassification):
     """BERT with a classification head, whose training step is given when it is compiled.
 
     Inputs are int32[B, L] ``input_ids``, ``attention_mask`` and ``token_type_ids``; outputs float32[B, C] logits.
-    Where rows have features, ``join`` adds what they have to say, and where texts may leave early, ``exits`` are the
-    heads by which they do; :func:`outputs` is the forward pass of all.
+    Where rows have features, ``join`` adds what they have to say; where texts may leave early, ``exits`` are the heads
+    by which they do; where texts are read in windows, ``windows`` folds and pools them. :func:`outputs` is the forward
+    pass of all.
     """
 
     join: FeatureJoin | None
     exits: ExitHeads | None
+    windows: WindowPooling | None
 
     def compile(self, *, optimizer: keras.optimizers.Optimizer, step: Step, **options: Any) -> None:
         """Compiles with an optimizer and the step that uses it."""
@@ -87,6 +104,7 @@ def build(
     weights: Path | None = None,
     features: Measures | None = None,
     exits: Sequence[int] = (),
+    windows: Windowed | None = None,
 ) -> BertClassifier:
     """Builds the network and loads its weights.
 
@@ -99,6 +117,7 @@ def build(
         weights: weights of an earlier training instead of the pre-trained ones.
         features: what is known of the features of rows, where they have any.
         exits: layers after which a text may leave, counted from 1.
+        windows: how long texts are read, where that is in windows.
 
     Raises:
         UsageError: the weights are no BERT's, or cannot be read; nobody can leave such an encoder early.
@@ -111,8 +130,10 @@ def build(
     seed_dropout(model)
     model.build_in_name_scope()
     # Keras takes no layer for the model's own whose name the class has.
-    model.join = None if features is None else FeatureJoin(features, width=config.hidden_size, classes=len(labels))
+    width, heads = config.hidden_size, config.num_attention_heads
+    model.join = None if features is None else FeatureJoin(features, width=width, classes=len(labels))
     model.exits = _exit_heads(model, exits, dropout) if exits else None
+    model.windows = None if windows is None else WindowPooling(windows, width=width, heads=heads)
     if bias is not None:
         model.classifier.bias.assign(bias)
     source = weights or found.weights
@@ -181,19 +202,26 @@ def outputs(model: BertClassifier, batch: Mapping[str, tf.Tensor], *, training: 
         Of one forward pass ``logits`` float32[B, C], and of E early exits, where there are any, ``exits``
         float32[B, E, C].
     """
-    if model.join is not None:
-        return {"logits": _joined(model, model.join, batch, training=training)}
     if model.exits is not None:
         return _with_exits(model, model.exits, batch, training=training)
-    result = model({name: batch[name] for name in INPUTS}, training=training)
-    return {"logits": tf.cast(result.logits, tf.float32)}
+    if model.join is None and model.windows is None:
+        result = model({name: batch[name] for name in INPUTS}, training=training)
+        return {"logits": tf.cast(result.logits, tf.float32)}
+    pooled = model.dropout(encoded(model, batch, training=training), training=training)
+    logits = tf.cast(model.classifier(pooled), tf.float32)
+    if model.join is None:
+        return {"logits": logits}
+    return {"logits": logits + model.join(pooled, {name: batch[name] for name in FEATURE_INPUTS})}
 
 
-def _joined(model: BertClassifier, join: FeatureJoin, batch: Mapping[str, tf.Tensor], *, training: bool) -> tf.Tensor:
-    result = model.bert(**{name: batch[name] for name in INPUTS}, training=training)
-    pooled = model.dropout(result.pooler_output, training=training)
-    features = {name: batch[name] for name in FEATURE_INPUTS}
-    return tf.cast(model.classifier(pooled), tf.float32) + join(pooled, features)
+def encoded(model: BertClassifier, batch: Mapping[str, tf.Tensor], *, training: bool) -> tf.Tensor:
+    """Returns what the head gets of B texts, [B, H], before dropout."""
+    tokens = {name: batch[name] for name in INPUTS}
+    if model.windows is None:
+        return model.bert(**tokens, training=training).pooler_output
+    # Training has static shapes where a device compiles it; an answer reads no more windows than it needs.
+    folded = model.windows.fold(tokens, model.bert.embeddings.weight, training=training, gather=not training)
+    return model.windows(model.bert(**folded.tokens, training=training).pooler_output, folded)
 
 
 def _with_exits(
@@ -208,7 +236,9 @@ def _with_exits(
 
 def answering(model: BertClassifier) -> Forward | None:
     """Returns the forward pass for answers, faster than the network's own; None of an encoder it does not fit."""
-    return unpadded(_by_name(model), _shape(model.config), model.join) if _fits(model.config) else None
+    if not _fits(model.config):
+        return None
+    return unpadded(_by_name(model), _shape(model.config), model.join, model.windows)
 
 
 def answering_early(model: BertClassifier, exits: Sequence[Exit], scale: Scale) -> Leaving:
@@ -272,10 +302,12 @@ def pytorch_state(model: BertClassifier) -> dict[str, np.ndarray]:
 def _named(model: BertClassifier) -> Iterator[tuple[tf.Variable, str, bool]]:
     """Gives each variable with its name in PyTorch, and whether it is transposed there."""
     if model.join is not None:
-        yield from ((variable, name, False) for variable, name in names_of(model.join))
+        yield from ((variable, name, False) for variable, name in joining.names_of(model.join))
+    if model.windows is not None:
+        yield from ((variable, name, False) for variable, name in windowing.names_of(model.windows))
     if model.exits is not None:
         yield from names_of_heads(model.exits)
-    own = (model.join, model.exits)
+    own = (model.join, model.windows, model.exits)
     for layer in (layer for layer in model.layers if not any(layer is each for each in own)):
         for variable in layer.weights:
             name, transpose = convert_tf_weight_name_to_pt_weight_name(variable.name, "", variable.shape)
@@ -285,4 +317,4 @@ def _named(model: BertClassifier) -> Iterator[tuple[tf.Variable, str, bool]]:
 def _today(name: str) -> str:
     """Names a weight as it is named today: older files call the norms' gamma and beta, and bare encoders no owner."""
     name = name.replace("LayerNorm.gamma", "LayerNorm.weight").replace("LayerNorm.beta", "LayerNorm.bias")
-    return name if name.startswith(("bert.", "classifier.", PREFIX, EXIT_PREFIX)) else f"bert.{name}"
+    return name if name.startswith(KNOWN) else f"bert.{name}"

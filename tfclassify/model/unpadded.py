@@ -17,7 +17,10 @@ import tensorflow as tf
 
 from tfclassify.model.features import FEATURE_INPUTS
 from tfclassify.model.joining import FeatureJoin
+from tfclassify.model.routes import INPUTS
+from tfclassify.model.windowing import WindowPooling
 
+WINDOWS_SCOPE = "network/windows/"
 MASKED = -1e9
 # What TensorFlow's fused layer norm on the CPU adds to a variance, and cannot be told otherwise.
 FUSED_EPSILON = 1e-3
@@ -53,24 +56,38 @@ class Places:
     mask: tf.Tensor
 
 
-def unpadded(weights: Weights, shape: Shape, join: FeatureJoin | None = None) -> Forward:
+def unpadded(
+    weights: Weights, shape: Shape, join: FeatureJoin | None = None, windows: WindowPooling | None = None
+) -> Forward:
     """Returns the forward pass as one graph: ids, mask, types int32[B, L] to logits float32[B, C].
 
     Args:
         weights: by PyTorch's names; matrices as [in, out].
         shape: of the encoder, with exact GELU and absolute positions.
         join: what features add to the logits; they are the graph's last two arguments then.
+        windows: folds and pools long texts, which have int32[B, K * L] then.
     """
     tokens = tf.TensorSpec([None, None], tf.int32)
     further = [] if join is None else join.specs()
 
     @tf.function(input_signature=[tokens, tokens, tokens, *further], autograph=False)
     def run(input_ids: tf.Tensor, attention_mask: tf.Tensor, token_type_ids: tf.Tensor, *features: tf.Tensor) -> Any:
+        if windows is not None:
+            with tf.name_scope(WINDOWS_SCOPE):
+                given = dict(zip(INPUTS, (input_ids, attention_mask, token_type_ids), strict=True))
+                words = weights["bert.embeddings.word_embeddings.weight"]
+                folded = windows.fold(given, words, training=False, gather=True)
+                input_ids, attention_mask, token_type_ids = (folded.tokens[name] for name in INPUTS)
         places = places_of(attention_mask)
         values = embedded(weights, shape, places, input_ids, token_type_ids)
         for number in range(shape.layers):
             values = layer(weights, shape, places, values, number)
         pooled, logits = head(weights, values)
+        if windows is not None:
+            with tf.name_scope(WINDOWS_SCOPE):
+                pooled = windows(pooled, folded)
+            with tf.name_scope("network/classifier/"):
+                logits = dense(weights, "classifier", pooled)
         if join is None:
             return logits
         with tf.name_scope("network/features/"):

@@ -11,7 +11,8 @@ from tfclassify.planning.evidence import Band, expected_accuracy
 from tfclassify.planning.facts import Facts
 from tfclassify.planning.presets import PRESETS
 from tfclassify.planning.statistics import cut_lengths, rows_over
-from tfclassify.settings import Settings
+from tfclassify.planning.windows import encoder_shape, row_columns, whole_tokens
+from tfclassify.settings import Settings, TextSettings
 
 MODELS = ("bert-tiny", "minilm", "bert-base", "bert-large")
 BATCH_SIZES = (16, 32)
@@ -101,25 +102,38 @@ def _alternative(
     chosen = (model, length, rows) == (settings.model.name, settings.text.max_length, train.batch_size)
     # What was asked for may have shapes of its own.
     shapes = train.buckets if chosen else make_buckets(lengths, batch_size=rows, batch_tokens=train.batch_tokens)
-    cut = rows_over(counted.lengths, length) / max(1, counted.rows)
+    text = _reading(settings, length)
+    read = tuple(encoder_shape(shape, text) for shape in shapes)
+    one, several = (encoder_shape((number, length * text.windows), text) for number in (1, BATCH))
+    cut = rows_over(counted.lengths, whole_tokens(text)) / max(1, counted.rows)
     return Alternative(
         model=model,
         max_length=length,
         batch_size=rows,
         chosen=chosen,
         training_seconds=_training_seconds(settings, facts, length, shapes),
-        memory_bytes=peak_memory_bytes(tuple(shapes), facts, parts=train.accumulation_steps if chosen else 1),
-        answer_seconds=answer_seconds((1, length), facts),
-        batch_seconds=answer_seconds((BATCH, length), facts) / BATCH,
+        memory_bytes=peak_memory_bytes(read, facts, parts=train.accumulation_steps if chosen else 1),
+        answer_seconds=answer_seconds(one, facts),
+        batch_seconds=answer_seconds(several, facts) / BATCH,
         cut_share=cut,
         accuracy=None if facts.statistics.multilabel or cut > MOST_CUT else _accuracy(model, facts),
     )
 
 
+def _reading(settings: Settings, length: int) -> TextSettings:
+    """Returns how texts are read at a length: as planned, or in one window where it is another."""
+    if length == settings.text.max_length:
+        return settings.text
+    return settings.text.model_copy(update={"max_length": length, "windows": 1})
+
+
 def _training_seconds(settings: Settings, facts: Facts, length: int, shapes: Sequence[Bucket]) -> float:
-    train = settings.train
-    batches = expected_batches(cut_lengths(facts.statistics.splits["train"].lengths, length), shapes)
-    epoch = sum(number * step_seconds(shape, facts, precision=train.precision) for number, shape in batches)
+    train, text = settings.train, _reading(settings, length)
+    columns = row_columns(facts.statistics.splits["train"].lengths, text, most=train.windows)
+    epoch = sum(
+        number * step_seconds(encoder_shape(shape, text), facts, precision=train.precision)
+        for number, shape in expected_batches(columns, shapes)
+    )
     return train.epochs * epoch
 
 

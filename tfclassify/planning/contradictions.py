@@ -6,7 +6,7 @@ from tfclassify.errors import UsageError, nearest
 from tfclassify.planning.deciders.models import check_deployment
 from tfclassify.planning.deciders.task import decide_task, validation_rows
 from tfclassify.planning.facts import Facts
-from tfclassify.planning.statistics import cut_lengths
+from tfclassify.planning.windows import SPECIALS, longest_columns
 from tfclassify.settings import Settings
 
 # The package's own objectives by what a row has: the one label, or several.
@@ -26,6 +26,7 @@ def check(settings: Settings, facts: Facts) -> None:
     _check_exits(settings, facts)
     _check_validation(settings, facts)
     _check_length(settings, facts)
+    _check_windows(settings, facts)
     _check_buckets(settings, facts)
     _check_accumulation(settings)
     _check_rules(settings, facts)
@@ -57,6 +58,10 @@ def _check_exits(settings: Settings, facts: Facts) -> None:
     asked = f"model.exits is {list(exits)}"
     if exits[-1] >= layers:
         raise UsageError(f"{asked}; expected layers before the last of the model's {layers}")
+    if settings.text.windows > 1:
+        raise UsageError(
+            f"{asked}, but text.windows is {settings.text.windows}; expected one of both, or text.windows=1"
+        )
     if settings.data.features:
         raise UsageError(f"{asked}, but the heads of early exits read the text alone; leave out data.features")
     if not validation_rows(facts):
@@ -90,11 +95,36 @@ def _check_length(settings: Settings, facts: Facts) -> None:
         raise UsageError(f"text.max_length is {length}; expected at least {LEAST_LENGTH_OF_PAIRS} for pairs of texts")
 
 
+def _check_windows(settings: Settings, facts: Facts) -> None:
+    text, room = settings.text, settings.text.max_length - SPECIALS
+    if facts.statistics.pairs and (text.windows > 1 or text.keep != "head"):
+        asked = f"text.windows is {text.windows}" if text.windows > 1 else f"text.keep is '{text.keep}'"
+        raise UsageError(f"{asked}, but rows are pairs of texts; expected one window with the heads of both")
+    if text.window_stride > room:
+        raise UsageError(
+            f"text.window_stride is {text.window_stride}, but a window of {text.max_length} tokens holds {room} "
+            f"word pieces; expected at most {room}, or tokens between windows would not be read"
+        )
+    if text.chosen_share < 1.0 and text.pool != "attention" and text.windows > 1:
+        raise UsageError(
+            f"text.chosen_share is {text.chosen_share:g}, but text.pool is '{text.pool}'; the score of a window is "
+            "learnt beside attention, so expected text.pool=attention, or text.chosen_share=1"
+        )
+
+
 def _check_buckets(settings: Settings, facts: Facts) -> None:
-    end, positions = settings.train.buckets[-1][1], facts.encoder.positions
-    if end > positions:
-        raise UsageError(f"train.buckets goes up to {end} tokens; expected at most {positions}, which the model reads")
-    longest = len(cut_lengths(facts.statistics.splits["train"].lengths, settings.text.max_length)) - 1
+    end, positions, text = settings.train.buckets[-1][1], facts.encoder.positions, settings.text
+    odd = [length for _, length in settings.train.buckets if length > text.max_length and length % text.max_length]
+    if text.windows > 1 and odd:
+        raise UsageError(
+            f"train.buckets has a shape of {odd[0]} tokens; expected whole windows of "
+            f"text.max_length={text.max_length} tokens in those that are longer"
+        )
+    if end > positions * text.windows:
+        raise UsageError(
+            f"train.buckets goes up to {end} tokens; expected at most {positions * text.windows}, which the model reads"
+        )
+    longest = longest_columns(settings, facts)
     if end < longest:
         raise UsageError(
             f"train.buckets goes up to {end} tokens, but training texts have up to {longest}; "

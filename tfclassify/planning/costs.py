@@ -20,6 +20,7 @@ from tfclassify.planning.chips import CHIPS, Chip, chip_name, least_seconds
 from tfclassify.planning.facts import Facts
 from tfclassify.planning.presets import EncoderSize
 from tfclassify.planning.statistics import cut_lengths
+from tfclassify.planning.windows import encoder_shape, row_columns, training_columns
 from tfclassify.settings import Settings
 
 # What a step reads and writes in float32, by the programs that benchmarks/roofline.py reads.
@@ -40,13 +41,14 @@ class Costs:
 
 def predict_costs(settings: Settings, facts: Facts) -> Costs:
     """Predicts what a complete plan will cost."""
-    lengths = cut_lengths(facts.statistics.splits["train"].lengths, settings.text.max_length)
+    lengths, text = training_columns(settings, facts), settings.text
     buckets = settings.train.buckets
     seconds = sum(
-        number * step_seconds(bucket, facts, precision=settings.train.precision)
+        number * step_seconds(encoder_shape(bucket, text), facts, precision=settings.train.precision)
         for number, bucket in expected_batches(lengths, buckets)
     )
-    peak = peak_memory_bytes(buckets, facts, parts=settings.train.accumulation_steps)
+    shapes = tuple(encoder_shape(bucket, text) for bucket in buckets)
+    peak = peak_memory_bytes(shapes, facts, parts=settings.train.accumulation_steps)
     return Costs(seconds, peak, padding_share(lengths, buckets))
 
 
@@ -117,12 +119,15 @@ def judging_seconds(settings: Settings, facts: Facts) -> float:
     split = facts.statistics.splits.get("validation")
     if split is None:
         return 0.0
-    lengths = cut_lengths(split.lengths, settings.text.max_length)
+    text = settings.text
+    lengths = row_columns(split.lengths, text, most=text.windows)
     rows = settings.train.batch_size
     batches = ((ceil(number / rows), length) for length, number in enumerate(lengths) if number)
     # A pass forwards is a third of a step's products.
     return sum(
-        number * step_seconds((rows, length), facts, precision=settings.train.precision) / TRAINING_PASSES
+        number
+        * step_seconds(encoder_shape((rows, length), text), facts, precision=settings.train.precision)
+        / TRAINING_PASSES
         for number, length in batches
     )
 

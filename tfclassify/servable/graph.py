@@ -9,6 +9,7 @@ from typing import Any, cast
 import numpy as np
 import tensorflow as tf
 
+from tfclassify.learning.long_texts import windowed_of
 from tfclassify.learning.prediction import Forward
 from tfclassify.learning.trained import Trained, posts_of
 from tfclassify.model.answer import Answering, answers
@@ -18,7 +19,10 @@ from tfclassify.model.features import input_specs, tables
 from tfclassify.model.ngrams import NgramOps, in_graph
 from tfclassify.model.routes import INPUTS, PIECES, PIECES_B, TEXT, TEXT_B, Routed, before, whole
 from tfclassify.model.rules import ruled
+from tfclassify.model.windowing import naming_windows
 from tfclassify.text.packing_ops import Tokens, pack
+from tfclassify.text.paragraphs import with_breaks
+from tfclassify.text.windows_ops import pack_windows
 from tfclassify.text.word_pieces import SpecialIds, read_vocabulary, special_ids
 
 ANSWER, TOKENS, ENCODE = "serving_default", "tokens", "encode"
@@ -86,7 +90,9 @@ def _logits(trained: Trained, baseline: NgramOps | None, given: dict[str, tf.Ten
 def _routed(trained: Trained, baseline: NgramOps | None, given: dict[str, tf.Tensor]) -> Routed:
     """Puts before the network what may answer without it: of texts rules, and the baseline where it is sure."""
     posts = posts_of(trained)
-    found = whole(_forward(trained)) if trained.early is None else trained.early.leaving.run
+    # Where texts may leave early none has several windows.
+    found = naming_windows(whole(_forward(trained)), windowed_of(trained.settings.text))
+    found = found if trained.early is None else trained.early.leaving.run
     if posts.baseline is not None and baseline is not None:
         if posts.baseline.stack is not None:
             found = stacked(found, posts.baseline)
@@ -114,24 +120,35 @@ def _encode(trained: Trained, given: dict[str, tf.Tensor]) -> Tokens:
 
 @dataclass(frozen=True)
 class _Texts:
-    """B texts or pairs by name, as the maps left them, their word pieces, and how many spans of each were masked."""
+    """B texts or pairs by name, as the maps left them, their word pieces, and how many spans of each were masked.
+
+    ``breaks`` are where paragraphs begin, of texts that are read in windows.
+    """
 
     mapped: dict[str, tf.Tensor]
     pieces: dict[str, tf.RaggedTensor]
     masked: tf.Tensor
+    breaks: tf.RaggedTensor | None = None
 
 
 def _texts(trained: Trained, given: dict[str, tf.Tensor]) -> _Texts:
     prepared = {name: trained.pieces.prepared(given[name]) for name in (TEXT, TEXT_B) if name in given}
     mapped = {name: texts for name, (texts, _) in prepared.items()}
-    pieces = {name: trained.pieces.tokenize(texts) for name, texts in mapped.items()}
-    return _Texts(mapped, pieces, tf.add_n([count for _, count in prepared.values()]))
+    pieces, breaks = {}, None
+    for name, texts in mapped.items():
+        if trained.limits.windowing is None:
+            pieces[name] = trained.pieces.tokenize(texts)
+        else:
+            pieces[name], breaks = with_breaks(trained.pieces.tokenize, texts)
+    return _Texts(mapped, pieces, tf.add_n([count for _, count in prepared.values()]), breaks)
 
 
 def _packed(trained: Trained, texts: _Texts) -> Tokens:
-    first, second = texts.pieces[TEXT], texts.pieces.get(TEXT_B)
+    first, second, limits = texts.pieces[TEXT], texts.pieces.get(TEXT_B), trained.limits
     with tf.name_scope(PACKING):
-        return pack(first, second, max_length=trained.limits.max_length, special=_special(trained))
+        if limits.windowing is not None:
+            return pack_windows(first, limits.windowing, special=_special(trained), breaks=texts.breaks)
+        return pack(first, second, max_length=limits.max_length, special=_special(trained))
 
 
 def _special(trained: Trained) -> SpecialIds:

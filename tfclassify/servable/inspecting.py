@@ -11,7 +11,7 @@ from typing import Any
 
 from tensorflow.dtypes import as_dtype
 
-from tfclassify.model import cascades, ngrams, rules
+from tfclassify.model import cascades, ngrams, rules, windowing
 from tfclassify.model.exit_heads import SCOPE as EXITS
 from tfclassify.model.joining import SCOPE
 from tfclassify.servable.graph import ANSWERS, PACKING
@@ -85,6 +85,9 @@ def _stages(facts: Mapping[str, Any], weights: Mapping[str, Sequence[int]]) -> I
             text = "texts that are sure enough of a label leave, the others go on"
             yield Stage(f"exit {number + 1}", text, (vectors,), (f"logits float32[B, {classes}]", vectors))
     yield Stage("pooling", "the vector of [CLS]", (vectors,), (f"float32[B, {width}]",))
+    if (windows := int(facts.get("windows", 1))) > 1:
+        text = f"up to {windows} of a text, each a row for the encoder; their vectors pooled"
+        yield Stage("windows", text, (f"float32[B * K, {width}]",), (f"float32[B, {width}]",))
     if kinds:
         given = tuple(f"{name} {'float32' if kind == 'number' else 'string'}[B]" for name, kind in kinds.items())
         text = "numbers normalised, categories looked up, a layer over them and the text's vector"
@@ -123,9 +126,8 @@ def _described(
         width = next(shape[0] for name, shape in own.items() if name.endswith("query/kernel"))
         work += 4 * width * length
     # Behind the encoder the work is done once for a text, not for each of its tokens.
-    per_token = (
-        work // length if stage.name in ("pooling", "features", "head") or stage.name.startswith("exit ") else work
-    )
+    behind = stage.name in ("pooling", "windows", "features", "head") or stage.name.startswith("exit ")
+    per_token = work // length if behind else work
     return {
         "name": stage.name,
         "text": stage.text,
@@ -152,6 +154,7 @@ def stage_of(name: str) -> str | None:
         "/bert/pooler/": "pooling",
         "/classifier/": "head",
         f"/{SCOPE}/": "features",
+        f"/{windowing.SCOPE}/": "windows",
         f"/{rules.SCOPE}/": "rules",
         f"/{ngrams.SCOPE}/": "baseline",
         f"/{cascades.STACK}/": "stack",

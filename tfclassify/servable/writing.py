@@ -150,6 +150,7 @@ def describe(trained: Trained, order: Order, proof: Proof, *, folder: Path, run:
         "data": {name: getattr(trained.settings.data, name) for name in READING},
         "pads": trained.answering is None,
         "max_length": trained.limits.max_length,
+        "windows": trained.limits.columns // trained.limits.max_length,
         "buckets": [list(bucket) for bucket in trained.settings.train.buckets],
         "temperature": trained.temperature,
         "threshold": trained.threshold if labels.multilabel else None,
@@ -180,16 +181,18 @@ def _compared(trained: Trained, asked: Questions, folder: Path, order: Order) ->
     texts = {name: (*column, *hard) for name, column in asked.texts.items()}
     found = answered_elsewhere(folder, {**texts, **_features(asked, trained, hard=len(hard))})
     parity = check_parity(answered(asked, partial(answer, trained)), found)
-    pieces = trained.pieces
+    pieces, windows = trained.pieces, trained.limits.windowing
+    longest = trained.limits.max_length if windows is None else None
     # The reference cuts what the graph cuts: texts as the maps leave them.
     mapped = [_mapped(pieces, column) for column in texts.values()]
     certificate = certify(
-        reference(pieces.vocabulary, lower_case=pieces.lower_case, max_length=trained.limits.max_length),
+        reference(pieces.vocabulary, lower_case=pieces.lower_case, max_length=longest),
         found["input_ids"],
         list(zip(*mapped, strict=True)) if TEXT_B in texts else mapped[0],
         own=own,
         limit=order.tokenizer_limit,
         version=f"transformers.BertTokenizerFast, by tokenizers {metadata.version('tokenizers')}",
+        windows=windows,
     )
     return parity, certificate, _golden(asked, found, own, order.examples)
 

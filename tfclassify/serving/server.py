@@ -240,7 +240,9 @@ def _fitted(batching: BatchingOptions, folder: Path) -> BatchingOptions:
     """Returns the options for a servable, which says how much of a text it reads, and whether it pads."""
     try:
         facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
-        full, pads = int(facts["max_length"]) * BYTES_PER_TOKEN, bool(facts["pads"])
+        # Servables of before there were windows do not say how many they read.
+        longest = int(facts["max_length"]) * int(facts.get("windows", 1))
+        full, pads = longest * BYTES_PER_TOKEN, bool(facts["pads"])
     except (OSError, ValueError, LookupError, TypeError):
         return batching
     made = replace(batching, full_length_bytes=full, padded=pads)

@@ -135,7 +135,17 @@ class TextSettings(BaseModel):
     model_config = STRICT
 
     max_length: Planned[Annotated[int, Field(ge=4), NO_FLAG]] = AUTO
-    """Longest input in tokens, [CLS] and [SEP] included; longer texts are cut and counted."""
+    """Longest input, or window, in tokens, [CLS] and [SEP] included; what does not fit is cut and counted."""
+    windows: Planned[PositiveInt] = AUTO
+    """Windows, at most, in which a longer text is read; 1 cuts it."""
+    window_stride: Planned[PositiveInt] = AUTO
+    """Tokens from the start of one full window to that of the next; those that a window holds: none is read twice."""
+    keep: Planned[Literal["head", "head_tail"]] = AUTO
+    """What stays of a text that its windows do not hold: its beginning, or its beginning and its end."""
+    pool: Planned[Literal["mean", "max", "log_sum_exp", "attention", "hierarchical"]] = AUTO
+    """How the vectors of windows become one for each text."""
+    chosen_share: Planned[Annotated[float, Field(gt=0.0, le=1.0), NO_FLAG]] = AUTO
+    """Share of a text's windows, rounded up, that go through the encoder for an answer, chosen by a learnt score."""
     lower_case: Planned[bool] = AUTO
     """Whether texts are lower-cased and stripped of accents, as the model's vocabulary expects."""
     maps: tuple[str | dict[str, dict[str, Any]], ...] = ()
@@ -178,6 +188,8 @@ class TrainSettings(BaseModel):
     """Peak learning rate of AdamW."""
     feature_learning_rate: Planned[PositiveFloat] = AUTO
     """Peak learning rate of the layers that data.features go through."""
+    windows: Planned[PositiveInt] = AUTO
+    """Windows of a text, at most, that a training step reads, drawn anew in each epoch; answers read all."""
     batch_size: Planned[PositiveInt] = AUTO
     """Rows in one batch, at most."""
     batch_tokens: Planned[PositiveInt] = AUTO

@@ -36,9 +36,9 @@ def long_texts(material: Material) -> list[Finding]:
             sentence=f"{plural(cut, 'text')} of {measured:,}{of_how_many(measured, rows)} "
             f"{'has' if cut == 1 else 'have'} more than the {positions} tokens that {material.vocabulary.model} reads; "
             f"the longest has {len(lengths) - 1:,}.",
-            cost="What stands behind them is not seen, in training as in every answer.",
-            remedy="shorten the texts to what decides, or let each part be a row of its own; text.max_length says "
-            "where they are cut",
+            cost="Read in one window, what stands behind them is not seen, in training as in every answer.",
+            remedy="read them in several windows (text.windows), or shorten the texts to what decides; text.keep says "
+            "what stays of those that are cut",
             counts={"texts": cut, "of": measured, "longest": len(lengths) - 1},
         )
     ]

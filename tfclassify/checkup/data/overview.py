@@ -13,7 +13,8 @@ from tfclassify.hardware import Hardware, usable_cores, usable_memory_bytes
 from tfclassify.planning.buckets import padding_share
 from tfclassify.planning.facts import Facts
 from tfclassify.planning.planner import decided
-from tfclassify.planning.statistics import cut_lengths, quantile_length, unknown_share
+from tfclassify.planning.statistics import quantile_length, unknown_share
+from tfclassify.planning.windows import row_columns
 from tfclassify.settings import Settings
 
 MOST_SHARE = 0.95
@@ -81,9 +82,10 @@ def _plan(material: Material) -> Settings | None:
 
 
 def _shapes(material: Material, planned: Settings) -> dict[str, Any]:
-    length, buckets = planned.text.max_length, planned.train.buckets
+    text, buckets = planned.text, planned.train.buckets
+    columns = row_columns(material.statistics.splits["train"].lengths, text, most=planned.train.windows)
     return {
-        "max_length": length,
+        "max_length": text.max_length,
         "buckets": [list(bucket) for bucket in buckets],
-        "padding_share": padding_share(cut_lengths(material.statistics.splits["train"].lengths, length), buckets),
+        "padding_share": padding_share(columns, buckets),
     }

@@ -38,7 +38,7 @@ def judged(trained: Trained, model: BertClassifier, judgement: Judgement, splits
 
     def vectors(places: NDArray[np.integer]) -> NDArray[np.float32]:
         some = replace(split, rows=split.rows[places], truth=split.truth[places])
-        buckets = covering(trained.settings.train.buckets, trained.limits.max_length)
+        buckets = covering(trained.settings.train.buckets, trained.limits.columns)
         return logits_of(pooled(model), rows_of(some, trained.limits), buckets, classes=model.config.hidden_size)
 
     return Judged(judgement, vectors, lambda: trained.forward.get_concrete_function().graph)  # type: ignore[attr-defined]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from tfclassify.planning.buckets import choose_lengths, make_buckets, padding_share
 from tfclassify.planning.costs import peak_memory_bytes
 from tfclassify.planning.facts import Decision, Facts
-from tfclassify.planning.statistics import added, cut_lengths, quantile_length, rows_over
+from tfclassify.planning.statistics import added, quantile_length, rows_over
+from tfclassify.planning.windows import encoder_shape, longest_columns, training_columns
 from tfclassify.settings import Settings
 
 COVERED_SHARE = 0.995
@@ -59,11 +60,13 @@ def decide_max_shapes(settings: Settings, facts: Facts) -> Decision:
 
 def decide_buckets(settings: Settings, facts: Facts) -> Decision:
     """Chooses the lengths that pad least, exactly."""
-    lengths = cut_lengths(facts.statistics.splits["train"].lengths, settings.text.max_length)
+    lengths, longest = training_columns(settings, facts), longest_columns(settings, facts)
     multiple = MULTIPLE if facts.hardware.accelerators else 1
     chosen = choose_lengths(lengths, max_shapes=settings.train.max_shapes, multiple=multiple)
     # Rounded up, the last one may be longer than what the model reads.
-    chosen = tuple(dict.fromkeys(min(length, facts.encoder.positions) for length in chosen))
+    chosen = tuple(dict.fromkeys(_that_a_window_has(length, settings, facts) for length in chosen))
+    # How many windows a text has is only known when it is cut.
+    chosen = (*chosen, longest) if longest > chosen[-1] else chosen
     buckets = make_buckets(chosen, batch_size=settings.train.batch_size, batch_tokens=settings.train.batch_tokens)
     share = padding_share(lengths, buckets)
     return Decision(buckets, f"the least padding that {len(chosen)} shapes can have: {share:.1%} of all tokens")
@@ -73,8 +76,9 @@ def decide_accumulation(settings: Settings, facts: Facts) -> Decision:
     """Computes a batch in one go, unless memory is too small for that."""
     if facts.hardware.accelerators:
         return Decision(1, "a batch is computed in one go; what memory an accelerator has is not known here")
-    buckets, free, parts = settings.train.buckets, facts.hardware.memory_bytes, 1
-    most = min(rows for rows, _ in buckets)
+    free, parts = facts.hardware.memory_bytes, 1
+    most = min(rows for rows, _ in settings.train.buckets)
+    buckets = tuple(encoder_shape(bucket, settings.text) for bucket in settings.train.buckets)
     whole = needed = peak_memory_bytes(buckets, facts)
     while needed > free and parts < most:
         parts = min(2 * parts, most)
@@ -91,12 +95,20 @@ def _peak(settings: Settings, facts: Facts, tokens: int) -> int:
     return peak_memory_bytes(((min(settings.train.batch_size, tokens // length), length),), facts)
 
 
+def _that_a_window_has(length: int, settings: Settings, facts: Facts) -> int:
+    """Returns a length that the model reads: of one window, or of several side by side."""
+    window = settings.text.max_length
+    if settings.text.windows == 1 or length <= window:
+        return min(length, facts.encoder.positions)
+    return -(-length // window) * window
+
+
 def _rounded_up(length: int) -> int:
     return -(-length // MULTIPLE) * MULTIPLE
 
 
+LENGTH = {"text.max_length": decide_max_length}
 BATCHES = {
-    "text.max_length": decide_max_length,
     "train.batch_size": decide_batch_size,
     "train.batch_tokens": decide_batch_tokens,
     "train.max_shapes": decide_max_shapes,

@@ -38,6 +38,18 @@ GROUNDS: dict[str, tuple[str, str]] = {
     "train.embedding_updates": (MACHINE, "an accelerator"),
     "train.steps_per_execution": ("TensorFlow's guide, Use TPUs", "a TPU"),
     "text.max_length": (DATA, "longer texts, or a model that reads more tokens"),
+    "text.windows": (
+        "Park et al., Efficient Classification of Long Documents Using Transformers (2022)",
+        "other lengths, another goal, or less free memory",
+    ),
+    "text.window_stride": (DATA, "nothing in the data"),
+    "text.keep": ("Sun et al., How to Fine-Tune BERT for Text Classification? (2019)", "fewer texts that are cut"),
+    "text.pool": (
+        "Ilse et al., Attention-based Deep Multiple Instance Learning (2018)",
+        "asking for it; benchmarks/windows.py compares pools on data of your own",
+    ),
+    "text.chosen_share": ("no measurement yet: benchmarks/windows.py makes one", "goal=fast, or asking for it"),
+    "train.windows": ("the tokens of a step that the goal allows for a text", "another goal, or other lengths"),
     "train.batch_size": (
         "Mosbach et al., On the Stability of Fine-tuning BERT (2021), which trains on few rows with batches of 16",
         "500 training rows, more or less",

@@ -9,7 +9,8 @@ from tfclassify.planning.costs import judging_seconds, step_seconds
 from tfclassify.planning.deciders.models import training_rows
 from tfclassify.planning.deciders.task import ROWS_SEEN, validation_rows
 from tfclassify.planning.facts import Decision, Facts
-from tfclassify.planning.statistics import cut_lengths, imbalance
+from tfclassify.planning.statistics import imbalance
+from tfclassify.planning.windows import encoder_shape, training_columns
 from tfclassify.settings import AUTO, Settings
 
 EPOCHS = {"fast": 0.5, "balanced": 1.0, "best": 1.5}
@@ -95,7 +96,8 @@ def _fitting_epochs(settings: Settings, facts: Facts) -> float | None:
     if settings.train.time_limit_minutes is None or not (batches := _batches(settings, facts)):
         return None
     seconds = sum(
-        number * step_seconds(bucket, facts, precision=settings.train.precision) for number, bucket in batches
+        number * step_seconds(encoder_shape(bucket, settings.text), facts, precision=settings.train.precision)
+        for number, bucket in batches
     )
     return 60 * settings.train.time_limit_minutes / (seconds + judging_seconds(settings, facts))
 
@@ -180,7 +182,8 @@ def decide_checkpoint_steps(settings: Settings, facts: Facts) -> Decision:
     """Saves twenty times, but neither while one is still being written nor so rarely that much would be lost."""
     total, batches = _total_steps(settings, facts), _batches(settings, facts)
     seconds = sum(
-        number * step_seconds(bucket, facts, precision=settings.train.precision) for number, bucket in batches
+        number * step_seconds(encoder_shape(bucket, settings.text), facts, precision=settings.train.precision)
+        for number, bucket in batches
     )
     if not batches:
         return Decision(0, "the shapes of the batches hold no training row")
@@ -197,8 +200,7 @@ def _total_steps(settings: Settings, facts: Facts) -> int:
 
 
 def _batches(settings: Settings, facts: Facts) -> list[tuple[int, Bucket]]:
-    lengths = cut_lengths(facts.statistics.splits["train"].lengths, settings.text.max_length)
-    return expected_batches(lengths, settings.train.buckets)
+    return expected_batches(training_columns(settings, facts), settings.train.buckets)
 
 
 def _judged(settings: Settings) -> str:

@@ -32,7 +32,7 @@ from tfclassify.quality.report.pictures.lengths import length_histogram
 from tfclassify.quality.report.pictures.reliability import reliability_diagram
 from tfclassify.quality.report.pictures.scope import scope_histogram
 from tfclassify.quality.report.pictures.shares import accuracy_strip
-from tfclassify.quality.report.story import Story, best_epoch, choosing_metric, is_number, judged
+from tfclassify.quality.report.story import Story, best_epoch, choosing_metric, is_number, judged, section
 
 MAX_CLASSES, MAX_CONFUSIONS, MAX_LABELS = 300, 15, 40
 PACKAGE = "tfclassify.quality.report"
@@ -169,6 +169,7 @@ def _costs(story: Story) -> dict[str, Any]:
     return {
         "lengths": length_histogram(story.lengths, buckets) if sum(story.lengths) else None,
         "buckets": tables.bucket_table(story.lengths, buckets),
+        "by_length": section(story, "by_length"),
         "plan": tables.plan_table(story),
         "speed": tables.speed_table(story),
         "ledger": tables.ledger(story),

@@ -1,0 +1,214 @@
+"""Windows in the network: what a text's vector depends on, and what it must not depend on."""
+
+from __future__ import annotations
+
+import json
+from math import ceil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safetensors.numpy import load_file
+from small_networks import PIECES, network, small_files
+
+from tfclassify.model.classifier import (
+    BertClassifier,
+    answering,
+    encoded,
+    load_weights,
+    outputs,
+    save_weights,
+)
+from tfclassify.model.interchange import save_huggingface
+from tfclassify.model.routes import INPUTS
+from tfclassify.model.unpadded import Forward
+from tfclassify.model.weights import Found
+from tfclassify.model.windowing import Windowed, window_routes
+
+L, K = 6, 4
+POOLS = ["mean", "max", "log_sum_exp", "attention", "hierarchical"]
+ORDERLESS = [pool for pool in POOLS if pool != "hierarchical"]
+Batch = dict[str, tf.Tensor]
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> Found:
+    return small_files(tmp_path_factory.mktemp("small"))
+
+
+def windowed(found: Found, pool: str, share: float = 1.0) -> BertClassifier:
+    """A network whose new weights are not those that it begins with."""
+    model = network(found, windows=Windowed(L, K, pool, share))
+    random = np.random.default_rng(1)
+    for variable in model.windows.weights:
+        variable.assign(variable + 0.3 * random.normal(size=variable.shape))
+    return model
+
+
+@pytest.fixture(scope="module")
+def networks(found: Found) -> dict[tuple[str, float], tuple[BertClassifier, Forward]]:
+    kinds = [*((pool, 1.0) for pool in POOLS), ("attention", 0.5)]
+    made = {kind: windowed(found, *kind) for kind in kinds}
+    return {kind: (model, answering(model)) for kind, model in made.items()}  # type: ignore[misc]
+
+
+def batch(texts: list[list[list[int]]], number: int) -> Batch:
+    """Texts of windows of tokens, side by side, filled up to so many windows."""
+    ids = np.zeros((len(texts), number, L), np.int32)
+    mask = np.zeros_like(ids)
+    for row, text in enumerate(texts):
+        for place, window in enumerate(text):
+            ids[row, place, : len(window)], mask[row, place, : len(window)] = window, 1
+    flat = (each.reshape(len(texts), -1) for each in (ids, mask, np.zeros_like(ids)))
+    return dict(zip(INPUTS, map(tf.constant, flat), strict=True))
+
+
+def logits(model: BertClassifier, given_batch: Batch) -> np.ndarray:
+    return outputs(model, given_batch, training=False)["logits"].numpy()
+
+
+def texts_of(seed: int, *windows: int) -> list[list[list[int]]]:
+    random = np.random.default_rng(seed)
+    return [
+        [random.integers(2, len(PIECES), random.integers(1, L + 1)).tolist() for _ in range(number)]
+        for number in windows
+    ]
+
+
+@pytest.mark.parametrize("pool", POOLS)
+def test_of_one_window_it_is_the_plain_network(found: Found, pool: str) -> None:
+    plain, model = network(found), network(found, windows=Windowed(L, K, pool))
+    short = batch(texts_of(0, 1, 1, 1), 1)
+    np.testing.assert_allclose(logits(model, short), logits(plain, short), atol=1e-6)
+
+
+@pytest.mark.parametrize("pool", POOLS)
+def test_before_training_attention_and_layer_are_the_mean(found: Found, pool: str) -> None:
+    model = network(found, windows=Windowed(L, K, pool))
+    text = texts_of(3, 3)
+    alone = [encoded(model, batch([[window]], 1), training=False) for window in text[0]]
+    together = encoded(model, batch(text, 3), training=False)
+    expected = {"max": np.max(alone, axis=0), "log_sum_exp": np.log(np.mean(np.exp(5.0 * np.array(alone)), 0)) / 5.0}
+    np.testing.assert_allclose(together, expected.get(pool, np.mean(alone, axis=0)), atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", [*((pool, 1.0) for pool in POOLS), ("attention", 0.5)], ids=str)
+@settings(max_examples=8)
+@given(st.lists(st.integers(1, K), min_size=1, max_size=4), st.integers(0, 2), st.integers(0, 99))
+def test_neither_padding_nor_other_texts_matter(
+    networks: dict, kind: tuple[str, float], numbers: list[int], more: int, seed: int
+) -> None:
+    model, fast = networks[kind]
+    texts = texts_of(seed, *numbers)
+    together = logits(model, batch(texts, max(numbers) + more))
+    for row, text in enumerate(texts):
+        np.testing.assert_allclose(together[row], logits(model, batch([text], len(text)))[0], atol=1e-5)
+    answered = fast(*(batch(texts, max(numbers))[name] for name in INPUTS))
+    np.testing.assert_allclose(answered, together, atol=1e-5)
+
+
+@pytest.mark.parametrize("pool", ORDERLESS)
+def test_the_order_of_windows_does_not_matter(networks: dict, pool: str) -> None:
+    (text,) = texts_of(5, K)
+    model, _ = networks[pool, 1.0]
+    found = [logits(model, batch([[text[place] for place in order]], K)) for order in ([0, 1, 2, 3], [2, 0, 3, 1])]
+    np.testing.assert_allclose(*found, atol=1e-5)
+
+
+def test_the_order_of_windows_matters_to_a_layer_over_them(networks: dict) -> None:
+    (text,) = texts_of(5, K)
+    model, _ = networks["hierarchical", 1.0]
+    found = [logits(model, batch([[text[place] for place in order]], K)) for order in ([0, 1, 2, 3], [2, 0, 3, 1])]
+    assert np.abs(found[0] - found[1]).max() > 1e-4
+
+
+@pytest.mark.parametrize("kind", [("attention", 1.0), ("attention", 0.5), ("hierarchical", 1.0)], ids=str)
+@settings(max_examples=8)
+@given(st.lists(st.integers(1, K), min_size=1, max_size=5), st.integers(0, 99))
+def test_gathered_and_masked_windows_are_the_same(
+    networks: dict, kind: tuple[str, float], numbers: list[int], seed: int
+) -> None:
+    model, _ = networks[kind]
+    tokens = batch(texts_of(seed, *numbers), K)
+    pooled, rows = [], []
+    for gather in (True, False):
+        folded = model.windows.fold(tokens, model.bert.embeddings.weight, training=False, gather=gather)
+        rows.append(len(folded.tokens["input_ids"]))
+        pooled.append(model.windows(model.bert(**folded.tokens, training=False).pooler_output, folded))
+    np.testing.assert_allclose(*pooled, atol=1e-5)
+    # The work is saved for real: no other windows are there.
+    assert rows == [sum(ceil(number * kind[1]) for number in numbers), len(numbers) * K]
+
+
+def test_the_best_windows_are_chosen_and_keep_their_order(networks: dict) -> None:
+    model, _ = networks["attention", 0.5]
+    tokens = batch(texts_of(7, 4, 2, 3), K)
+    folded = model.windows.fold(tokens, model.bert.embeddings.weight, training=False, gather=True)
+    scores, read = folded.scores.numpy(), folded.read.numpy()
+    for row, number in enumerate((4, 2, 3)):
+        assert set(np.flatnonzero(read[row])) == set(np.argsort(-scores[row, :number])[: ceil(number / 2)])
+    np.testing.assert_array_equal(folded.places, np.flatnonzero(read))
+    assert model.windows.fold(tokens, model.bert.embeddings.weight, training=True, gather=False).read.numpy().sum() == 9
+
+
+def test_the_scorer_learns_from_what_the_attention_does(networks: dict) -> None:
+    model, _ = networks["attention", 0.5]
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(tf.square(outputs(model, batch(texts_of(1, 3, 4), K), training=True)["logits"]))
+    gradients = tape.gradient(loss, model.windows.weights)
+    assert all(np.abs(gradient).max() > 0 for gradient in gradients)
+
+
+def test_routes() -> None:
+    mask = batch(texts_of(1, 4, 2, 3, 1), K)["attention_mask"]
+    assert window_routes(mask, Windowed(L, K, "attention", 0.5)).numpy().tolist() == [
+        b"windows 2/4",
+        b"windows 1/2",
+        b"windows 2/3",
+        b"full",
+    ]
+    assert set(window_routes(mask, Windowed(L, K, "attention")).numpy()) == {b"full"}
+    assert set(window_routes(mask[:, :4], Windowed(L, K, "attention", 0.5)).numpy()) == {b"full"}
+
+
+def test_no_rows(networks: dict) -> None:
+    none = tf.zeros([0, 2 * L], tf.int32)
+    for _, fast in networks.values():
+        assert fast(none, none, none).shape == (0, 3)
+
+
+@pytest.mark.parametrize("kind", [("hierarchical", 1.0), ("attention", 0.5)], ids=str)
+def test_weights_are_written_and_read(networks: dict, found: Found, tmp_path: Path, kind: tuple[str, float]) -> None:
+    model, _ = networks[kind]
+    save_weights(model, tmp_path / "model.safetensors")
+    assert [name for name in load_file(tmp_path / "model.safetensors") if name.startswith("windows.")]
+    other = network(found, windows=model.windows.windowed, seed=5)
+    load_weights(other, tmp_path / "model.safetensors", complete=True)
+    tokens = batch(texts_of(2, 4, 1), K)
+    np.testing.assert_array_equal(logits(other, tokens), logits(model, tokens))
+
+
+@pytest.mark.parametrize(
+    ("pool", "architecture", "said"),
+    [
+        ("attention", "BertForSequenceClassification", "texts of one window, of up to 6 tokens"),
+        ("hierarchical", "BertModel", "A transformer layer over the windows of a text"),
+    ],
+)
+def test_others_are_told_what_they_do_not_get(
+    networks: dict, found: Found, tmp_path: Path, pool: str, architecture: str, said: str
+) -> None:
+    model, _ = networks[pool, 1.0]
+    save_huggingface(model, tmp_path, found=found, lower_case=True)
+    assert json.loads((tmp_path / "config.json").read_text(encoding="utf-8"))["architectures"] == [architecture]
+    assert said in (tmp_path / "README.md").read_text(encoding="utf-8")
+
+
+def test_a_training_pass_of_static_shape_compiles(networks: dict) -> None:
+    model, _ = networks["attention", 0.5]
+    tokens = batch(texts_of(4, 4, 1, 2), K)
+    run = tf.function(lambda given: outputs(model, given, training=True)["logits"], jit_compile=True, autograph=False)
+    np.testing.assert_allclose(run(tokens), outputs(model, tokens, training=True)["logits"], atol=1e-5)

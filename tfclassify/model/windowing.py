@@ -1,0 +1,267 @@
+"""Windows in the network: folded into rows of their own, chosen, and their vectors pooled into one for each text.
+
+A row of a batch is one window of at most L tokens, or K windows of L columns each, side by side: int32[B, K * L]. The
+encoder gets windows as rows, [B * K, L], and the head gets one vector for each text whatever the number of its windows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from math import sqrt
+
+import tensorflow as tf
+import tf_keras as keras
+
+from tfclassify.model.routes import FULL, INPUTS, Pass, Routed
+
+SCOPE, PREFIX = "windows", "windows."
+ATTENTION, HIERARCHICAL = "attention", "hierarchical"
+# How near log-sum-exp is to the maximum; that of P. Pinheiro and R. Collobert, "From Image-level to Pixel-level
+# Labeling with Convolutional Networks" (CVPR 2015).
+SHARPNESS = 5.0
+# New weights that few numbers go through would hardly move at the rate of a pre-trained encoder, by which Adam moves
+# each of them whatever its gradient: they are kept divided by this.
+GAIN = 10.0
+NO_SCORE = -1e9
+
+
+@dataclass(frozen=True)
+class Windowed:
+    """How a network reads texts of several windows.
+
+    Attributes:
+        length: tokens of a window, L.
+        most: windows of a text, at most.
+        pool: mean, max, log_sum_exp, attention or hierarchical.
+        share: of the windows of a text, rounded up, that go through the encoder when it answers.
+    """
+
+    length: int
+    most: int
+    pool: str
+    share: float = 1.0
+
+    @property
+    def chooses(self) -> bool:
+        """Whether there are windows that do not."""
+        return self.share < 1.0
+
+
+@dataclass(frozen=True)
+class Folded:
+    """The windows of B texts as the encoder gets them, R rows, and what is needed to bring them together again.
+
+    Attributes:
+        tokens: ``input_ids``, ``attention_mask`` and ``token_type_ids``, int32[R, L].
+        read: bool[B, K], which windows go into a text's vector.
+        scores: float32[B, K], the scorer's; zeros where nothing is chosen.
+        places: int64[R], which of all B * K windows the rows are; None where they are all of them.
+    """
+
+    tokens: Mapping[str, tf.Tensor]
+    read: tf.Tensor
+    scores: tf.Tensor
+    places: tf.Tensor | None
+
+
+class WindowPooling(keras.layers.Layer):
+    """Folds windows into rows, and pools their vectors.
+
+    ``attention`` weighs windows by the softmax of ``query @ vector``; ``hierarchical`` sends them through one
+    transformer layer with positions and takes the mean. Both begin as the mean. Where windows are chosen, a scorer
+    that is linear in the embeddings of a window's tokens and in whether it is the first or the last adds its score to
+    that of the attention, by which it learns what attention looks at; when the network answers, only the windows with
+    the highest scores are read.
+    """
+
+    def __init__(self, windowed: Windowed, *, width: int, heads: int) -> None:
+        """Makes the weights: ``width`` is that of the pooled vectors, H, and ``heads`` how many attention has."""
+        # In half the bits a softmax over windows would be another; and it is little work.
+        super().__init__(name=SCOPE, dtype="float32")
+        self.windowed, self.width, self.heads = windowed, width, heads
+        if windowed.pool == ATTENTION:
+            self.query = self._made("query", [width])
+        if windowed.chooses:
+            self.of_mean, self.of_highest = self._made("scorer/mean", [width]), self._made("scorer/highest", [width])
+            self.of_ends = self._made("scorer/ends", [2])
+        if windowed.pool == HIERARCHICAL:
+            self.layer = self._layer()
+
+    def _made(self, name: str, shape: list[int], *, deviation: float = 0.0, start: str = "zeros") -> tf.Variable:
+        begin = keras.initializers.TruncatedNormal(stddev=deviation) if deviation else start
+        return self.add_weight(name=f"{SCOPE}/{name}", shape=shape, dtype=tf.float32, initializer=begin)
+
+    def _layer(self) -> dict[str, tf.Variable]:
+        """Makes a transformer layer whose outputs are zeros, so that it begins as if it were not there."""
+        width, inner = self.width, 4 * self.width
+        made = {"positions": self._made("positions", [self.windowed.most, width], deviation=0.02)}
+        for name in ("attention", "feed_forward"):
+            made[f"{name}.scale"] = self._made(f"{name}/norm/gamma", [width], start="ones")
+            made[f"{name}.offset"] = self._made(f"{name}/norm/beta", [width])
+        for name in ("query", "key", "value"):
+            made[name] = self._made(f"attention/{name}", [width, width], deviation=0.02)
+        made["output"] = self._made("attention/output", [width, width])
+        made["inner"] = self._made("feed_forward/inner", [width, inner], deviation=0.02)
+        made["inner_bias"] = self._made("feed_forward/bias", [inner])
+        made["outer"] = self._made("feed_forward/output", [inner, width])
+        return made
+
+    def fold(self, batch: Mapping[str, tf.Tensor], embeddings: tf.Tensor, *, training: bool, gather: bool) -> Folded:
+        """Makes a row of each window.
+
+        Args:
+            batch: ids, mask and types, int32[B, W].
+            embeddings: of the word pieces, float32[V, H].
+            training: whether all windows are read whatever their scores.
+            gather: whether only those that are read become rows; else all of them do, in static shape.
+        """
+        rows, number, width = _windows_of(batch[INPUTS[0]], self.windowed)
+        tokens = {name: tf.reshape(batch[name], [rows * number, width]) for name in INPUTS}
+        there = tf.reshape(tf.reduce_any(tokens["attention_mask"] > 0, axis=1), [rows, number])
+        # A row without any token is one window, too.
+        there |= tf.range(number)[None, :] == 0
+        scores = self._scores(tokens, there, embeddings)
+        read = there if training or not self.windowed.chooses else _best(scores, there, self.windowed)
+        if not gather:
+            return Folded(tokens, read, scores, None)
+        places = tf.where(tf.reshape(read, [-1]))[:, 0]
+        return Folded({name: tf.gather(each, places) for name, each in tokens.items()}, read, scores, places)
+
+    def call(self, vectors: tf.Tensor, folded: Folded) -> tf.Tensor:
+        """Pools the vectors of windows, [R, H], into those of texts, float32[B, H]."""
+        vectors = tf.cast(vectors, tf.float32)
+        rows, number = _size(folded.read)
+        if folded.places is not None:
+            shape = tf.cast(tf.stack([rows * number, self.width]), tf.int64)
+            vectors = tf.scatter_nd(folded.places[:, None], vectors, shape)
+        together = tf.reshape(vectors, [rows, number, self.width])
+        if self.windowed.pool == ATTENTION:
+            logits = GAIN * tf.linalg.matvec(together, self.query) + folded.scores
+            shares = tf.nn.softmax(tf.where(folded.read, logits, NO_SCORE))
+            return tf.reduce_sum(together * shares[:, :, None], axis=1)
+        if self.windowed.pool == HIERARCHICAL:
+            return mean(self._transformed(together, folded.read), folded.read)
+        return POOLS[self.windowed.pool](together, folded.read)
+
+    def _scores(self, tokens: Mapping[str, tf.Tensor], there: tf.Tensor, embeddings: tf.Tensor) -> tf.Tensor:
+        """Returns float32[B, K]; nothing of it moves the embeddings, which are the encoder's."""
+        if not self.windowed.chooses:
+            return tf.zeros_like(there, tf.float32)
+        mask = tokens["attention_mask"] > 0
+        values = sqrt(self.width) * tf.cast(tf.stop_gradient(tf.gather(embeddings, tokens["input_ids"])), tf.float32)
+        averaged = tf.where(mask, tf.linalg.matvec(values, self.of_mean), 0.0)
+        count = tf.maximum(tf.reduce_sum(tf.cast(mask, tf.float32), axis=1), 1.0)
+        highest = tf.reduce_max(tf.where(mask, tf.linalg.matvec(values, self.of_highest), NO_SCORE), axis=1)
+        of_tokens = tf.reshape(tf.reduce_sum(averaged, axis=1) / count + highest, tf.shape(there))
+        place = tf.range(tf.shape(there)[1])[None, :]
+        last = place == tf.reduce_max(tf.where(there, place, 0), axis=1, keepdims=True)
+        first = tf.broadcast_to(place == 0, tf.shape(there))
+        ends = sqrt(self.width) * tf.cast(tf.stack([first, last], axis=2), tf.float32)
+        return tf.where(there, GAIN * (of_tokens + tf.linalg.matvec(ends, self.of_ends)), NO_SCORE)
+
+    def _transformed(self, vectors: tf.Tensor, read: tf.Tensor) -> tf.Tensor:
+        """Sends windows through the layer, norms first; each sees those of its text that are read."""
+        made = self.layer
+        # A batch may have room for more windows than any text has.
+        places = tf.minimum(tf.range(tf.shape(read)[1]), self.windowed.most - 1)
+        placed = vectors + tf.gather(made["positions"], places)
+        normed = _normed(placed, made["attention.scale"], made["attention.offset"])
+        queries, keys, values = (self._headed(normed @ made[name]) for name in ("query", "key", "value"))
+        scores = tf.matmul(queries, keys, transpose_b=True) / sqrt(self.width // self.heads)
+        shares = tf.nn.softmax(tf.where(read[:, None, None, :], scores, NO_SCORE))
+        seen = tf.reshape(tf.transpose(shares @ values, [0, 2, 1, 3]), tf.shape(vectors))
+        vectors += seen @ made["output"]
+        normed = _normed(vectors, made["feed_forward.scale"], made["feed_forward.offset"])
+        return vectors + tf.nn.gelu(normed @ made["inner"] + made["inner_bias"]) @ made["outer"]
+
+    def _headed(self, values: tf.Tensor) -> tf.Tensor:
+        rows, number = _size(values)[:2]
+        return tf.transpose(tf.reshape(values, [rows, number, self.heads, self.width // self.heads]), [0, 2, 1, 3])
+
+
+def mean(vectors: tf.Tensor, read: tf.Tensor) -> tf.Tensor:
+    """Returns the mean of the vectors float32[B, K, H] that are read, bool[B, K]: float32[B, H]."""
+    share = tf.cast(read, tf.float32) / tf.reduce_sum(tf.cast(read, tf.float32), axis=1, keepdims=True)
+    return tf.reduce_sum(vectors * share[:, :, None], axis=1)
+
+
+def highest(vectors: tf.Tensor, read: tf.Tensor) -> tf.Tensor:
+    """Returns the highest value in each column of the vectors that are read, float32[B, H]."""
+    return tf.reduce_max(tf.where(read[:, :, None], vectors, NO_SCORE), axis=1)
+
+
+def log_sum_exp(vectors: tf.Tensor, read: tf.Tensor) -> tf.Tensor:
+    """Returns ``log(mean(exp(r * vectors))) / r``, between the mean and the highest, float32[B, H]."""
+    number = tf.reduce_sum(tf.cast(read, tf.float32), axis=1, keepdims=True)
+    values = tf.where(read[:, :, None], SHARPNESS * vectors, NO_SCORE)
+    return (tf.reduce_logsumexp(values, axis=1) - tf.math.log(number)) / SHARPNESS
+
+
+def window_routes(attention_mask: tf.Tensor, windowed: Windowed) -> tf.Tensor:
+    """Returns string[B]: ``windows 2/9`` of a text with nine windows two of which are read, ``full`` of all others."""
+    folded = tf.reshape(attention_mask, _windows_of(attention_mask, windowed))
+    number = tf.reduce_sum(tf.cast(tf.reduce_any(folded > 0, axis=2), tf.int32), axis=1)
+    read = _read_of(number, windowed)
+    named = tf.strings.join(["windows ", tf.strings.as_string(read), "/", tf.strings.as_string(number)])
+    return tf.where(read < number, named, FULL)
+
+
+def naming_windows(then: Pass, windowed: Windowed | None) -> Pass:
+    """Returns a pass that says of each text how many of its windows were read, where ``then`` says nothing else."""
+    if windowed is None or not windowed.chooses:
+        return then
+
+    def run(given: Mapping[str, tf.Tensor]) -> Routed:
+        routed = then(given)
+        named = window_routes(given["attention_mask"], windowed)
+        return Routed(routed.logits, tf.where(routed.route == FULL, named, routed.route))
+
+    return run
+
+
+def names_of(pooling: WindowPooling) -> list[tuple[tf.Variable, str]]:
+    """Returns the weights with the names that they have in files."""
+    return [(variable, variable.name.split(":")[0].replace("/", ".")) for variable in pooling.weights]
+
+
+def _best(scores: tf.Tensor, there: tf.Tensor, windowed: Windowed) -> tf.Tensor:
+    """Returns bool[B, K]: the windows with the highest scores, of equal ones the first."""
+    place = tf.range(tf.shape(there)[1])
+    higher = scores[:, None, :] > scores[:, :, None]
+    before = (scores[:, None, :] == scores[:, :, None]) & (place[None, :] < place[:, None])[None]
+    rank = tf.reduce_sum(tf.cast((higher | before) & there[:, None, :], tf.int32), axis=2)
+    return there & (rank < _read_of(tf.reduce_sum(tf.cast(there, tf.int32), axis=1), windowed)[:, None])
+
+
+def _read_of(number: tf.Tensor, windowed: Windowed) -> tf.Tensor:
+    """Returns int32[B]: of so many windows of a text those that are read."""
+    # A third of three windows is one, whatever floats make of it.
+    return tf.cast(tf.math.ceil(windowed.share * tf.cast(number, tf.float32) - 1e-4), tf.int32)
+
+
+def _normed(values: tf.Tensor, scale: tf.Tensor, offset: tf.Tensor) -> tf.Tensor:
+    mean_, variance = tf.nn.moments(values, axes=[-1], keepdims=True)
+    return tf.nn.batch_normalization(values, mean_, variance, offset, scale, 1e-6)
+
+
+def _windows_of(tokens: tf.Tensor, windowed: Windowed) -> list[int | tf.Tensor]:
+    """Returns B, K and L of a batch [B, K * L]; of one with fewer columns than a window has, K is 1."""
+    rows, columns = _size(tokens)
+    least = min if isinstance(columns, int) else tf.minimum
+    width = least(columns, windowed.length)
+    return [rows, columns // width, width]
+
+
+def _size(values: tf.Tensor) -> list[int | tf.Tensor]:
+    """Returns the sizes of a tensor, as numbers where they are static."""
+    dynamic = tf.shape(values)
+    return [dynamic[place] if size is None else size for place, size in enumerate(values.shape)]
+
+
+# Pools without weights: vectors float32[B, K, H] and which of them are read, bool[B, K], to float32[B, H].
+POOLS: dict[str, Callable[[tf.Tensor, tf.Tensor], tf.Tensor]] = {
+    "mean": mean,
+    "max": highest,
+    "log_sum_exp": log_sum_exp,
+}

@@ -1,0 +1,120 @@
+"""How long texts are read: in how many windows, what stays of longer ones still, and how windows are pooled."""
+
+from __future__ import annotations
+
+from math import ceil
+
+from tfclassify.planning.costs import peak_memory_bytes
+from tfclassify.planning.facts import Decision, Facts
+from tfclassify.planning.statistics import added, quantile_length, rows_over
+from tfclassify.planning.windows import SPECIALS, whole_tokens
+from tfclassify.settings import AUTO, Settings
+
+COVERED_SHARE = 0.95
+# Share of the texts that have to be longer than one window for several to be worth their price.
+WORTH_IT = 0.05
+# Tokens of a text, at most, that are read for an answer, and in a training step.
+TOKENS_READ = {"fast": 1024, "balanced": 2048, "best": 4096}
+TOKENS_TRAINED = {"fast": 512, "balanced": 1024, "best": 2048}
+NOT_USED = "not used: each text is one window"
+
+
+def decide_windows(settings: Settings, facts: Facts) -> Decision:
+    """Reads several windows where one would cut many texts, as far as goal and memory go."""
+    lengths, length = _lengths(facts), settings.text.max_length
+    cut, rows = rows_over(lengths, length), sum(lengths)
+    if not cut:
+        return Decision(1, f"no text is longer than {length} tokens")
+    if facts.statistics.pairs:
+        return Decision(1, "pairs of texts are read together, which windows would take apart")
+    if settings.model.exits not in (AUTO, ()):
+        return Decision(1, f"texts may leave after {len(settings.model.exits)} layers, which are of one window")
+    if length < facts.encoder.positions:
+        return Decision(1, f"{cut} of {rows} texts are longer than {length} tokens; ask for windows to read them whole")
+    of_texts = f"{cut / rows:.1%} of the texts are longer than {length} tokens"
+    if cut / rows < WORTH_IT:
+        return Decision(1, f"{of_texts}, too few to read more of")
+    covering = ceil((quantile_length(lengths, COVERED_SHARE) - SPECIALS) / (length - SPECIALS))
+    allowed = max(1, TOKENS_READ[settings.goal] // length)
+    windows = min(covering, allowed, _that_fit(facts, length, allowed))
+    if windows == 1:
+        return Decision(1, f"{of_texts}; goal={settings.goal} reads {TOKENS_READ[settings.goal]} tokens of a text")
+    lost = rows_over(lengths, length + (length - SPECIALS) * (windows - 1))
+    return Decision(windows, f"{of_texts}; so {windows * length} tokens are read, and {lost / rows:.1%} lose some")
+
+
+def decide_stride(settings: Settings, facts: Facts) -> Decision:
+    """Reads no token twice."""
+    room = settings.text.max_length - SPECIALS
+    if settings.text.windows == 1:
+        return Decision(room, NOT_USED)
+    return Decision(room, f"windows of {room} word pieces end between sentences, so that they need not overlap")
+
+
+def decide_keep(settings: Settings, facts: Facts) -> Decision:
+    """Keeps beginning and end of texts that are longer than what is read."""
+    lengths = _lengths(facts)
+    whole = whole_tokens(settings.text)
+    cut = rows_over(lengths, whole)
+    if not cut:
+        return Decision("head", f"not used: no text is longer than {whole} tokens")
+    if facts.statistics.pairs:
+        return Decision("head", "of pairs the longer text is cut at its end")
+    losing = f"{cut / sum(lengths):.1%} of the texts lose tokens"
+    if cut / sum(lengths) < WORTH_IT:
+        return Decision("head", f"{losing}, too few for it to matter")
+    return Decision("head_tail", f"{losing}; on IMDb this came out best of six ways (arXiv:1905.05583)")
+
+
+def decide_pool(settings: Settings, facts: Facts) -> Decision:
+    """Lets a learnt query say which windows count."""
+    if settings.text.windows == 1:
+        return Decision("attention", NOT_USED)
+    return Decision("attention", f"which of {settings.text.windows} windows count is learnt, and begins as their mean")
+
+
+def decide_chosen_share(settings: Settings, facts: Facts) -> Decision:
+    """Encodes all windows, or half of them where time counts more."""
+    windows = settings.text.windows
+    if windows == 1:
+        return Decision(1.0, NOT_USED)
+    if settings.goal == "fast" and settings.text.pool == "attention":
+        return Decision(0.5, f"goal=fast; half of up to {windows} windows take half the time of an answer")
+    return Decision(1.0, f"all of up to {windows} windows are read; fewer lose accuracy where the choice is wrong")
+
+
+def decide_training_windows(settings: Settings, facts: Facts) -> Decision:
+    """Bounds what a training step reads of one text."""
+    text = settings.text
+    if text.windows == 1:
+        return Decision(1, NOT_USED)
+    windows = max(1, min(text.windows, TOKENS_TRAINED[settings.goal] // text.max_length))
+    tokens = windows * text.max_length
+    if windows == text.windows:
+        return Decision(windows, f"all of them: {tokens} tokens of a text, goal={settings.goal}")
+    return Decision(windows, f"{tokens} tokens of a text in a step, others in each epoch; goal={settings.goal}")
+
+
+def _that_fit(facts: Facts, length: int, windows: int) -> int:
+    """Returns how many windows of one text are computed in the memory that is free."""
+    if facts.hardware.accelerators:
+        # What an accelerator has is not known here.
+        return windows
+    free = facts.hardware.memory_bytes
+    while windows > 1 and peak_memory_bytes(((windows, length),), facts) > free:
+        windows -= 1
+    return windows
+
+
+def _lengths(facts: Facts) -> tuple[int, ...]:
+    return added([split.lengths for split in facts.statistics.splits.values()])
+
+
+WINDOWS = {
+    "text.windows": decide_windows,
+    "text.window_stride": decide_stride,
+    "text.keep": decide_keep,
+    "text.pool": decide_pool,
+    "text.chosen_share": decide_chosen_share,
+    "train.windows": decide_training_windows,
+}
