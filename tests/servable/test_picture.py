@@ -18,7 +18,7 @@ HOSTILE = [
     "a\u202eb\x00c",
     "x" * 10_000,
     "😀 评论\n",
-    "{{ 7 * 7 }}",
+    "{{ 7919 * 7907 }}",
     "",
 ]
 ANYTHING = st.text(st.characters(exclude_categories=()), max_size=30)
@@ -68,7 +68,7 @@ def test_words_of_others_are_only_words(words: str) -> None:
     assert {tag for tag, _ in found.elements} == {tag for tag, _ in plain.elements}
     assert len(picture(description(words))) < 3 * len(picture(description()))
     assert "\u202e" not in found.text
-    assert "49" not in found.text
+    assert "62615533" not in found.text
 
 
 @given(ANYTHING)

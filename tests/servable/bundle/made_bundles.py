@@ -8,7 +8,7 @@ from typing import Any
 from tfclassify.servable.bundle import BundleFacts, write_bundle
 
 HOSTILE = [
-    """it's "quoted" `$(id)` \\ {{ 7 * 7 }} %s""",
+    """it's "quoted" `$(id)` \\ {{ 7919 * 7907 }} %s""",
     "two\nlines: [x]\r\n---\n- y",
     "😀 отзывы 评论",
     "x" * 10_000,
