@@ -26,6 +26,7 @@ from tfclassify.errors import UsageError
 from tfclassify.learning.checkpoint_folders import FIRST, by_step
 from tfclassify.learning.course import ON_REQUEST
 from tfclassify.learning.judging import judge_splits
+from tfclassify.learning.learnt_rows import training_rows
 from tfclassify.learning.reporting import Training, results, write_report
 from tfclassify.learning.resuming import (
     first_plan,
@@ -43,7 +44,7 @@ from tfclassify.learning.tracking import Tracking, tracked
 from tfclassify.learning.tracking.judged import judged
 from tfclassify.learning.tracking.tracker import Ending
 from tfclassify.learning.trained import limits_of, write_facts
-from tfclassify.learning.training import Learned, learn, training_rows
+from tfclassify.learning.training import Learned, learn
 from tfclassify.learning.workers import own_run
 from tfclassify.model.interchange import save_huggingface
 from tfclassify.model.weights import sha256

@@ -33,7 +33,7 @@ from tfclassify.data.token_store import Pieces
 from tfclassify.display import SILENT
 from tfclassify.errors import UsageError
 from tfclassify.hardware import Hardware
-from tfclassify.learning import training
+from tfclassify.learning import learnt_rows, training
 from tfclassify.learning.optimizers import AdamW, WarmupLinearDecay
 from tfclassify.learning.strategies import set_precision
 from tfclassify.learning.trained import predict_split
@@ -209,7 +209,7 @@ def test_float16(found: Found, tmp_path: Path) -> None:
 
 def weighted(found: Found, corpus: Corpus, **asked: Any) -> np.ndarray:
     rows = rows_of(corpus.splits["train"], Limits(12, 2, 3))
-    return training._weighted(rows, corpus, made_plan(found, corpus, **asked).settings).weights
+    return learnt_rows._weighted(rows, corpus, made_plan(found, corpus, **asked).settings).weights
 
 
 def test_class_weights(found: Found) -> None:

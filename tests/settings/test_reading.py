@@ -29,6 +29,7 @@ from tfclassify.settings import (
     read,
 )
 from tfclassify.settings.dialect import line
+from tfclassify.settings.explaining import shown
 
 NUMBERS = {"allow_nan": False, "allow_infinity": False}
 SETTINGS = st.builds(
@@ -286,7 +287,7 @@ def test_settings_pass_as_they_are() -> None:
 def test_values_that_are_no_mapping(values: Any) -> None:
     with pytest.raises(UsageError) as caught:
         parse(values, Settings)
-    assert str(caught.value) == f"the settings are {values!r}; expected keys and values"
+    assert str(caught.value) == f"the settings are {shown(values)}; expected keys and values"
 
 
 def test_what_was_given_is_not_changed() -> None:

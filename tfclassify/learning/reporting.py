@@ -106,7 +106,9 @@ def _by_length(judgement: Judgement, lengths: NDArray[np.int32], *, whole: int) 
     own = judgement.predictions[judgement.reported]
     inside = in_scope(own)
     bins = by_length(correct(own)[inside], lengths[inside], whole=whole)
-    return {"split": judgement.reported, "whole_tokens": whole, "bins": [asdict(each) for each in bins]}
+    # Lists, as those who read the file have them.
+    told = [{**asdict(each), "accuracy_interval": list(each.accuracy_interval)} for each in bins]
+    return {"split": judgement.reported, "whole_tokens": whole, "bins": told}
 
 
 def _baseline(judgement: Judgement) -> dict[str, Any]:

@@ -18,16 +18,16 @@ import tf_keras as keras
 
 from tfclassify.data.batches import epoch_batches, one_batch, steps_per_epoch, training_batches
 from tfclassify.data.corpus import Corpus
-from tfclassify.data.rows import Limits, Rows, rows_of
+from tfclassify.data.rows import Rows
 from tfclassify.data.shares import share_shapes
 from tfclassify.data.token_store import Pieces, let_go
-from tfclassify.data.windowed import Sampling
 from tfclassify.display import Display
 from tfclassify.learning.averages import Average
 from tfclassify.learning.course import Course, Orders
-from tfclassify.learning.features import encoded_rows, encoder_of
+from tfclassify.learning.features import encoder_of
 from tfclassify.learning.feeding import fed
 from tfclassify.learning.fitting import fit
+from tfclassify.learning.learnt_rows import learnt_rows
 from tfclassify.learning.long_texts import windowed_of
 from tfclassify.learning.memory import in_more_parts, largest_bucket, note_plan, try_step
 from tfclassify.learning.objectives import choose
@@ -39,7 +39,7 @@ from tfclassify.learning.settling import Settled, settle
 from tfclassify.learning.step import Folding, training_step
 from tfclassify.learning.strategies import POLICIES, STRATEGIES, set_precision
 from tfclassify.learning.trained import Trained, limits_of, predict_split
-from tfclassify.learning.weighting import head_bias, label_weights, row_weights
+from tfclassify.learning.weighting import head_bias
 from tfclassify.learning.workers import agreed_number
 from tfclassify.model.classifier import BertClassifier, build
 from tfclassify.model.features import Encoder
@@ -49,7 +49,7 @@ from tfclassify.planning.planner import Plan
 from tfclassify.quality.metrics import watch
 from tfclassify.quality.thresholds import HALF, tuned
 from tfclassify.runs import Run
-from tfclassify.settings import AUTO, Settings, TrainSettings, binding, changed
+from tfclassify.settings import Settings, TrainSettings, binding, changed
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ def _learn(
     set_precision(train.precision)
     limits = limits_of(pieces, settings.text)
     features = encoder_of(corpus.splits["train"], settings)
-    rows = _rows(corpus, settings, limits, features)
+    rows = learnt_rows(corpus, settings, limits, features)
     steps = steps_per_epoch(rows.lengths, train.buckets)
     most_steps = min(steps * train.epochs, train.steps or steps * train.epochs)
     strategy = STRATEGIES[train.strategy]()
@@ -175,7 +175,7 @@ def rehearse(plan: Plan, corpus: Corpus, found: Found, pieces: Pieces) -> list[F
     # As an accelerator multiplies: on a processor, bfloat16 is a rewriting of the graph, which XLA does not see.
     keras.mixed_precision.set_global_policy(POLICIES.get(settings.train.precision, "float32"))
     features = encoder_of(corpus.splits["train"], settings)
-    rows = _rows(corpus, settings, limits_of(pieces, settings.text), features)
+    rows = learnt_rows(corpus, settings, limits_of(pieces, settings.text), features)
     strategy = STRATEGIES[settings.train.strategy]()
     with strategy.scope():
         model = _compiled(found, corpus, settings, features, total_steps=1, folding=None)
@@ -211,26 +211,6 @@ def _seeded(settings: Settings) -> Iterator[None]:
     finally:
         random.setstate(python)
         np.random.set_state(numpy)
-
-
-def _rows(corpus: Corpus, settings: Settings, limits: Limits, features: Encoder | None) -> Rows:
-    """Returns the training rows with their weights, and what they are told beside the text."""
-    rows = _weighted(training_rows(corpus, limits, settings), corpus, settings)
-    return replace(rows, features=encoded_rows(features, corpus.splits["train"]))
-
-
-def training_rows(corpus: Corpus, limits: Limits, settings: Settings) -> Rows:
-    """Returns the training rows, of which a step reads no more windows than the settings say."""
-    most = settings.train.windows
-    sampled = limits.windowing is not None and most != AUTO and most < limits.windowing.most
-    sampling = Sampling(most, settings.seed) if sampled else None
-    return rows_of(corpus.splits["train"], limits, sampling=sampling)
-
-
-def _weighted(rows: Rows, corpus: Corpus, settings: Settings) -> Rows:
-    counts = corpus.statistics.splits["train"].label_counts
-    by_label = label_weights(settings.train.class_weights, corpus.labels.names, counts)
-    return replace(rows, weights=row_weights(corpus.splits["train"].truth, rows.weights, by_label))
 
 
 def _folding(train: TrainSettings, replicas: int) -> Folding | None:
