@@ -58,6 +58,23 @@ def test_what_is_old_is_measured_again_only_before_a_training(tmp_path: Path, me
     assert said[0].endswith("20 seconds: that was 25 hours ago")
 
 
+def test_where_it_cannot_be_measured_again_the_calibration_before_counts(
+    tmp_path: Path, measurements: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = known(tmp_path)
+    monkeypatch.setattr(calibrations.time, "time", lambda: NOW + 3 * 86_400)
+
+    def failing(file: Path, precision: str) -> None:
+        raise UsageError("this machine could not be calibrated: no room")
+
+    monkeypatch.setattr(calibrations, "_measure", failing)
+    said: list[str] = []
+    assert known(tmp_path, renew=True, display=Display(say=said.append)) == before
+    assert said[1:] == [
+        "this machine could not be calibrated: no room; costs are predicted by the calibration before it"
+    ]
+
+
 def test_what_is_damaged_is_measured_again(tmp_path: Path, measurements: list[str]) -> None:
     file = calibration_file(HERE, "float32", cache=tmp_path)
     for broken in ("", "[]", "{}", '{"training": 1}'):
