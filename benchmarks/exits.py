@@ -10,30 +10,27 @@ bounds on lost accuracy. All SavedModels answer the same texts in turn, several 
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import os
 import platform
 import sys
 import tempfile
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import numpy as np
+from asking import ROWS, Ask, asking, one_round, read_rows
 
 RESULTS = Path(__file__).parent / "results" / "exits.jsonl"
 BOUNDS = (0.0, 0.002, 0.005, 0.01, 0.02, 0.05)
-ROUNDS, ROWS, WARM_UP = 5, 32, 3
+ROUNDS = 5
 SPLITS = ("train", "validation", "test")
 PLAIN, PLANNED = "plain", "planned"
 MODEL = "minilm"
-
-Ask = Callable[[Sequence[str]], list[tuple[str, str]]]
 
 
 def main() -> None:
@@ -43,7 +40,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, help="folder with one sub-folder per data set")
     parser.add_argument("--sets", nargs="+", default=["trec6", "sst2_sentences", "banking77"])
     parser.add_argument("--runs", type=Path, help="folder for runs and exports; those that are there are taken")
-    parser.add_argument("--exits", type=json.loads, default="auto", help="layers, such as [1,2,3]; default: planned")
+    parser.add_argument("--exits", type=json.loads, default='"auto"', help="layers, such as [1,2,3]; default: planned")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--set", nargs="*", default=[], dest="more", help="further settings of both trainings")
     asked = parser.parse_args()
@@ -61,11 +58,11 @@ def measure(name: str, asked: argparse.Namespace) -> None:
     piece = {"piece": "exits", "data": name, "exits": asked.exits, "rows": ROWS, "settings": asked.more}
     if any(piece == {key: kept.get(key) for key in piece} for kept in _pieces()):
         return
-    rows = _rows(asked.data / name / "test.csv")
+    rows = read_rows(asked.data / name / "test.csv")
     with tempfile.TemporaryDirectory() as folder:
         sides, plans = _sides(name, asked, Path(folder))
         answers = {side: ask([text for text, _ in rows]) for side, ask in sides.items()}
-        speeds = [_round(sides, [text for text, _ in rows], turn) for turn in range(asked.rounds)]
+        speeds = [one_round(sides, [text for text, _ in rows], turn) for turn in range(asked.rounds)]
     right = {
         side: np.array([a[0] == row[1] for a, row in zip(made, rows, strict=True)]) for side, made in answers.items()
     }
@@ -88,11 +85,11 @@ def _sides(name: str, asked: argparse.Namespace, folder: Path) -> tuple[dict[str
     """Returns what answers: the exports of the two trainings, and the network with exits planned for each bound."""
     plain = _run(name, asked, PLAIN, {"model.exits": ()})
     early = _run(name, asked, "early", {"model.exits": asked.exits, "goal": "fast", "train.epochs": _epochs(plain)})
-    sides = {PLAIN: _asking(_exported(plain)), PLANNED: _asking(_exported(early))}
+    sides = {PLAIN: asking(_exported(plain)), PLANNED: asking(_exported(early))}
     plans: dict[str, Any] = {}
     for side, (save, plan) in _bounds(early, folder):
         plans[side] = plan
-        sides[side] = _asking(save)
+        sides[side] = asking(save)
     return sides, plans
 
 
@@ -165,38 +162,6 @@ def _bounds(run: Path, folder: Path) -> Iterator[tuple[str, tuple[Path, Any]]]:
         yield "never" if bound == 0 else f"bound {bound}", (place, None if early is None else asdict(early.plan))
 
 
-def _asking(version: Path) -> Ask:
-    """Loads a SavedModel as the server does; answers are labels and routes, asked for in batches of like length."""
-    from tfclassify.serving.session import load_saved_model
-
-    loaded = load_saved_model(version, name=version.parent.name, version=1, timeout_seconds=600.0)
-
-    def ask(texts: Sequence[str]) -> list[tuple[str, str]]:
-        order = sorted(range(len(texts)), key=lambda row: len(texts[row].encode()))
-        made = [("", "")] * len(texts)
-        for at in range(0, len(order), ROWS):
-            rows = order[at : at + ROWS]
-            found = loaded.call("serving_default", {"text": np.array([texts[row].encode() for row in rows], object)})
-            for row, label, route in zip(rows, found["label"], found["route"], strict=True):
-                made[row] = label.decode(), route.decode()
-        return made
-
-    return ask
-
-
-def _round(sides: dict[str, Ask], texts: Sequence[str], turn: int) -> dict[str, float]:
-    """Returns the texts per second of each side, asked in turn; each round begins with another one."""
-    names = list(sides)
-    speeds = {}
-    for name in names[turn % len(names) :] + names[: turn % len(names)]:
-        for _ in range(WARM_UP if turn == 0 else 1):
-            sides[name](texts[: 4 * ROWS])
-        begun = time.perf_counter()
-        sides[name](texts)
-        speeds[name] = len(texts) / (time.perf_counter() - begun)
-    return speeds
-
-
 def _difference(right: np.ndarray, other: np.ndarray) -> tuple[float, float, float]:
     from tfclassify.quality.intervals import paired_difference
 
@@ -205,11 +170,6 @@ def _difference(right: np.ndarray, other: np.ndarray) -> tuple[float, float, flo
 
 def _rounded(values: Sequence[float]) -> list[float]:
     return [round(value, 4) for value in values]
-
-
-def _rows(file: Path) -> list[tuple[str, str]]:
-    with open(file, encoding="utf-8", newline="") as opened:
-        return [(row["text"], row["label"]) for row in csv.DictReader(opened) if row["text"].strip()]
 
 
 def table() -> None:

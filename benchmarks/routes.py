@@ -12,15 +12,13 @@ texts in turn, several rounds; a ratio is one within a round.
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import os
 import platform
 import sys
 import tempfile
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from html import escape
 from math import log10
@@ -29,16 +27,15 @@ from statistics import median
 from typing import Any
 
 import numpy as np
+from asking import ROWS, asking, one_round, read_rows
 
 HERE = Path(__file__).parent / "results"
 RESULTS, EXITS = HERE / "routes.jsonl", HERE / "exits.jsonl"
 BOUNDS = (0.0, 0.002, 0.005, 0.01, 0.02, 0.05)
-ROUNDS, ROWS, WARM_UP = 5, 32, 3
+ROUNDS = 5
 SPLITS = ("train", "validation", "test")
 PLAIN, PLANNED, STACKED, ALONE, TINY = "plain", "planned", "stacked", "baseline alone", "tiny"
 BOUND = "bound "
-
-Ask = Callable[[Sequence[str]], list[tuple[str, str]]]
 
 
 def main() -> None:
@@ -66,13 +63,13 @@ def measure(name: str, asked: argparse.Namespace) -> None:
     piece = {"piece": "routes", "data": name, "rows": ROWS, "settings": asked.more, "most_rows": asked.rows}
     if any(piece == {key: kept.get(key) for key in piece} for kept in _pieces(RESULTS)):
         return
-    rows = _rows(asked.data / name / "test.csv")[: asked.rows]
+    rows = read_rows(asked.data / name / "test.csv")[: asked.rows]
     texts = [text for text, _ in rows]
     with tempfile.TemporaryDirectory() as folder:
         made = dict(_sides(name, asked, Path(folder)))
-        sides = {side: _asking(place) for side, (place, _) in made.items()}
+        sides = {side: asking(place) for side, (place, _) in made.items()}
         answers = {side: ask(texts) for side, ask in sides.items()}
-        speeds = [_round(sides, texts, turn) for turn in range(asked.rounds)]
+        speeds = [one_round(sides, texts, turn) for turn in range(asked.rounds)]
     right = {
         side: np.array([answer[0] == row[1] for answer, row in zip(found, rows, strict=True)])
         for side, found in answers.items()
@@ -167,47 +164,10 @@ def _saved(trained: Any, folder: Path) -> Path:
     return folder / "1"
 
 
-def _asking(version: Path) -> Ask:
-    """Loads a SavedModel as the server does; answers are labels and routes, asked for in batches of like length."""
-    from tfclassify.serving.session import load_saved_model
-
-    loaded = load_saved_model(version, name=version.parent.name, version=1, timeout_seconds=600.0)
-
-    def ask(texts: Sequence[str]) -> list[tuple[str, str]]:
-        order = sorted(range(len(texts)), key=lambda row: len(texts[row].encode()))
-        made = [("", "")] * len(texts)
-        for at in range(0, len(order), ROWS):
-            rows = order[at : at + ROWS]
-            found = loaded.call("serving_default", {"text": np.array([texts[row].encode() for row in rows], object)})
-            for row, label, route in zip(rows, found["label"], found["route"], strict=True):
-                made[row] = label.decode(), route.decode()
-        return made
-
-    return ask
-
-
-def _round(sides: dict[str, Ask], texts: Sequence[str], turn: int) -> dict[str, float]:
-    """Returns the texts per second of each side, asked in turn; each round begins with another one."""
-    names = list(sides)
-    speeds = {}
-    for name in names[turn % len(names) :] + names[: turn % len(names)]:
-        for _ in range(WARM_UP if turn == 0 else 1):
-            sides[name](texts[: 4 * ROWS])
-        begun = time.perf_counter()
-        sides[name](texts)
-        speeds[name] = len(texts) / (time.perf_counter() - begun)
-    return speeds
-
-
 def _difference(right: np.ndarray, other: np.ndarray) -> list[float]:
     from tfclassify.quality.intervals import paired_difference
 
     return [round(value, 4) for value in paired_difference(right, other)]
-
-
-def _rows(file: Path) -> list[tuple[str, str]]:
-    with open(file, encoding="utf-8", newline="") as opened:
-        return [(row["text"], row["label"]) for row in csv.DictReader(opened) if row["text"].strip()]
 
 
 def table() -> None:
