@@ -35,9 +35,9 @@ def test_the_machine() -> None:
 
 def test_the_speed_of_products_is_measured_once_and_is_a_speed() -> None:
     speed = measure_matmul()
-    begun = time.perf_counter()
+    begun = time.thread_time()
     assert measure_matmul() == speed
-    assert time.perf_counter() - begun < 0.01
+    assert time.thread_time() - begun < 0.01
     # From a small board to a large server.
     assert 1e8 < speed < 1e14
 

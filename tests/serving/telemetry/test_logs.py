@@ -118,11 +118,12 @@ def test_nobody_waits_for_a_stream_that_is_stuck(monkeypatch: pytest.MonkeyPatch
 
 def test_a_line_costs_little(stream: io.StringIO, opened: Logs) -> None:
     fields = {"request_id": "x" * 32, "status": 200, "duration_ms": 1.0, "model": "m", "version": 1, "bytes_in": 10}
-    started = time.perf_counter()
+    # The caller's own processor time: what a busy machine lets it wait for is not what a line costs.
+    started = time.thread_time()
     for _ in range(5000):
         opened.log(logging.INFO, "request", fields)
-    # Twenty microseconds are wanted and less than ten are seen; the rest is for a busy machine.
-    assert (time.perf_counter() - started) / 5000 < 200e-6
+    # Twenty microseconds are wanted and less than ten are seen.
+    assert (time.thread_time() - started) / 5000 < 100e-6
 
 
 @pytest.mark.parametrize("given_id", ["a", "A-b_c.9", "x" * 128])
