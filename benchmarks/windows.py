@@ -44,6 +44,8 @@ COMPARED = (
     ("chosen", "chosen, all read"),
     ("chosen", "windows"),
     ("chosen", "first"),
+    ("windows, as planned", "first, as planned"),
+    ("windows, as planned", "windows"),
 )
 
 
@@ -101,7 +103,13 @@ def train(asked: argparse.Namespace) -> None:
 
 
 def one(asked: argparse.Namespace) -> None:
-    """Answers the judged rows with a run: those that it is right on, how long they are, how much of them it reads."""
+    """Answers the judged rows with a run: those that it is right on, how long they are, how much of them it reads.
+
+    What is compared is the network alone; what the run itself answers, with a baseline where one was stacked on it, is
+    ``right_as_planned``.
+    """
+    from dataclasses import replace
+
     from tfclassify.learning.trained import open_trained, score_texts, tokenized
     from tfclassify.runs import open_run
 
@@ -110,9 +118,11 @@ def one(asked: argparse.Namespace) -> None:
     trained = open_trained(open_run(str(asked.run)), precision="float32")
     texts, truth = [text for text, _ in rows], np.array([trained.labels.names.index(label) for _, label in rows])
     lengths = np.diff(tokenized(trained.pieces, texts)[0].offsets) + 2
+    planned = score_texts(trained, texts).scores.argmax(1) == truth
     began = time.perf_counter()
-    right = score_texts(trained, texts).scores.argmax(1) == truth
-    made = {"right": _bits(right), "answer_seconds": round(time.perf_counter() - began, 2)}
+    right = score_texts(replace(trained, baseline=None), texts).scores.argmax(1) == truth
+    made: dict[str, Any] = {"right": _bits(right), "right_as_planned": _bits(planned)}
+    made["answer_seconds"] = round(time.perf_counter() - began, 2)
     print(json.dumps({**made, "lengths": lengths.tolist(), "cut": int((lengths > trained.limits.whole).sum())}))
 
 
@@ -157,6 +167,7 @@ def table(asked: argparse.Namespace) -> None:
         kept = {piece["way"]: piece for piece in _pieces() if piece["piece"] == "accuracy" and piece["data"] == name}
         if kept:
             right = {way: _from_bits(piece["right"]) for way, piece in kept.items()}
+            right |= {f"{way}, as planned": _from_bits(piece["right_as_planned"]) for way, piece in kept.items()}
             if "chosen" in kept:
                 right["chosen, all read"] = _from_bits(kept["chosen"]["right_with_all"])
             _by_length(name, kept, right)
