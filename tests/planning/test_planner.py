@@ -65,7 +65,7 @@ ASKED: dict[str, Any] = {
     "train.epochs": 4,
     "train.scheduled_steps": 7,
     "train.learning_rate": 7e-5,
-    "train.feature_learning_rate": 5e-3,
+    "train.added_learning_rate": 5e-3,
     "text.windows": 3,
     "text.window_stride": 7,
     "text.keep": "head_tail",

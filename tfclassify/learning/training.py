@@ -41,7 +41,7 @@ from tfclassify.learning.strategies import POLICIES, STRATEGIES, set_precision
 from tfclassify.learning.trained import Trained, limits_of, predict_split
 from tfclassify.learning.weighting import head_bias
 from tfclassify.learning.workers import agreed_number
-from tfclassify.model.classifier import BertClassifier, build
+from tfclassify.model.classifier import ADDED_SCOPES, BertClassifier, build
 from tfclassify.model.features import Encoder
 from tfclassify.model.weights import Found, encoder_size
 from tfclassify.planning.facts import Decision
@@ -256,6 +256,7 @@ def _compiled(
         clip_norm=train.clip_norm,
         row_wise=train.embedding_updates == "rows",
         average=_average(train, total_steps),
+        multiples=dict.fromkeys(ADDED_SCOPES, train.added_learning_rate / train.learning_rate),
     )
     if train.precision == "float16":
         optimizer = keras.mixed_precision.LossScaleOptimizer(optimizer)

@@ -21,7 +21,7 @@ from transformers import BertConfig, TFBertForSequenceClassification
 from transformers.modeling_tf_pytorch_utils import convert_tf_weight_name_to_pt_weight_name
 
 from tfclassify.errors import UsageError
-from tfclassify.model import joining, windowing
+from tfclassify.model import exit_heads, joining, windowing
 from tfclassify.model.activations import gelu
 from tfclassify.model.dropout import seed_dropout
 from tfclassify.model.exit_heads import EXIT_PREFIX, ExitHeads, names_of_heads
@@ -36,6 +36,8 @@ from tfclassify.model.windowing import Windowed, WindowPooling
 # What a pre-trained encoder may come without.
 NEW_LAYERS = ("classifier.", "bert.pooler.", joining.PREFIX, windowing.PREFIX, EXIT_PREFIX)
 KNOWN = ("bert.", *NEW_LAYERS)
+# What the names of variables begin with that are in no BERT with a head.
+ADDED_SCOPES = (joining.SCOPE, windowing.SCOPE, exit_heads.SCOPE)
 
 WINDOWS_ALONE = """This is the encoder of a classifier of long texts, for AutoModel and AutoTokenizer.
 

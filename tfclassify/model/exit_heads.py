@@ -12,8 +12,6 @@ from tfclassify.model.dropout import SeededDropout
 
 SCOPE, EXIT_PREFIX = "exits", "exits."
 SPREAD = 0.02
-# How many times faster the heads learn than the encoder, whose rate is that of weights which are good already.
-GAIN = 10.0
 
 
 class ExitHeads(keras.layers.Layer):
@@ -21,9 +19,6 @@ class ExitHeads(keras.layers.Layer):
 
     They have weights of their own, which are a part of the model; its last head does not depend on them. They read all
     tokens because in the first layers of a pre-trained encoder [CLS] is much the same whatever the text.
-
-    All weights are kept divided by ``GAIN``: Adam moves a weight by the learning rate whatever its gradient's size, so
-    that what a weight stands for moves so many times faster.
     """
 
     def __init__(self, layers: Sequence[int], *, width: int, classes: int, dropout: float) -> None:
@@ -48,7 +43,7 @@ class ExitHeads(keras.layers.Layer):
         ]
 
     def _made(self, name: str, inputs: int, units: int, spread: float) -> tuple[tf.Variable, tf.Variable]:
-        start = keras.initializers.TruncatedNormal(stddev=spread / GAIN)
+        start = keras.initializers.TruncatedNormal(stddev=spread)
         kernel = self.add_weight(name=f"{SCOPE}/{name}/kernel", shape=[inputs, units], initializer=start)
         return kernel, self.add_weight(name=f"{SCOPE}/{name}/bias", shape=[units], initializer="zeros")
 
@@ -73,7 +68,7 @@ class ExitHeads(keras.layers.Layer):
 
 
 def _product(values: tf.Tensor, kernel: tf.Variable, bias: tf.Variable) -> tf.Tensor:
-    return GAIN * tf.nn.bias_add(tf.matmul(values, kernel), bias)
+    return tf.nn.bias_add(tf.matmul(values, kernel), bias)
 
 
 def names_of_heads(heads: ExitHeads) -> list[tuple[tf.Variable, str, bool]]:

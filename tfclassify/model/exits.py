@@ -8,7 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfclassify.model.exit_heads import EXIT_PREFIX, GAIN, SCOPE
+from tfclassify.model.exit_heads import EXIT_PREFIX, SCOPE
 from tfclassify.model.routes import FULL, INPUTS, Pass, Routed
 from tfclassify.model.unpadded import (
     Places,
@@ -177,8 +177,8 @@ def _rows(still: _Still) -> tf.Tensor:
 def _judged(network: _Network, means: tf.Tensor, exit_: Exit) -> tuple[tf.Tensor, tf.Tensor]:
     """Returns the logits of an exit on the run's scale, and who may leave by it, bool[R]."""
     scale, name = network.scale, f"{EXIT_PREFIX}{exit_.layer}"
-    pooled = tf.tanh(GAIN * dense(network.weights, f"{name}.dense", means))
-    own = GAIN * dense(network.weights, f"{name}.classifier", pooled)
+    pooled = tf.tanh(dense(network.weights, f"{name}.dense", means))
+    own = dense(network.weights, f"{name}.classifier", pooled)
     divided = own / tf.constant(exit_.temperature, tf.float32)
     leaves = _confidence(divided, scale) >= tf.constant(exit_.threshold, tf.float32)
     if exit_.scope_threshold is None or scale.scope_threshold is None:

@@ -20,9 +20,6 @@ ATTENTION, HIERARCHICAL = "attention", "hierarchical"
 # How near log-sum-exp is to the maximum; that of P. Pinheiro and R. Collobert, "From Image-level to Pixel-level
 # Labeling with Convolutional Networks" (CVPR 2015).
 SHARPNESS = 5.0
-# New weights that few numbers go through would hardly move at the rate of a pre-trained encoder, by which Adam moves
-# each of them whatever its gradient: they are kept divided by this.
-GAIN = 10.0
 NO_SCORE = -1e9
 
 
@@ -137,7 +134,7 @@ class WindowPooling(keras.layers.Layer):
             vectors = tf.scatter_nd(folded.places[:, None], vectors, shape)
         together = tf.reshape(vectors, [rows, number, self.width])
         if self.windowed.pool == ATTENTION:
-            logits = GAIN * tf.linalg.matvec(together, self.query) + folded.scores
+            logits = tf.linalg.matvec(together, self.query) + folded.scores
             shares = tf.nn.softmax(tf.where(folded.read, logits, NO_SCORE))
             return tf.reduce_sum(together * shares[:, :, None], axis=1)
         if self.windowed.pool == HIERARCHICAL:
@@ -158,7 +155,7 @@ class WindowPooling(keras.layers.Layer):
         last = place == tf.reduce_max(tf.where(there, place, 0), axis=1, keepdims=True)
         first = tf.broadcast_to(place == 0, tf.shape(there))
         ends = sqrt(self.width) * tf.cast(tf.stack([first, last], axis=2), tf.float32)
-        return tf.where(there, GAIN * (of_tokens + tf.linalg.matvec(ends, self.of_ends)), NO_SCORE)
+        return tf.where(there, of_tokens + tf.linalg.matvec(ends, self.of_ends), NO_SCORE)
 
     def _transformed(self, vectors: tf.Tensor, read: tf.Tensor) -> tf.Tensor:
         """Sends windows through the layer, norms first; each sees those of its text that are read."""
