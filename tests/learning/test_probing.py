@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -13,6 +15,7 @@ from tfclassify.data.labelling import Split
 from tfclassify.data.rows import Limits
 from tfclassify.learning.probing import Probe, _some, averaged, probe
 from tfclassify.model.weights import Found
+from tfclassify.text.windows import Windowing
 
 LIMITS = Limits(16, 2, 3)
 
@@ -28,11 +31,11 @@ def same_weights() -> None:
     keras.utils.set_random_seed(0)
 
 
-def letters(rows: int, *, told: bool = True) -> Split:
+def letters(rows: int, *, told: bool = True, times: int = 1) -> Split:
     """Rows of two labels, told apart by the letters of the texts, or not at all."""
     truth = [row % 2 for row in range(rows)]
-    return split_of(store([("abc", "xyz")[label if told else 0] * (1 + row % 3) for row, label in enumerate(truth)]),
-                    range(rows), truth)  # fmt: skip
+    texts = [("abc", "xyz")[label if told else 0] * (times + row % 3) for row, label in enumerate(truth)]
+    return split_of(store(texts), range(rows), truth)
 
 
 def test_classes_that_vectors_tell_apart(found: Found) -> None:
@@ -63,6 +66,20 @@ def test_every_label_gets_as_many_rows_as_any_other() -> None:
     assert np.bincount(_some(split, 9).truth).tolist() == [4, 3, 2]
     assert np.bincount(_some(split, 3).truth).tolist() == [1, 1, 1]
     assert len(_some(split, 99)) == 20
+
+
+def test_of_a_text_in_windows_it_looks_at_the_beginning(found: Found) -> None:
+    plain, longer = (
+        replace(LIMITS, max_length=8),
+        replace(LIMITS, max_length=8, windowing=Windowing(8, 40, 6, "head")),
+    )
+    first, second = (
+        probe(found, letters(60, times=9), letters(40, times=9), classes=2, limits=limits, most_rows=100)
+        for limits in (plain, longer)
+    )
+    assert isinstance(first, Probe)
+    assert isinstance(second, Probe)
+    assert (second.rows, second.judged, second.right) == (first.rows, first.judged, first.right) == (60, 30, 30)
 
 
 def test_a_vector_does_not_see_what_fills_its_batch(found: Found) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import tensorflow as tf
@@ -70,7 +70,7 @@ def probe(
         train: rows, of which each label gets as many as any other as long as it has them.
         validation: rows that are judged, those out of scope left out.
         classes: C labels, one a row.
-        limits: how rows are packed.
+        limits: how rows are packed; of a text that is read in windows, the probe looks at its beginning.
         most_rows: that there is time for, of both together.
         advance: is told of rows done.
 
@@ -83,7 +83,7 @@ def probe(
     if judged < FEWEST_JUDGED or learnt < FEWEST_OF_A_CLASS * classes:
         return f"no probe: there is time and there are rows for {learnt} and {judged} to judge them by, too few"
     begun = time.perf_counter()
-    some, others = _some(train, learnt), _some(inside, judged)
+    some, others, limits = _some(train, learnt), _some(inside, judged), replace(limits, windowing=None)
     model = build(found, labels=[str(label) for label in range(classes)], multilabel=False, dropout=0.0)
     run, width = averaged(model), int(model.config.hidden_size)
     vectors = [_vectors(run, split, limits, width, advance) for split in (some, others)]
