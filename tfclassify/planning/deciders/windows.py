@@ -8,7 +8,7 @@ from tfclassify.planning.costs import peak_memory_bytes
 from tfclassify.planning.facts import Decision, Facts
 from tfclassify.planning.statistics import added, quantile_length, rows_over
 from tfclassify.planning.windows import SPECIALS, whole_tokens
-from tfclassify.settings import AUTO, Settings
+from tfclassify.settings import Settings
 
 COVERED_SHARE = 0.95
 # Share of the texts that have to be longer than one window for several to be worth their price.
@@ -27,8 +27,6 @@ def decide_windows(settings: Settings, facts: Facts) -> Decision:
         return Decision(1, f"no text is longer than {length} tokens")
     if facts.statistics.pairs:
         return Decision(1, "pairs of texts are read together, which windows would take apart")
-    if settings.model.exits not in (AUTO, ()):
-        return Decision(1, f"texts may leave after {len(settings.model.exits)} layers, which are of one window")
     if length < facts.encoder.positions:
         return Decision(1, f"{cut} of {rows} texts are longer than {length} tokens; ask for windows to read them whole")
     of_texts = f"{cut / rows:.1%} of the texts are longer than {length} tokens"
