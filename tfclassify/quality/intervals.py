@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from math import sqrt
 from statistics import NormalDist
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,7 +71,7 @@ def paired_difference(correct_a: NDArray[np.bool_], correct_b: NDArray[np.bool_]
 
 
 def highest_difference(
-    only_a: NDArray[np.int64], only_b: NDArray[np.int64], *, rows: int, certainty: float
+    only_a: NDArray[Any], only_b: NDArray[Any], *, rows: int, certainty: float
 ) -> NDArray[np.float64]:
     """Returns how much more accurate a is than b at most, which holds with this certainty.
 
@@ -78,8 +79,8 @@ def highest_difference(
     same, at 0.5 its middle.
 
     Args:
-        only_a: int64[...], of how many rows a alone is right.
-        only_b: int64[...], of how many b alone is.
+        only_a: int[...], of how many rows a alone is right.
+        only_b: int[...], of how many b alone is.
         rows: of which both were asked.
         certainty: from 0.5 to below 1.
     """
