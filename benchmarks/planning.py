@@ -122,8 +122,10 @@ def _point(data: dict[str, Any], name: str, point: Any, seed: int, folder: Path)
     if is_kept(RESULTS, piece):
         return
     run = train({**data, **keys, "seed": seed, "run": str(folder / f"{named}-{seed}")})
-    splits = json.loads(run.report.read_text(encoding="utf-8"))["splits"]
-    keep(RESULTS, {**piece, **{split: round(splits[split]["accuracy"], 4) for split in ("validation", "test")}})
+    report = json.loads(run.report.read_text(encoding="utf-8"))
+    found = {split: round(report["splits"][split]["accuracy"], 4) for split in ("validation", "test")}
+    above = [round(value, 4) for value in report["baseline"]["difference"]]
+    keep(RESULTS, {**piece, **found, "above_baseline": above})
 
 
 def planning_time(asked: argparse.Namespace) -> None:
