@@ -30,9 +30,9 @@ ALL = {
     "model.exits": [1],
     "answer.exit_loss": 0.05,
     "answer.stack": "none",
-    # So certain that it does not answer what is told by nothing.
     "answer.cascade": 0.02,
-    "answer.cascade_confidence": 0.999,
+    # So certain that the baseline does not answer what is told by nothing.
+    "answer.loss_confidence": 0.999,
     "answer.rules": [
         {"name": "R1", "pattern": r"\[email\]", "label": "bad"},
         {"name": "R2", "pattern": "^e e", "label": "good"},

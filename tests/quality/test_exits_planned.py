@@ -54,7 +54,7 @@ def test_rows_that_are_all_as_sure_leave_together(confidence: float) -> None:
     rows = 1000
     alike = [ExitScores(each, np.full(rows, confidence, np.float32), np.ones(rows, bool), np.ones(rows, bool))
              for each in (2, 4)]  # fmt: skip
-    plan = plan_exits(alike, np.ones(rows, bool), layers=LAYERS, bound=0.005)
+    plan = planned(alike, np.ones(rows, bool), bound=0.005)
     assert plan.leaving == (1.0, 0.0)
     assert plan.layers_run == pytest.approx(2 / 6)
     # Not at the last bit of what they are.

@@ -105,7 +105,7 @@ def early_of(model: BertClassifier, trained: Trained) -> Early:
     # Halfway between two texts, so that the last bit of neither decides.
     thresholds = sure[len(TEXTS) * 2 // 3 :][:2].mean(axis=0)
     exits = [Exit(after, float(each)) for after, each in zip(AFTER, thresholds, strict=True)]
-    plan = ExitPlan(AFTER, tuple(map(float, thresholds)), len(TEXTS), 0.1, 0.0, (0.0, 0.0), (0.3, 0.3), 0.6)
+    plan = ExitPlan(AFTER, tuple(map(float, thresholds)), len(TEXTS), 0.1, 0.8, 0.0, (0.0, 0.0), (0.3, 0.3), 0.6)
     return Early(answering_early(model, exits, Scale(multilabel=False)), plan)
 
 
