@@ -13,7 +13,17 @@ import tf_keras as keras
 from small_networks import network, small_files
 
 from tfclassify.learning.averages import Average
-from tfclassify.learning.optimizers import DECAY_EVERY_STEPS, AdamW, WarmupLinearDecay, follow, is_decayed
+from tfclassify.learning.optimizers import (
+    DECAY_EVERY_STEPS,
+    AdamW,
+    WarmupLinearDecay,
+    follow,
+    is_decayed,
+    multiple_of,
+)
+from tfclassify.model.classifier import ADDED_SCOPES
+from tfclassify.model.features import Measures
+from tfclassify.model.windowing import Windowed
 
 Gradient = tf.Tensor | tf.IndexedSlices
 START = np.random.default_rng(0).normal(0, 1, (6, 3)).astype(np.float32)
@@ -296,6 +306,15 @@ def test_a_scope_learns_at_a_multiple_of_the_rate(rows: list[int] | None) -> Non
     for name, rate in (("exits/1/dense/kernel", 0.08), ("other/exits/kernel", 0.01), ("exits_of_others/kernel", 0.01)):
         mine = course(ours(0.01, multiples={"exits": 8.0}), gradients, name=name)
         np.testing.assert_allclose(mine, course(ours(rate), gradients), rtol=1e-5, atol=1e-7)
+
+
+def test_the_layers_that_are_added_are_known_by_their_names(tmp_path: Path) -> None:
+    measures, windows = Measures({"price": (0.0, 1.0)}, {}, width=2), Windowed(4, 2, "attention", 0.5)
+    found = small_files(tmp_path, num_hidden_layers=2)
+    model = network(found, exits=[1], windows=windows, features=measures)
+    names = {variable.name for variable in model.trainable_variables}
+    faster = {name for name in names if multiple_of(name, dict.fromkeys(ADDED_SCOPES, 3.0)) == 3.0}
+    assert faster == {each.name for layer in (model.exits, model.windows, model.join) for each in layer.weights}
 
 
 def test_what_learns_faster_decays_as_all_others() -> None:
