@@ -14,6 +14,7 @@ from tfclassify.planning.planner import Plan, describe_costs
 from tfclassify.quality.report import formats
 from tfclassify.quality.report.pictures.alternatives import alternatives_picture
 from tfclassify.quality.report.wording import label_text, visible
+from tfclassify.settings.dialect import written
 
 PACKAGE = "tfclassify.quality.report"
 
@@ -35,7 +36,7 @@ def plan_page(plan: Plan) -> str:
             picture=alternatives_picture(plan.alternatives) if plan.alternatives else None,
             alternatives=plan.alternatives,
             answered=plan.answered,
-            decisions=[(key, str(each.value), each) for key, each in plan.decisions.items()],
+            decisions=[(key, written(each.value), each) for key, each in plan.decisions.items()],
         )
     )
 
