@@ -286,7 +286,7 @@ def test_settings_that_would_have_no_effect(run: Path) -> None:
 
 def test_a_column_that_is_not_there(run: Path, other: Path) -> None:
     assert message({"run": str(run), "data.test": str(other)}) == (
-        f"data.text: column 'text' is not in {other}; columns are: words, kind"
+        f"data.text: column 'text' is not in {other}; columns are: words, kind; set data.text to one of them"
     )
 
 

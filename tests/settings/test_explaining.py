@@ -140,6 +140,11 @@ def test_a_missing_key() -> None:
         ),
         (
             "answer.rules",
+            [{"pattern": "x"}],
+            "answer.rules.0 is {'pattern': 'x'}; expected a value for name and a value for label",
+        ),
+        (
+            "answer.rules",
             [{**RULE, "patern": "x"}],
             "no field 'patern' in answer.rules.0; fields: name, pattern, label, column; did you mean 'pattern'?",
         ),

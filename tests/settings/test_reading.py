@@ -270,6 +270,12 @@ def test_words_that_are_neither(word: str, expected: str) -> None:
     assert message(word) == expected
 
 
+@pytest.mark.parametrize(("tree", "key"), [(Settings, "data.train"), (PredictRequest, "input")])
+def test_a_file_without_its_key(folder: Path, tree: type[BaseModel], key: str) -> None:
+    (folder / "reviews.csv").write_text("text,label\n")
+    assert message("reviews.csv", tree=tree) == f"'reviews.csv' {NEITHER}; did you mean '{key}=reviews.csv'?"
+
+
 def test_keys_may_be_nested_or_dotted() -> None:
     nested = {"train": {"epochs": 3, "class_weights": {"a.b": 2.0}}, "data": {"train": "x.csv"}}
     dotted = {"train.epochs": 3, "data.train": "x.csv", "train.class_weights": {"a.b": 2.0}}

@@ -63,7 +63,9 @@ def explain(error: ValidationError, values: Mapping[str, Any], tree: type[BaseMo
     if not deepest:
         name = ".".join(str(part) for part in mine[0]["loc"])
         return f"{name} is missing; give it as {name}=..."
-    wanted = " or ".join(dict.fromkeys(_wanted(problem, deepest, tree) for problem in mine))
+    # Of the kinds of a value one will do; of fields that are missing none.
+    between = " and " if all(problem["type"] == "missing" for problem in mine) else " or "
+    wanted = between.join(dict.fromkeys(_wanted(problem, deepest, tree) for problem in mine))
     return f"{'.'.join(deepest)} is {shown(mine[0]['input'])}; expected {wanted}"
 
 
