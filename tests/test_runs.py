@@ -149,6 +149,11 @@ def test_directories_that_hold_no_run() -> None:
 def test_a_run_that_was_stopped_before_its_first_weights() -> None:
     finished("mine").weights.unlink()
     assert message(open_run, "mine") == "run=mine holds no trained classifier (no model.safetensors)"
+    Path("mine", "manifest.json").write_text('{"state": "stopped"}')
+    assert message(open_run, "mine") == (
+        "run=mine holds no trained classifier (no model.safetensors); its training has not ended: "
+        "go on with train run=mine"
+    )
 
 
 def test_everything_in_a_run_has_a_place_of_its_own() -> None:

@@ -153,7 +153,8 @@ def open_run(folder: str) -> Run:
         raise UsageError(f"run={folder} {known}; expected the directory of a run{_near(run.folder)}")
     missing = [path.name for path in (run.plan, run.labels, run.weights) if not path.is_file()]
     if missing:
-        raise UsageError(f"run={folder} holds no trained classifier (no {', '.join(missing)})")
+        begun = f"; its training has not ended: go on with train run={folder}" if run.manifest.is_file() else ""
+        raise UsageError(f"run={folder} holds no trained classifier (no {', '.join(missing)}){begun}")
     return run
 
 

@@ -232,6 +232,7 @@ def test_costs_in_words() -> None:
     expected = "Predicted: 12 seconds per epoch, peak memory 1.25 GB, 1.2% of all tokens are padding."
     assert describe_costs(costs) == expected
     assert expected in reasons_markdown(replace(planned(), costs=costs))
+    assert describe_costs(replace(costs, seconds_per_epoch=0.34)).startswith("Predicted: 0.3 seconds per epoch, ")
 
 
 # What cannot be

@@ -133,7 +133,9 @@ def _alternatives(plan: Plan) -> list[str]:
 
 def describe_costs(costs: Costs) -> str:
     """Says what is predicted, in one line."""
-    seconds, memory = f"{costs.seconds_per_epoch:.0f} seconds per epoch", f"{costs.peak_memory_bytes / 1e9:.2f} GB"
+    # Of a short epoch whole seconds would be none.
+    seconds = f"{costs.seconds_per_epoch:.{0 if costs.seconds_per_epoch >= 10 else 1}f} seconds per epoch"
+    memory = f"{costs.peak_memory_bytes / 1e9:.2f} GB"
     return f"Predicted: {seconds}, peak memory {memory}, {costs.padding_share:.1%} of all tokens are padding."
 
 
