@@ -240,7 +240,9 @@ def test_rows_without_a_label() -> None:
         (
             [f"c{place}" for place in range(21)],
             {},
-            "data.text: column 'text' is not in FILE; columns are: " + ", ".join(f"c{p}" for p in range(20)) + ", ...",
+            "data.text: column 'text' is not in FILE; columns are: "
+            + ", ".join(f"c{p}" for p in range(20))
+            + ", ...; set data.text to one of them",
         ),
         (
             ["id;sentence;outcome"],
