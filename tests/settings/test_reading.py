@@ -259,6 +259,10 @@ NEITHER = "is neither a settings file (.yaml) nor an override (section.key=value
         ("", f"'' {NEITHER}"),
         (".", f"'.' {NEITHER}"),
         ("--verbose", f"'--verbose' {NEITHER}"),
+        (
+            "brand]",
+            f"'brand]' {NEITHER}; a value with spaces is given in quotes, such as 'data.features=[price, brand]'",
+        ),
         ("train.epoch", f"'train.epoch' {NEITHER}; did you mean 'train.epochs'?"),
         ("train.epochs", "train.epochs has no value; give it as train.epochs=..."),
         ("--seed", "seed has no value; give it as seed=..."),

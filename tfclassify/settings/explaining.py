@@ -24,6 +24,7 @@ WANTED = {
     "int_parsing_size": "a whole number of fewer digits",
     "int_type": "a whole number",
     "less_than": "a number below {lt}",
+    "less_than_equal": "a number of at most {le}",
     "literal_error": "{expected}",
     "missing": "one value more",
     "string_too_long": "no more characters than {max_length}",

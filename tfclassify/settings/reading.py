@@ -101,7 +101,9 @@ def _no_settings(argument: str, tree: type[BaseModel]) -> str:
 
 
 def _likely(argument: str, tree: type[BaseModel]) -> str:
-    """Says which key a file that was named without one is likely meant for."""
+    """Says what a word was likely meant for: the end of a list that the shell cut, or a file that lacks its key."""
+    if argument.endswith(("]", "}", "],", "},")):
+        return "; a value with spaces is given in quotes, such as 'data.features=[price, brand]'"
     meant = next((key for key in ("input", "data.train", "servable") if key in keys(tree)), None)
     return f"; did you mean '{meant}={argument}'?" if meant is not None and os.path.isfile(argument) else ""
 
