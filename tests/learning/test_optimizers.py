@@ -303,8 +303,8 @@ def test_updates_go_by_the_rate_of_their_step() -> None:
 @pytest.mark.parametrize("rows", [None, [1, 3, 1]], ids=["dense", "by rows"])
 def test_a_scope_learns_at_a_multiple_of_the_rate(rows: list[int] | None) -> None:
     gradients = [noise(step) if rows is None else rows_of(noise(step), rows) for step in range(10)]
-    for name, rate in (("exits/1/dense/kernel", 0.08), ("other/exits/kernel", 0.01), ("exits_of_others/kernel", 0.01)):
-        mine = course(ours(0.01, multiples={"exits": 8.0}), gradients, name=name)
+    for name, rate in (("added/1/dense/kernel", 0.08), ("other/added/kernel", 0.01), ("added_to_others/kernel", 0.01)):
+        mine = course(ours(0.01, multiples={"added": 8.0}), gradients, name=name)
         np.testing.assert_allclose(mine, course(ours(rate), gradients), rtol=1e-5, atol=1e-7)
 
 
@@ -314,13 +314,13 @@ def test_the_layers_that_are_added_are_known_by_their_names(tmp_path: Path) -> N
     model = network(found, exits=[1], windows=windows, features=measures)
     names = {variable.name for variable in model.trainable_variables}
     faster = {name for name in names if multiple_of(name, dict.fromkeys(ADDED_SCOPES, 3.0)) == 3.0}
-    assert faster == {each.name for layer in (model.exits, model.windows, model.join) for each in layer.weights}
+    assert faster == {each.name for layer in (model.windows, model.join) for each in layer.weights}
 
 
 def test_what_learns_faster_decays_as_all_others() -> None:
     gradients = [tf.zeros([6, 3])] * 16
     plain = course(ours(weight_decay=0.5), gradients)
-    faster = course(ours(weight_decay=0.5, multiples={"exits": 8.0}), gradients, name="exits/kernel")
+    faster = course(ours(weight_decay=0.5, multiples={"added": 8.0}), gradients, name="added/kernel")
     np.testing.assert_array_equal(faster, plain)
 
 

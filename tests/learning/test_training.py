@@ -241,7 +241,7 @@ def test_the_optimizer_is_as_planned(found: Found, updates: str, row_wise: bool)
     assert isinstance(rate, WarmupLinearDecay)
     assert rate.get_config() == {"peak": 0.05, "warmup_steps": 6, "total_steps": 20}
     assert (optimizer.decay, optimizer.clip_norm, optimizer.row_wise) == (0.25, 0.5, row_wise)
-    assert optimizer.multiples == pytest.approx({"features": 3.0, "windows": 3.0, "exits": 3.0})
+    assert optimizer.multiples == pytest.approx({"features": 3.0, "windows": 3.0})
 
 
 def test_the_head_begins_as_planned(found: Found) -> None:

@@ -271,9 +271,6 @@ def test_objectives_for_another_task() -> None:
     )
 
 
-LEARNT = {"train.objectives": ["cross_entropy", "exits"]}
-
-
 @pytest.mark.parametrize(
     ("asked", "validation", "message"),
     [
@@ -288,22 +285,10 @@ LEARNT = {"train.objectives": ["cross_entropy", "exits"]}
             None,
             "model.exits is [2], but how sure texts have to be is planned by validation rows; give data.validation",
         ),
-        (
-            {"model.exits": [2], "train.objectives": ["cross_entropy"]},
-            100,
-            "model.exits is [2], but train.objectives has no 'exits', by which their heads learn; add it",
-        ),
-        (LEARNT, 100, "train.objectives has 'exits', but model.exits is empty; give layers, or leave it out"),
     ],
 )
 def test_exits_that_cannot_be(asked: dict[str, Any], validation: int | None, message: str) -> None:
     assert refused(asked, facts(validation=validation)) == message
-
-
-def test_exits_and_what_their_heads_learn_by() -> None:
-    plan = planned({"model.exits": [2, 3]})
-    assert plan.settings.train.objectives == ("cross_entropy", {"exits": {"weight": 0.5}})
-    assert planned({"model.exits": [2, 3], **LEARNT}).settings.train.objectives == ("cross_entropy", "exits")
 
 
 @pytest.mark.parametrize(

@@ -19,9 +19,9 @@ from small_networks import LABELS, PIECES, network, small_files
 
 from tfclassify.data.labelling import LabelMap
 from tfclassify.data.rows import rows_of_pieces
-from tfclassify.learning.exits import Early, exits_forward
+from tfclassify.learning.exits import Early, heads_of, means_of
 from tfclassify.learning.long_texts import windowed_of
-from tfclassify.learning.prediction import covering, forward, logits_of
+from tfclassify.learning.prediction import covering, forward
 from tfclassify.learning.trained import Trained, answer, limits_of, paragraphs, pieces_of, tokenized
 from tfclassify.model.cascades import InGraphBaseline
 from tfclassify.model.classifier import BertClassifier, answering, answering_early
@@ -100,7 +100,7 @@ def early_of(model: BertClassifier, trained: Trained) -> Early:
     breaks = None if trained.limits.windowing is None else paragraphs(trained.pieces, TEXTS)
     rows = rows_of_pieces(made, None, trained.limits, breaks=breaks)
     buckets = covering(trained.settings.train.buckets, trained.limits.columns)
-    logits = logits_of(exits_forward(model), rows, buckets, classes=len(AFTER) * 3).reshape(-1, len(AFTER), 3)
+    logits = heads_of(model)(list(means_of(model, rows, buckets)))
     sure = np.sort(tf.reduce_max(tf.nn.softmax(logits), axis=2).numpy(), axis=0)
     # Halfway between two texts, so that the last bit of neither decides.
     thresholds = sure[len(TEXTS) * 2 // 3 :][:2].mean(axis=0)

@@ -21,7 +21,7 @@ from transformers import BertConfig, TFBertForSequenceClassification
 from transformers.modeling_tf_pytorch_utils import convert_tf_weight_name_to_pt_weight_name
 
 from tfclassify.errors import UsageError
-from tfclassify.model import exit_heads, joining, windowing
+from tfclassify.model import joining, windowing
 from tfclassify.model.activations import gelu
 from tfclassify.model.dropout import seed_dropout
 from tfclassify.model.exit_heads import EXIT_PREFIX, ExitHeads, mean_of_tokens, names_of_heads
@@ -36,8 +36,8 @@ from tfclassify.model.windowing import Folded, Windowed, WindowPooling
 # What a pre-trained encoder may come without.
 NEW_LAYERS = ("classifier.", "bert.pooler.", joining.PREFIX, windowing.PREFIX, EXIT_PREFIX)
 KNOWN = ("bert.", *NEW_LAYERS)
-# What the names of variables begin with that are in no BERT with a head.
-ADDED_SCOPES = (joining.SCOPE, windowing.SCOPE, exit_heads.SCOPE)
+# What the names of variables begin with that learn and are in no BERT with a head.
+ADDED_SCOPES = (joining.SCOPE, windowing.SCOPE)
 
 WINDOWS_ALONE = """This is the encoder of a classifier of long texts, for AutoModel and AutoTokenizer.
 
@@ -134,7 +134,7 @@ def build(
     # Keras takes no layer for the model's own whose name the class has.
     width, heads = config.hidden_size, config.num_attention_heads
     model.join = None if features is None else FeatureJoin(features, width=width, classes=len(labels))
-    model.exits = _exit_heads(model, exits, dropout) if exits else None
+    model.exits = _exit_heads(model, exits) if exits else None
     model.windows = None if windows is None else WindowPooling(windows, width=width, heads=heads)
     if bias is not None:
         model.classifier.bias.assign(bias)
@@ -144,14 +144,14 @@ def build(
     return model
 
 
-def _exit_heads(model: BertClassifier, layers: Sequence[int], dropout: float) -> ExitHeads:
+def _exit_heads(model: BertClassifier, layers: Sequence[int]) -> ExitHeads:
     config = model.config
     if not _fits(config):
         raise UsageError(
             f"model.exits is {list(layers)}, but the model has the activation '{config.hidden_act}' and "
             f"{config.position_embedding_type} positions; expected gelu and absolute positions, or model.exits=[]"
         )
-    return ExitHeads(layers, width=config.hidden_size, classes=config.num_labels, dropout=dropout)
+    return ExitHeads(layers, width=config.hidden_size, classes=config.num_labels)
 
 
 def load_weights(model: BertClassifier, file: Path, *, complete: bool = False) -> None:
@@ -201,11 +201,8 @@ def outputs(model: BertClassifier, batch: Mapping[str, tf.Tensor], *, training: 
     """Runs the network once.
 
     Returns:
-        Of one forward pass ``logits`` float32[B, C], and of E early exits, where there are any, ``exits``
-        float32[B, E, C].
+        Of one forward pass ``logits`` float32[B, C].
     """
-    if model.exits is not None:
-        return _with_exits(model, model.exits, batch, training=training)
     if model.join is None and model.windows is None:
         result = model({name: batch[name] for name in INPUTS}, training=training)
         return {"logits": tf.cast(result.logits, tf.float32)}
@@ -232,20 +229,16 @@ def _folded(
     return windows.fold(tokens, model.bert.embeddings.weight, training=training, gather=not training)
 
 
-def _with_exits(
-    model: BertClassifier, exits: ExitHeads, batch: Mapping[str, tf.Tensor], *, training: bool
-) -> dict[str, tf.Tensor]:
+def exit_means(model: BertClassifier, batch: Mapping[str, tf.Tensor]) -> list[tf.Tensor]:
+    """Returns what the heads of early exits read of B texts: float32[B, H] after the layer of each, without dropout."""
+    after = () if model.exits is None else model.exits.after
     given, windows = {name: batch[name] for name in INPUTS}, model.windows
-    folded = None if windows is None else _folded(model, windows, given, training=training)
+    folded = None if windows is None else _folded(model, windows, given, training=False)
     read = given if folded is None else folded.tokens
-    result = model.bert(**read, output_hidden_states=True, training=training)
-    hidden, vectors = [result.hidden_states[layer] for layer in exits.after], result.pooler_output
+    hidden = model.bert(**read, output_hidden_states=True, training=False).hidden_states
     if windows is None or folded is None:
-        means = [mean_of_tokens(each, read["attention_mask"]) for each in hidden]
-    else:
-        means, vectors = [windows.means(each, folded) for each in hidden], windows(vectors, folded)
-    logits = tf.cast(model.classifier(model.dropout(vectors, training=training)), tf.float32)
-    return {"logits": logits, "exits": exits(means, training=training)}
+        return [mean_of_tokens(hidden[layer], read["attention_mask"]) for layer in after]
+    return [windows.means(hidden[layer], folded) for layer in after]
 
 
 def answering(model: BertClassifier) -> Forward | None:

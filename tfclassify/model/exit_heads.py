@@ -2,67 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from math import sqrt
+from collections.abc import Mapping, Sequence
 
+import numpy as np
 import tensorflow as tf
 import tf_keras as keras
-
-from tfclassify.model.dropout import SeededDropout
+from numpy.typing import NDArray
 
 SCOPE, EXIT_PREFIX = "exits", "exits."
-SPREAD = 0.02
+
+# Of a linear head: what its inputs are multiplied by, float32[H, C], and what is added, float32[C].
+Linear = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 
 class ExitHeads(keras.layers.Layer):
-    """A head after each of some layers: ``classifier(tanh(dense(mean of the tokens)))``.
+    """A linear head over the mean of the tokens after each of some layers.
 
-    They have weights of their own, which are a part of the model; its last head does not depend on them. They read all
+    They are fitted when the network has learnt, which learns nothing by them; until then they are zero. They read all
     tokens, of a text in windows those of all that are read, because in the first layers of a pre-trained encoder [CLS]
     is much the same whatever the text.
     """
 
-    def __init__(self, layers: Sequence[int], *, width: int, classes: int, dropout: float) -> None:
+    def __init__(self, layers: Sequence[int], *, width: int, classes: int) -> None:
         """Makes the weights.
 
         Args:
             layers: after which there is a head, counted from 1.
             width: of the encoder, H.
             classes: C.
-            dropout: in front of each classifier, a share.
         """
         # Little work, and logits are read in full precision.
-        super().__init__(name=SCOPE, dtype="float32")
+        super().__init__(name=SCOPE, dtype="float32", trainable=False)
         self.after = tuple(layers)
-        self.dropout = SeededDropout(dropout)
-        self.heads = [
-            {
-                "dense": self._made(f"{layer}/dense", width, width, sqrt(1 / width)),
-                "classifier": self._made(f"{layer}/classifier", width, classes, SPREAD),
-            }
-            for layer in self.after
-        ]
+        self.heads = [self._made(f"{SCOPE}/{layer}/classifier", width, classes) for layer in self.after]
 
-    def _made(self, name: str, inputs: int, units: int, spread: float) -> tuple[tf.Variable, tf.Variable]:
-        start = keras.initializers.TruncatedNormal(stddev=spread)
-        kernel = self.add_weight(name=f"{SCOPE}/{name}/kernel", shape=[inputs, units], initializer=start)
-        return kernel, self.add_weight(name=f"{SCOPE}/{name}/bias", shape=[units], initializer="zeros")
+    def _made(self, name: str, width: int, classes: int) -> tuple[tf.Variable, tf.Variable]:
+        kernel = self.add_weight(name=f"{name}/kernel", shape=[width, classes], initializer="zeros", trainable=False)
+        return kernel, self.add_weight(name=f"{name}/bias", shape=[classes], initializer="zeros", trainable=False)
 
-    def call(self, means: Sequence[tf.Tensor], training: bool = False) -> tf.Tensor:
+    def take(self, fitted: Mapping[int, Linear]) -> None:
+        """Takes what was fitted for the head after each layer."""
+        for layer, (kernel, bias) in zip(self.after, self.heads, strict=True):
+            kernel.assign(fitted[layer][0])
+            bias.assign(fitted[layer][1])
+
+    def call(self, means: Sequence[tf.Tensor]) -> tf.Tensor:
         """Returns the logits of each head.
 
         Args:
             means: of the tokens of each text after the layer of each head, E of float32[B, H].
-            training: whether units are dropped.
 
         Returns:
             float32[B, E, C] of E heads.
         """
-        made = []
-        for mean, head in zip(means, self.heads, strict=True):
-            pooled = self.dropout(tf.tanh(_product(mean, *head["dense"])), training=training)
-            made.append(_product(pooled, *head["classifier"]))
-        return tf.stack(made, axis=1)
+        paired = zip(means, self.heads, strict=True)
+        return tf.stack([tf.nn.bias_add(tf.matmul(mean, kernel), bias) for mean, (kernel, bias) in paired], axis=1)
 
 
 def mean_of_tokens(hidden: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
@@ -70,10 +64,6 @@ def mean_of_tokens(hidden: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
     tokens = tf.cast(mask, tf.float32)[:, :, None]
     number = tf.maximum(tf.reduce_sum(tokens, axis=1), 1.0)
     return tf.reduce_sum(tf.cast(hidden, tf.float32) * tokens, axis=1) / number
-
-
-def _product(values: tf.Tensor, kernel: tf.Variable, bias: tf.Variable) -> tf.Tensor:
-    return tf.nn.bias_add(tf.matmul(values, kernel), bias)
 
 
 def names_of_heads(heads: ExitHeads) -> list[tuple[tf.Variable, str, bool]]:

@@ -201,8 +201,7 @@ def _rows(still: _Still) -> tf.Tensor:
 def _judged(network: _Network, means: tf.Tensor, exit_: Exit) -> tuple[tf.Tensor, tf.Tensor]:
     """Returns the logits of an exit on the run's scale, and who may leave by it, bool[R]."""
     scale, name = network.scale, f"{EXIT_PREFIX}{exit_.layer}"
-    pooled = tf.tanh(dense(network.weights, f"{name}.dense", means))
-    own = dense(network.weights, f"{name}.classifier", pooled)
+    own = dense(network.weights, f"{name}.classifier", means)
     divided = own / tf.constant(exit_.temperature, tf.float32)
     leaves = _confidence(divided, scale) >= tf.constant(exit_.threshold, tf.float32)
     if exit_.scope_threshold is None or scale.scope_threshold is None:

@@ -13,7 +13,6 @@ from tfclassify.settings import Settings
 
 # The package's own objectives by what a row has: the one label, or several.
 FITTING = {False: "cross_entropy", True: "binary_cross_entropy"}
-EXITS = "exits"
 LEAST_LENGTH_OF_PAIRS = 5
 NAMED_LABELS = 10
 
@@ -53,10 +52,7 @@ def _check_objectives(settings: Settings, facts: Facts) -> None:
 
 def _check_exits(settings: Settings, facts: Facts) -> None:
     exits, layers = settings.model.exits, facts.encoder.layers
-    learnt = EXITS in (term if isinstance(term, str) else next(iter(term), "") for term in settings.train.objectives)
     if not exits:
-        if learnt:
-            raise UsageError(f"train.objectives has '{EXITS}', but model.exits is empty; give layers, or leave it out")
         return
     asked = f"model.exits is {list(exits)}"
     if exits[-1] >= layers:
@@ -65,8 +61,6 @@ def _check_exits(settings: Settings, facts: Facts) -> None:
         raise UsageError(f"{asked}, but the heads of early exits read the text alone; leave out data.features")
     if not validation_rows(facts):
         raise UsageError(f"{asked}, but how sure texts have to be is planned by validation rows; give data.validation")
-    if not learnt:
-        raise UsageError(f"{asked}, but train.objectives has no '{EXITS}', by which their heads learn; add it")
 
 
 def _check_validation(settings: Settings, facts: Facts) -> None:

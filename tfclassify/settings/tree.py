@@ -187,7 +187,7 @@ class TrainSettings(BaseModel):
     learning_rate: Planned[PositiveFloat] = AUTO
     """Peak learning rate of AdamW."""
     added_learning_rate: Planned[PositiveFloat] = AUTO
-    """Peak learning rate of layers that are added to BERT and its head: by data.features, model.exits or text.pool."""
+    """Peak learning rate of layers that are added to BERT and its head: by data.features or text.pool."""
     windows: Planned[PositiveInt] = AUTO
     """Windows of a text, at most, that a training step reads, drawn anew in each epoch; answers read all."""
     batch_size: Planned[PositiveInt] = AUTO

@@ -23,20 +23,15 @@ FEATURE_RATE, ADDED_FACTOR = 2e-3, 10.0
 LEARNT_POOLS = ("attention", "hierarchical")
 CHECKPOINTS, FEWEST_SECONDS, MOST_SECONDS = 20, 10.0, 600.0
 NOT_AVERAGED = "not used: nothing is averaged"
-EXITS_WEIGHT = 0.5
 AVERAGED_STEPS, REMEMBERED_SHARE = 100, 0.1
 ROOM = 2.0
 
 
 def decide_objectives(settings: Settings, facts: Facts) -> Decision:
-    """Takes the likelihood of the labels, by the last head and, where texts may leave early, by the others."""
-    several = settings.model.task == "multilabel"
-    reason = "labels are independent of each other" if several else "a row has one label"
-    whole = "binary_cross_entropy" if several else "cross_entropy"
-    if not settings.model.exits:
-        return Decision((whole,), reason)
-    early = {"exits": {"weight": EXITS_WEIGHT}}
-    return Decision((whole, early), f"{reason}; the heads of early exits learn beside the last one")
+    """Takes the likelihood of the labels."""
+    if settings.model.task == "multilabel":
+        return Decision(("binary_cross_entropy",), "labels are independent of each other")
+    return Decision(("cross_entropy",), "a row has one label")
 
 
 def decide_class_weights(settings: Settings, facts: Facts) -> Decision:
@@ -122,12 +117,8 @@ def decide_added_learning_rate(settings: Settings, facts: Facts) -> Decision:
         if rate >= FEATURE_RATE:
             return Decision(rate, "as train.learning_rate, which is not below that of a new network")
         return Decision(FEATURE_RATE, f"the layers of features are new and small; at {rate:g} they would hardly move")
-    learnt = {
-        "the heads of early exits": settings.model.exits not in (AUTO, ()),
-        f"{text.pool} over windows": text.windows != 1 and text.pool in LEARNT_POOLS,
-    }
-    if new := [what for what, is_there in learnt.items() if is_there]:
-        reason = f"{ADDED_FACTOR:g} times train.learning_rate: {' and '.join(new)} begin with nothing"
+    if text.windows != 1 and text.pool in LEARNT_POOLS:
+        reason = f"{ADDED_FACTOR:g} times train.learning_rate: {text.pool} over windows begins with nothing"
         return Decision(float(f"{ADDED_FACTOR * rate:.6g}"), reason)
     return Decision(rate, "not used: no layer is added to the network and its head")
 

@@ -11,7 +11,7 @@ from tfclassify.settings import Settings
 
 SCOPE_SHARE = 0.95
 FEATURE_WIDTH = 64
-FEWEST_LAYERS, MANY_CLASSES = 4, 25
+FEWEST_LAYERS = 4
 DROPOUT = 0.1
 LOSS_CONFIDENCE = 0.8
 # Of so many rows or more an epoch is enough.
@@ -91,10 +91,9 @@ def decide_exits(settings: Settings, facts: Facts) -> Decision:
     needed = max(1, ceil(NormalDist().inv_cdf(float(settings.answer.loss_confidence)) / bound) - 2)
     if rows < needed:
         return Decision((), f"{rows} validation rows cannot show a loss below {bound:g}; {needed} could")
-    classes = len(facts.statistics.labels)
     step = max(1, layers // 6)
-    exits = tuple(range(2 * step if classes > MANY_CLASSES else step, layers - 1, step))
-    return Decision(exits, f"goal=fast; {layers} layers, {classes} classes, and {rows} validation rows to plan by")
+    exits = tuple(range(2 * step, layers - 1, step))
+    return Decision(exits, f"goal=fast; {layers} layers, and {rows} validation rows to plan by")
 
 
 def decide_calibration(settings: Settings, facts: Facts) -> Decision:
