@@ -276,6 +276,11 @@ LEARNT = {"train.objectives": ["cross_entropy", "exits"]}
             "model.exits is [2], but the heads of early exits read the text alone; leave out data.features",
         ),
         (
+            {"model.exits": [2], "text.windows": 2},
+            100,
+            "model.exits is [2], but text.windows is 2; expected one of both, or text.windows=1",
+        ),
+        (
             {"model.exits": [2]},
             None,
             "model.exits is [2], but how sure texts have to be is planned by validation rows; give data.validation",

@@ -65,7 +65,7 @@ def decide_cascade_confidence(settings: Settings, facts: Facts) -> Decision:
     """Keeps a loss within its bound more surely than even odds, and not so surely that few rows allow nothing."""
     if settings.answer.cascade == "none":
         return Decision(CONFIDENCE, "not used: the baseline answers nothing by itself", BOUND, "answer.cascade")
-    reason = f"four in five that no more than {settings.answer.cascade} is lost on new texts"
+    reason = f"{CONFIDENCE:.0%} sure that no more than {settings.answer.cascade} is lost on new texts"
     return Decision(CONFIDENCE, reason, BOUND, "nothing but asking: 0.5 for more speed, 0.95 for less risk")
 
 
@@ -75,7 +75,7 @@ def decide_baseline_buckets(settings: Settings, facts: Facts) -> Decision:
     affordable = 1 << int(log2(MOST_WEIGHTS / max(classes, 1)))
     # A text's tokens have twice as many n-grams, most of them seen before.
     wanted = 1 << ceil(log2(max(2 * tokens, 1)))
-    buckets = max(LEAST_BUCKETS, min(wanted, affordable, MOST_BUCKETS))
+    buckets = min(max(LEAST_BUCKETS, wanted), affordable, MOST_BUCKETS)
     return Decision(
         buckets,
         f"for {tokens} training tokens and {classes} labels, two bytes a weight",
