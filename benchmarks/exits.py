@@ -11,9 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
-import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -24,6 +21,7 @@ from typing import Any
 
 import numpy as np
 from asking import ROWS, Ask, asking, one_round, read_rows
+from measured import is_kept, keep, pieces
 
 RESULTS = Path(__file__).parent / "results" / "exits.jsonl"
 BOUNDS = (0.0, 0.002, 0.005, 0.01, 0.02, 0.05)
@@ -56,7 +54,7 @@ def main() -> None:
 def measure(name: str, asked: argparse.Namespace) -> None:
     """Trains and exports what is not there yet, and lets all SavedModels answer the test texts in turn."""
     piece = {"piece": "exits", "data": name, "exits": asked.exits, "rows": ROWS, "settings": asked.more}
-    if any(piece == {key: kept.get(key) for key in piece} for kept in _pieces()):
+    if is_kept(RESULTS, piece):
         return
     rows = read_rows(asked.data / name / "test.csv")
     with tempfile.TemporaryDirectory() as folder:
@@ -78,7 +76,7 @@ def measure(name: str, asked: argparse.Namespace) -> None:
         }
         for side in sides
     }
-    _keep({**piece, "test_rows": len(rows), "sides": figures})
+    keep(RESULTS, {**piece, "test_rows": len(rows), "sides": figures})
 
 
 def _sides(name: str, asked: argparse.Namespace, folder: Path) -> tuple[dict[str, Ask], dict[str, Any]]:
@@ -178,7 +176,7 @@ def table() -> None:
         "| data set | exits planned for | texts a second | times plain | accuracy | than plain | layers run | routes |"
     )
     print("|---|---|---|---|---|---|---|---|")
-    for piece in _pieces():
+    for piece in pieces(RESULTS):
         for side, found in piece["sides"].items():
             difference, low, high = found["more_accurate_than_plain"]
             run = "" if found["plan"] is None else f"{found['plan']['layers_run']:.2f}"
@@ -194,18 +192,6 @@ def table() -> None:
                 routes,
             ]
             print(f"| {' | '.join(cells)} |")
-
-
-def _pieces() -> list[dict[str, Any]]:
-    return [json.loads(line) for line in RESULTS.read_text(encoding="utf-8").splitlines()] if RESULTS.is_file() else []
-
-
-def _keep(piece: dict[str, Any]) -> None:
-    line = json.dumps({**piece, "machine": f"{os.cpu_count()} cores, {platform.machine()}"})
-    sys.stdout.write(line + "\n")
-    RESULTS.parent.mkdir(exist_ok=True)
-    with open(RESULTS, "a", encoding="utf-8") as file:
-        file.write(line + "\n")
 
 
 if __name__ == "__main__":

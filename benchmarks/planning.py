@@ -14,9 +14,7 @@ from __future__ import annotations
 import argparse
 import csv
 import json
-import os
 import random
-import subprocess
 import sys
 import tempfile
 import time
@@ -24,6 +22,8 @@ from collections import defaultdict
 from pathlib import Path
 from statistics import mean
 from typing import Any
+
+from measured import is_kept, keep, pieces, printed_by
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "planning.jsonl"
@@ -77,7 +77,7 @@ def predictions(asked: argparse.Namespace) -> None:
     """Trains each cut for two epochs, and compares what was predicted with what it was."""
     for name, (data, rows, kind, keys) in CUTS.items():
         piece = {"piece": "prediction", "data": name}
-        if (asked.only and name not in asked.only) or _done(piece):
+        if (asked.only and name not in asked.only) or is_kept(RESULTS, piece):
             continue
         with tempfile.TemporaryDirectory() as folder:
             train, validation = _cut(asked.data / data, min(rows, asked.rows or rows), uneven=kind == "imbalanced")
@@ -85,13 +85,13 @@ def predictions(asked: argparse.Namespace) -> None:
             words.append(f"data.validation={_written(Path(folder) / 'validation.csv', validation)}")
             told = {**keys, **_model(asked), "train.epochs": EPOCHS, "train.early_stopping": 0, "run": f"{folder}/run"}
             words += [f"{key}={value}" for key, value in told.items()]
-            report = json.loads(_run([sys.executable, "-m", "tfclassify.train", *words, "--json"]))["report"]
+            report = json.loads(printed_by([sys.executable, "-m", "tfclassify.train", *words, "--json"]))["report"]
         plan = report["plan"]
         ratios = {
             key: round(plan["predicted"][key] / plan["actual"][key], 3)
             for key in ("seconds_per_epoch", "peak_memory_bytes")
         }
-        _keep({**piece, "kind": kind, "rows": report["rows"]["trained"], **plan, "ratio": ratios})
+        keep(RESULTS, {**piece, "kind": kind, "rows": report["rows"]["trained"], **plan, "ratio": ratios})
     _summary()
 
 
@@ -119,11 +119,13 @@ def _point(data: dict[str, Any], name: str, point: Any, seed: int, folder: Path)
     keys = {} if point == PLANNED else {"train.learning_rate": point[0], "train.epochs": point[1]}
     named = PLANNED if point == PLANNED else "{:g} for {} epochs".format(*point)
     piece = {"piece": "grid", "data": name, "point": named, "seed": seed}
-    if _done(piece):
+    if is_kept(RESULTS, piece):
         return
     run = train({**data, **keys, "seed": seed, "run": str(folder / f"{named}-{seed}")})
-    splits = json.loads(run.report.read_text(encoding="utf-8"))["splits"]
-    _keep({**piece, **{split: round(splits[split]["accuracy"], 4) for split in ("validation", "test")}})
+    report = json.loads(run.report.read_text(encoding="utf-8"))
+    found = {split: round(report["splits"][split]["accuracy"], 4) for split in ("validation", "test")}
+    above = [round(value, 4) for value in report["baseline"]["difference"]]
+    keep(RESULTS, {**piece, **found, "above_baseline": above})
 
 
 def planning_time(asked: argparse.Namespace) -> None:
@@ -133,7 +135,9 @@ def planning_time(asked: argparse.Namespace) -> None:
         with tempfile.TemporaryDirectory() as cache:
             for cached in (False, True):
                 begun = time.perf_counter()
-                _run([sys.executable, "-m", "tfclassify.plan", *words, *_words(_model(asked)), "--json"], cache=cache)
+                printed_by(
+                    [sys.executable, "-m", "tfclassify.plan", *words, *_words(_model(asked)), "--json"], cache=cache
+                )
                 print(json.dumps({"data": name, "cached": cached, "seconds": round(time.perf_counter() - begun, 2)}))
 
 
@@ -141,7 +145,7 @@ def table(asked: argparse.Namespace) -> None:
     """Prints what has been measured."""
     print("| cut | rows | kind | seconds an epoch, predicted | actual | ratio | memory, predicted | actual | ratio |")
     print("|---|---|---|---|---|---|---|---|---|")
-    for each in _pieces("prediction"):
+    for each in pieces(RESULTS, "prediction"):
         cells = [each["data"], str(each["rows"]), each["kind"]]
         for key, form in (("seconds_per_epoch", "{:.1f}"), ("peak_memory_bytes", "{:.2e}")):
             cells += [form.format(each[side][key]) for side in ("predicted", "actual")]
@@ -152,7 +156,7 @@ def table(asked: argparse.Namespace) -> None:
 
 
 def _summary() -> None:
-    found = _pieces("prediction")
+    found = pieces(RESULTS, "prediction")
     for key in ("seconds_per_epoch", "peak_memory_bytes"):
         near = sum(abs(each["ratio"][key] - 1) <= WITHIN for each in found)
         print(json.dumps({"predicted": key, "within": WITHIN, "cuts": near, "of": len(found)}))
@@ -163,7 +167,7 @@ def _grid_summary() -> None:
     differences = []
     for name in GRID_CUTS:
         scores: dict[str, list[dict[str, Any]]] = defaultdict(list)
-        for each in _pieces("grid"):
+        for each in pieces(RESULTS, "grid"):
             if each["data"] == name:
                 scores[each["point"]].append(each)
         others = {point: found for point, found in scores.items() if point != PLANNED and len(found) == len(SEEDS)}
@@ -218,38 +222,6 @@ def _model(asked: argparse.Namespace) -> dict[str, str]:
 
 def _words(keys: dict[str, Any]) -> list[str]:
     return [f"{key}={value}" for key, value in keys.items()]
-
-
-def _run(words: list[str], *, cache: str | None = None) -> str:
-    """Runs a program, with a cache of its own where that is given, and returns the last line that it prints."""
-    quiet = {
-        "TF_CPP_MIN_LOG_LEVEL": "3",
-        "HF_HUB_OFFLINE": "1",
-        **({} if cache is None else {"TFCLASSIFY_CACHE": cache}),
-    }
-    done = subprocess.run(words, capture_output=True, text=True, env={**os.environ, **quiet}, check=False)
-    if done.returncode:
-        raise SystemExit(f"{' '.join(words)} ended with {done.returncode}:\n{done.stderr[-2000:]}")
-    return done.stdout.strip().splitlines()[-1]
-
-
-def _pieces(kind: str) -> list[dict[str, Any]]:
-    if not RESULTS.is_file():
-        return []
-    lines = [json.loads(line) for line in RESULTS.read_text(encoding="utf-8").splitlines()]
-    return [each for each in lines if each["piece"] == kind]
-
-
-def _done(piece: dict[str, Any]) -> bool:
-    return any(piece.items() <= {k: kept[k] for k in piece if k in kept}.items() for kept in _pieces(piece["piece"]))
-
-
-def _keep(piece: dict[str, Any]) -> None:
-    line = json.dumps(piece)
-    print(line, flush=True)
-    RESULTS.parent.mkdir(exist_ok=True)
-    with open(RESULTS, "a", encoding="utf-8") as file:
-        file.write(line + "\n")
 
 
 if __name__ == "__main__":

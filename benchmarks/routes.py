@@ -13,9 +13,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
-import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -28,6 +25,7 @@ from typing import Any
 
 import numpy as np
 from asking import ROWS, asking, one_round, read_rows
+from measured import is_kept, keep, pieces
 
 HERE = Path(__file__).parent / "results"
 RESULTS, EXITS = HERE / "routes.jsonl", HERE / "exits.jsonl"
@@ -61,7 +59,7 @@ def main() -> None:
 def measure(name: str, asked: argparse.Namespace) -> None:
     """Trains and saves what is not there yet, and lets all SavedModels answer the test texts in turn."""
     piece = {"piece": "routes", "data": name, "rows": ROWS, "settings": asked.more, "most_rows": asked.rows}
-    if any(piece == {key: kept.get(key) for key in piece} for kept in _pieces(RESULTS)):
+    if is_kept(RESULTS, piece):
         return
     rows = read_rows(asked.data / name / "test.csv")[: asked.rows]
     texts = [text for text, _ in rows]
@@ -85,7 +83,7 @@ def measure(name: str, asked: argparse.Namespace) -> None:
         }
         for side in sides
     }
-    _keep({**piece, "test_rows": len(rows), "sides": figures})
+    keep(RESULTS, {**piece, "test_rows": len(rows), "sides": figures})
 
 
 def _sides(name: str, asked: argparse.Namespace, folder: Path) -> Iterator[tuple[str, tuple[Path, Any]]]:
@@ -174,7 +172,7 @@ def table() -> None:
     """Prints what has been measured: medians over the rounds."""
     print("| data set | side | texts a second | times plain | accuracy | than plain | routes |")
     print("|---|---|---|---|---|---|---|")
-    for piece in _pieces(RESULTS):
+    for piece in pieces(RESULTS):
         for side, found in piece["sides"].items():
             difference, low, high = found["more_accurate_than_plain"]
             cells = [
@@ -195,8 +193,8 @@ COLOURS = {"cascade": "#1f6f8b", "early exits": "#b3541e"}
 
 def pictures() -> None:
     """Draws accuracy against texts per second, for each data set of which there are figures."""
-    early = {piece["data"]: piece["sides"] for piece in _pieces(EXITS)}
-    for piece in _pieces(RESULTS):
+    early = {piece["data"]: piece["sides"] for piece in pieces(EXITS)}
+    for piece in pieces(RESULTS):
         sides = piece["sides"]
         curves = {"cascade": _curve(sides, 1.0)}
         if piece["data"] in early:
@@ -266,18 +264,6 @@ def _axes(
     yield f'<text x="{WIDTH / 2}" y="{HEIGHT - 12}" text-anchor="middle">texts per second</text>'
     middle = HEIGHT / 2
     yield f'<text x="16" y="{middle}" text-anchor="middle" transform="rotate(-90 16 {middle})">accuracy, %</text>'
-
-
-def _pieces(file: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()] if file.is_file() else []
-
-
-def _keep(piece: dict[str, Any]) -> None:
-    line = json.dumps({**piece, "machine": f"{os.cpu_count()} cores, {platform.machine()}"})
-    sys.stdout.write(line + "\n")
-    RESULTS.parent.mkdir(exist_ok=True)
-    with open(RESULTS, "a", encoding="utf-8") as file:
-        file.write(line + "\n")
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ import argparse
 import csv
 import json
 import os
-import platform
 import shutil
 import socket
 import subprocess
@@ -29,6 +28,7 @@ from typing import Any
 
 import psutil
 from load import HOST, Load, closed_loop, connected, exchanged, request
+from measured import is_kept, keep, pieces
 from soaking import soak
 
 HERE = Path(__file__).parent
@@ -65,7 +65,7 @@ def throughput(asked: argparse.Namespace) -> None:
     texts = _texts(asked.data)
     for number in range(asked.rounds):
         piece = _piece("throughput", asked, round=number, clients=CLIENTS)
-        if _done(piece):
+        if is_kept(RESULTS, piece):
             continue
         sides = {"tfclassify": _measured(_serving(asked), f"/v1/models/{NAME}:predict", texts, asked.seconds)}
         for mode in ("threads", "serial") if asked.peers else ():
@@ -78,7 +78,10 @@ def throughput(asked: argparse.Namespace) -> None:
             for side, figures in sides.items()
             if side != "tfclassify"
         }
-        _keep({**piece, "sides": sides, "direct": direct, **ratios, "against direct": round(ours / direct["best"], 3)})
+        keep(
+            RESULTS,
+            {**piece, "sides": sides, "direct": direct, **ratios, "against direct": round(ours / direct["best"], 3)},
+        )
 
 
 def overhead(asked: argparse.Namespace) -> None:
@@ -87,21 +90,22 @@ def overhead(asked: argparse.Namespace) -> None:
     requests = [request(f"/v1/models/{NAME}:predict", [{"text": text}]) for text in texts]
     for number in range(asked.rounds):
         piece = _piece("overhead", asked, round=number)
-        if _done(piece):
+        if is_kept(RESULTS, piece):
             continue
         with _serving(asked) as (port, _):
             _one_by_one(port, requests[:50])
             served = _one_by_one(port, requests)
         bare = _direct(asked.model, texts, "single")["seconds"]
         more = [a - b for a, b in zip(served, bare, strict=True)]
-        _keep(
+        keep(
+            RESULTS,
             {
                 **piece,
                 "served_median_ms": _ms(median(served)),
                 "bare_median_ms": _ms(median(bare)),
                 "overhead_median_ms": _ms(median(more)),
                 "overhead_p90_ms": _ms(sorted(more)[int(0.9 * len(more))]),
-            }
+            },
         )
 
 
@@ -112,12 +116,13 @@ def start(asked: argparse.Namespace) -> None:
     for number in range(asked.rounds):
         for warm in (True, False):
             piece = _piece("start", asked, round=number, warm_up=warm)
-            if _done(piece):
+            if is_kept(RESULTS, piece):
                 continue
             with _serving(asked, f"--enable_model_warmup={str(warm).lower()}") as (port, ready_seconds):
                 seconds = _one_by_one(port, [requests[0], *requests])
             again = seconds[1]
-            _keep(
+            keep(
+                RESULTS,
                 {
                     **piece,
                     "ready_seconds": round(ready_seconds, 2),
@@ -125,14 +130,14 @@ def start(asked: argparse.Namespace) -> None:
                     "same_again_ms": _ms(again),
                     "median_ms": _ms(median(seconds[10:])),
                     "first_against_again": round(seconds[0] / again, 2),
-                }
+                },
             )
 
 
 def soaked(asked: argparse.Namespace) -> None:
     """Serves a copy of the model, which gets new versions, to good and hostile clients."""
     piece = _piece("soak", asked, minutes=asked.minutes, requests=asked.requests)
-    if _done(piece):
+    if is_kept(RESULTS, piece):
         return
     with tempfile.TemporaryDirectory() as folder:
         base = Path(folder) / "model"
@@ -141,14 +146,13 @@ def soaked(asked: argparse.Namespace) -> None:
         with _serving(asked, base=base, give_process=True) as (port, process):
             texts = _texts(asked.data)[:200]
             figures = soak(port, NAME, base, process, texts, seconds=asked.minutes * 60, requests=asked.requests)
-    _keep({**piece, **figures})
+    keep(RESULTS, {**piece, **figures})
 
 
 def table(asked: argparse.Namespace) -> None:
     """Prints what has been measured: medians over the rounds."""
-    pieces = _pieces()
     print("| model | side | answers a second | p50 ms | p99 ms | ratio |\n|---|---|---|---|---|---|")
-    throughputs = [piece for piece in pieces if piece["piece"] == "throughput"]
+    throughputs = pieces(RESULTS, "throughput")
     for name in dict.fromkeys(_name(piece) for piece in throughputs):
         mine = [piece for piece in throughputs if _name(piece) == name]
         for side in mine[0]["sides"]:
@@ -157,7 +161,7 @@ def table(asked: argparse.Namespace) -> None:
             print(f"| {name} | {side} | {cells[0]:.1f} | {cells[1]:.1f} | {cells[2]:.1f} | {ratio} |")
         direct, ratio = (median(values) for values in zip(*map(_against_direct, mine), strict=True))
         print(f"| {name} | sorted batches, no server | {direct:.1f} | | | {ratio:.2f}x |")
-    for piece in pieces:
+    for piece in pieces(RESULTS):
         if piece["piece"] != "throughput":
             print(json.dumps({key: value for key, value in piece.items() if key != "machine"}))
 
@@ -306,22 +310,6 @@ def _ms(seconds: float) -> float:
 def _piece(kind: str, asked: argparse.Namespace, **more: Any) -> dict[str, Any]:
     data = asked.data.name if asked.data else "samples"
     return {"piece": kind, "model": asked.model.name, "data": data, "server": asked.server, **more}
-
-
-def _pieces() -> list[dict[str, Any]]:
-    return [json.loads(line) for line in RESULTS.read_text(encoding="utf-8").splitlines()] if RESULTS.is_file() else []
-
-
-def _done(piece: dict[str, Any]) -> bool:
-    return any(piece == {key: kept[key] for key in piece if key in kept} for kept in _pieces())
-
-
-def _keep(piece: dict[str, Any]) -> None:
-    line = json.dumps({**piece, "machine": f"{os.cpu_count()} cores, {platform.machine()}"})
-    print(line, flush=True)
-    RESULTS.parent.mkdir(exist_ok=True)
-    with open(RESULTS, "a", encoding="utf-8") as file:
-        file.write(line + "\n")
 
 
 if __name__ == "__main__":

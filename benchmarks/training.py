@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 from statistics import mean, median
 from typing import Any
+
+from measured import is_kept, keep, pieces, printed_by
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "training.jsonl"
@@ -32,6 +31,12 @@ ACCURACY: dict[str, dict[str, Any]] = {
     "clinc150": {"seeds": (0,), "data.out_of_scope_label": "oos"},
     "ag_news_subset": {"seeds": (0,)},
     "goemotions": {"seeds": (0,)},
+    "sms_spam": {"seeds": (0,)},
+    "financial_phrasebank": {"seeds": (0,)},
+    "mrpc": {"seeds": (0,)},
+    "imdb_small": {"seeds": (0,)},
+    "movie_reviews_long": {"seeds": (0,)},
+    "chnsenticorp": {"seeds": (0,)},
 }
 CONFIGS = {"support": (0, 1, 2)}
 
@@ -55,7 +60,7 @@ def speed(asked: argparse.Namespace) -> None:
         data = asked.data / name
         for number in range(rounds):
             piece = {"piece": "speed", "data": name, "round": number}
-            if _done(piece):
+            if is_kept(RESULTS, piece):
                 continue
             sides = {
                 "tfclassify": _ours(data, {"train.epochs": 1, "train.learning_rate": rate, "train.batch_size": BATCH}),
@@ -66,7 +71,7 @@ def speed(asked: argparse.Namespace) -> None:
             ratios = {
                 f"against {side}": round(ours / other, 3) for side, other in sides.items() if side != "tfclassify"
             }
-            _keep({**piece, "examples_per_second": {k: round(v, 1) for k, v in sides.items()}, **ratios})
+            keep(RESULTS, {**piece, "examples_per_second": {k: round(v, 1) for k, v in sides.items()}, **ratios})
 
 
 def accuracy(asked: argparse.Namespace) -> None:
@@ -76,10 +81,10 @@ def accuracy(asked: argparse.Namespace) -> None:
             continue
         for seed in options["seeds"]:
             piece = {"piece": "accuracy", "data": name, "seed": seed}
-            if _done(piece):
+            if is_kept(RESULTS, piece):
                 continue
             keys = {"seed": seed, **{key: value for key, value in options.items() if key != "seeds"}}
-            _keep({**piece, **_figures(_train(_splits(asked.data / name), keys))})
+            keep(RESULTS, {**piece, **_figures(_train(_splits(asked.data / name), keys))})
 
 
 def configs(asked: argparse.Namespace) -> None:
@@ -89,30 +94,33 @@ def configs(asked: argparse.Namespace) -> None:
             continue
         for seed in seeds:
             piece = {"piece": "config", "data": name, "seed": seed}
-            if not _done(piece):
+            if not is_kept(RESULTS, piece):
                 file = HERE.parent / "configs" / f"{name}.yaml"
-                _keep({**piece, **_figures(_train([str(file)], {"seed": seed}))})
+                keep(RESULTS, {**piece, **_figures(_train([str(file)], {"seed": seed}))})
 
 
 def table(asked: argparse.Namespace) -> None:
     """Prints what has been measured: medians of the ratios, means over the seeds."""
-    pieces = _pieces()
     print("| data set | against the recipe | against PyTorch fp32 | against PyTorch bf16 |\n|---|---|---|---|")
     for name in SPEED:
-        mine = [piece for piece in pieces if piece["piece"] == "speed" and piece["data"] == name]
+        mine = [piece for piece in pieces(RESULTS, "speed") if piece["data"] == name]
         keys = ("against recipe", "against pytorch fp32", "against pytorch bf16")
         if mine:
             print(f"| {name} | " + " | ".join(f"{median(piece[key] for piece in mine):.2f}x" for key in keys) + " |")
     print(
-        "\n| data set | test accuracy | micro-F1 | baseline | seeds | epochs | minutes |\n|---|---|---|---|---|---|---|"
+        "\n| data set | test accuracy | micro-F1 | baseline | above it, of seed 0 | seeds | epochs | minutes |"
+        "\n|---|---|---|---|---|---|---|---|"
     )
     for name in (*ACCURACY, *CONFIGS):
-        mine = [piece for piece in pieces if piece["piece"] in ("accuracy", "config") and piece["data"] == name]
+        mine = [
+            piece for piece in pieces(RESULTS) if piece["piece"] in ("accuracy", "config") and piece["data"] == name
+        ]
         if mine:
             keys = ("accuracy", "micro_f1", "baseline_accuracy")
             cells = [f"{mean(piece[key] for piece in mine):.4f}" for key in keys]
             minutes = f"{mean(piece['seconds'] for piece in mine) / 60:.1f}"
-            print(f"| {name} | " + " | ".join([*cells, str(len(mine)), str(mine[0]["epochs"]), minutes]) + " |")
+            above = "{:+.4f} [{:+.4f}, {:+.4f}]".format(*mine[0]["difference"])
+            print(f"| {name} | " + " | ".join([*cells, above, str(len(mine)), str(mine[0]["epochs"]), minutes]) + " |")
 
 
 def _ours(data: Path, keys: dict[str, Any]) -> float:
@@ -128,7 +136,7 @@ def _train(given: list[str], keys: dict[str, Any]) -> dict[str, Any]:
     """Runs the verb as people do, and returns what it prints with its settings."""
     with tempfile.TemporaryDirectory() as folder:
         words = [*given, *(f"{key}={value}" for key, value in {**keys, "run": f"{folder}/run"}.items())]
-        printed = _run([sys.executable, "-m", "tfclassify.train", *words, "--json"])
+        printed = printed_by([sys.executable, "-m", "tfclassify.train", *words, "--json"])
         shown = json.loads(printed)
         shown["history"] = (Path(folder) / "run" / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
     return shown
@@ -158,7 +166,7 @@ def _figures(shown: dict[str, Any]) -> dict[str, Any]:
 def _recipe(data: Path, rate: float) -> float:
     script = HERE / "peers" / "copied_recipe.py"
     words = [sys.executable, str(script), str(data / "train.csv"), str(rate), str(BATCH), str(RECIPE_STEPS)]
-    return float(json.loads(_run(words))["examples_per_second"])
+    return float(json.loads(printed_by(words))["examples_per_second"])
 
 
 def _pytorch(python: str, data: Path, rate: float, kind: str) -> float:
@@ -167,34 +175,7 @@ def _pytorch(python: str, data: Path, rate: float, kind: str) -> float:
     folder = find("minilm", cache=Path("unused")).folder
     script = HERE / "peers" / "pytorch_trainer.py"
     words = [python, str(script), str(folder), str(data), "1", str(rate), str(BATCH), kind]
-    return float(json.loads(_run(words))["examples_per_second"])
-
-
-def _run(words: list[str]) -> str:
-    """Runs a program and returns the last line that it prints."""
-    quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "true"}
-    done = subprocess.run(words, capture_output=True, text=True, env={**os.environ, **quiet}, check=False)
-    if done.returncode:
-        raise SystemExit(f"{' '.join(words)} ended with {done.returncode}:\n{done.stderr[-2000:]}")
-    return done.stdout.strip().splitlines()[-1]
-
-
-def _pieces() -> list[dict[str, Any]]:
-    return [json.loads(line) for line in RESULTS.read_text(encoding="utf-8").splitlines()] if RESULTS.is_file() else []
-
-
-def _done(piece: dict[str, Any]) -> bool:
-    return any(
-        piece.items() <= kept.items() for kept in ({k: v for k, v in p.items() if k in piece} for p in _pieces())
-    )
-
-
-def _keep(piece: dict[str, Any]) -> None:
-    line = json.dumps({**piece, "machine": f"{os.cpu_count()} cores, {platform.machine()}"})
-    print(line, flush=True)
-    RESULTS.parent.mkdir(exist_ok=True)
-    with open(RESULTS, "a", encoding="utf-8") as file:
-        file.write(line + "\n")
+    return float(json.loads(printed_by(words))["examples_per_second"])
 
 
 if __name__ == "__main__":

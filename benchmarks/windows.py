@@ -10,9 +10,6 @@ from __future__ import annotations
 import argparse
 import csv
 import json
-import os
-import platform
-import subprocess
 import sys
 import tempfile
 import time
@@ -22,6 +19,7 @@ from statistics import median
 from typing import Any
 
 import numpy as np
+from measured import is_kept, keep, pieces, printed_by
 from numpy.typing import NDArray
 
 HERE = Path(__file__).parent
@@ -83,23 +81,23 @@ def train(asked: argparse.Namespace) -> None:
             continue
         for way, keys in ways(name).items():
             piece = {"piece": "accuracy", "data": name, "way": way, "seed": asked.seed, "keys": asked.keys}
-            if (asked.ways and way not in asked.ways) or _done(piece):
+            if (asked.ways and way not in asked.ways) or is_kept(RESULTS, piece):
                 continue
             with tempfile.TemporaryDirectory() as folder:
                 run = Path(folder) / "run"
                 given = {"data.train": _folder(asked, name) / "train.csv", "run": run, "seed": asked.seed, **keys}
                 words = [f"{key}={value}" for key, value in given.items()]
-                _run([sys.executable, "-m", "tfclassify.train", *words, *asked.keys])
+                printed_by([sys.executable, "-m", "tfclassify.train", *words, *asked.keys])
                 seconds = [json.loads(line)["seconds"] for line in (run / "metrics.jsonl").read_text().splitlines()]
                 words = ["one", "--data", str(asked.data), "--only", name, "--run", str(run)]
-                found = json.loads(_run([sys.executable, __file__, *words]).splitlines()[-1])
+                found = json.loads(printed_by([sys.executable, __file__, *words]))
                 if way == "chosen":
                     # The same weights, which read all windows then.
                     plan = (run / "plan.yaml").read_text(encoding="utf-8")
                     (run / "plan.yaml").write_text(plan.replace("chosen_share: 0.5", f"chosen_share: {NEARLY_ALL}"))
-                    whole = json.loads(_run([sys.executable, __file__, *words]).splitlines()[-1])
+                    whole = json.loads(printed_by([sys.executable, __file__, *words]))
                     found |= {"right_with_all": whole["right"], "answer_seconds_with_all": whole["answer_seconds"]}
-            _keep({**piece, **found, "epochs": len(seconds), "seconds": seconds[-1]})
+            keep(RESULTS, {**piece, **found, "epochs": len(seconds), "seconds": seconds[-1]})
 
 
 def one(asked: argparse.Namespace) -> None:
@@ -150,21 +148,22 @@ def speed(asked: argparse.Namespace) -> None:
     for (kind, number), seconds in timed.items():
         per_text = median(seconds) / rows
         ratio = per_text / (median(timed["all", 1]) / rows)
-        _keep(
+        keep(
+            RESULTS,
             {
                 "piece": "speed",
                 "windows": number,
                 "read": kind,
                 "ms": round(1000 * per_text, 2),
                 "ratio": round(ratio, 2),
-            }
+            },
         )
 
 
 def table(asked: argparse.Namespace) -> None:
     """Prints what was measured: accuracy by length, and differences with their paired bootstrap intervals."""
     for name in SETS:
-        kept = {piece["way"]: piece for piece in _pieces() if piece["piece"] == "accuracy" and piece["data"] == name}
+        kept = {piece["way"]: piece for piece in pieces(RESULTS, "accuracy") if piece["data"] == name}
         if kept:
             right = {way: _from_bits(piece["right"]) for way, piece in kept.items()}
             right |= {f"{way}, as planned": _from_bits(piece["right_as_planned"]) for way, piece in kept.items()}
@@ -172,10 +171,10 @@ def table(asked: argparse.Namespace) -> None:
                 right["chosen, all read"] = _from_bits(kept["chosen"]["right_with_all"])
             _by_length(name, kept, right)
             _differences(right)
-    pieces = [piece for piece in _pieces() if piece["piece"] == "speed"]
-    if pieces:
+    timed = pieces(RESULTS, "speed")
+    if timed:
         print("\n| windows | read | ms a text | ratio |\n|---|---|---|---|")
-        for piece in pieces:
+        for piece in timed:
             print(f"| {piece['windows']} | {piece['read']} | {piece['ms']} | {piece['ratio']} |")
 
 
@@ -239,31 +238,6 @@ def _bits(right: NDArray[np.bool_]) -> str:
 
 def _from_bits(bits: str) -> NDArray[np.bool_]:
     return np.array([bit == "1" for bit in bits])
-
-
-def _run(words: list[str]) -> str:
-    """Runs a program and returns what it prints."""
-    quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "HF_HUB_OFFLINE": "1"}
-    done = subprocess.run(words, capture_output=True, text=True, env={**os.environ, **quiet}, check=False)
-    if done.returncode:
-        raise SystemExit(f"{' '.join(words)} ended with {done.returncode}:\n{done.stderr[-2000:]}")
-    return done.stdout.strip()
-
-
-def _pieces() -> list[dict[str, Any]]:
-    return [json.loads(line) for line in RESULTS.read_text(encoding="utf-8").splitlines()] if RESULTS.is_file() else []
-
-
-def _done(piece: dict[str, Any]) -> bool:
-    return any(piece == {key: kept.get(key) for key in piece} for kept in _pieces())
-
-
-def _keep(piece: dict[str, Any]) -> None:
-    line = json.dumps({**piece, "machine": f"{os.cpu_count()} cores, {platform.machine()}"})
-    print(line[:300], flush=True)
-    RESULTS.parent.mkdir(exist_ok=True)
-    with open(RESULTS, "a", encoding="utf-8") as file:
-        file.write(line + "\n")
 
 
 if __name__ == "__main__":

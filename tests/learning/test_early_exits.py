@@ -65,7 +65,8 @@ def whole(logits: NDArray[np.float32], kind: Kind) -> Predictions:
 def planned(model: BertClassifier, rows: Rows, told: Predictions, **asked: Any) -> tuple[Early | None, Scale]:
     several = told.kind == "multilabel"
     temperature = fit_temperature(told.logits, told.truth, multilabel=several)
-    answer = AnswerSettings(**{"calibrate": "temperature", "scope": "none" if several else 0.95, **asked})
+    given = {"calibrate": "temperature", "scope": "none" if several else 0.95, "loss_confidence": 0.975}
+    answer = AnswerSettings(**{**given, **asked})
     scope = None if several else scope_threshold(scope_score(told.logits, temperature), 0.95)
     scale = Scale(several, temperature, scope)
     return early_exits(model, rows, BUCKETS, told, scale, answer), scale

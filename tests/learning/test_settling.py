@@ -32,7 +32,7 @@ ASKED: dict[str, Any] = {
     "answer__scope": 0.95,
     "answer__stack": "none",
     "answer__cascade": "none",
-    "answer__cascade_confidence": 0.8,
+    "answer__loss_confidence": 0.8,
     "answer__baseline_buckets": 4096,
 }
 
@@ -106,7 +106,7 @@ def _telling(split: Split) -> tuple[np.ndarray, np.ndarray]:
 
 def test_a_cascade_keeps_its_bound() -> None:
     corpus = made_corpus()
-    made = settled(corpus, answer__cascade=0.03, answer__cascade_confidence=0.5)
+    made = settled(corpus, answer__cascade=0.03, answer__loss_confidence=0.5)
     assert made.trained.baseline is not None
     assert made.trained.baseline.margin is not None
     validation = corpus.splits["validation"]

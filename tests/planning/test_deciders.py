@@ -23,20 +23,21 @@ from tfclassify.planning.statistics import cut_lengths
 from tfclassify.settings import AUTO, Settings, changed, keys, parse
 
 COLUMN_KEYS = {"data.text", "data.text_b", "data.label", "data.labels", "data.id"}
-# What was decided before: most deciders ask for it.
-ONE_WINDOW = {
+# What is decided before, for those that ask.
+EARLIER = {
     "text.windows": 1,
     "text.window_stride": 510,
     "train.windows": 1,
     "train.accumulation_steps": 1,
     "train.embedding_updates": "rows",
+    "answer.loss_confidence": 0.8,
 }
 SMALL = EncoderSize(layers=3, width=96, heads=3, intermediate=384, vocabulary=1000, positions=64)
 
 
 def decide(key: str, facts: Facts, **asked: Any) -> Decision:
     """Asks one decider; ``train__epochs=3`` stands for a key that was decided before."""
-    values = ONE_WINDOW | {name.replace("__", "."): value for name, value in asked.items()}
+    values = EARLIER | {name.replace("__", "."): value for name, value in asked.items()}
     return DECIDERS[key](parse(values, Settings), facts)
 
 
@@ -292,6 +293,15 @@ def test_no_bucket_is_longer_than_what_the_model_reads() -> None:
 
 # Early exits
 
+
+def test_loss_confidence() -> None:
+    assert decide("answer.loss_confidence", facts(validation=321)) == Decision(
+        0.8,
+        "four in five that answer.cascade and answer.exit_loss are kept on new texts, by 321 validation rows; "
+        "0.5 is faster, 0.95 less of a risk",
+    )
+
+
 MANY = {f"label {number}": 100 for number in range(26)}
 
 
@@ -307,9 +317,9 @@ MANY = {f"label {number}": 100 for number in range(26)}
 )
 def test_exits(layers: int, counts: dict[str, int] | None, expected: tuple[int, ...]) -> None:
     encoder = replace(PRESETS["minilm"].size, layers=layers)
-    known = facts(counts, validation=390, encoder=encoder)
+    known = facts(counts, validation=167, encoder=encoder)
     classes = len(counts or {"a": 1, "b": 1})
-    reason = f"goal=fast; {layers} layers, {classes} classes, and 390 validation rows to plan by"
+    reason = f"goal=fast; {layers} layers, {classes} classes, and 167 validation rows to plan by"
     assert decide("model.exits", known, goal="fast") == Decision(expected, reason)
 
 
@@ -317,8 +327,13 @@ def test_exits(layers: int, counts: dict[str, int] | None, expected: tuple[int, 
     ("known", "asked", "reason"),
     [
         ({}, {"goal": "best"}, "goal=best: all texts go through all layers; with goal=fast easy ones might not"),
-        ({"validation": 389}, {}, "389 validation rows cannot show a loss below 0.005; 390 could"),
-        ({"validation": None}, {}, "0 validation rows cannot show a loss below 0.005; 390 could"),
+        ({"validation": 166}, {}, "166 validation rows cannot show a loss below 0.005; 167 could"),
+        (
+            {"validation": 389},
+            {"answer__loss_confidence": 0.975},
+            "389 validation rows cannot show a loss below 0.005; 390 could",
+        ),
+        ({"validation": None}, {}, "0 validation rows cannot show a loss below 0.005; 167 could"),
         (
             {},
             {"answer__exit_loss": 0},
@@ -346,7 +361,7 @@ SHAPED = {"train__buckets": ((32, 10),), "train__precision": "float32", "train__
 def minutes_for(epochs: float) -> float:
     """The time that so many epochs of the facts by default are predicted to take, each judged once."""
     told = {name.replace("__", "."): value for name, value in SHAPED.items()}
-    settings = parse({**ONE_WINDOW, **told}, Settings)
+    settings = parse({**EARLIER, **told}, Settings)
     # 1000 rows are 31 whole batches and one of what is left.
     epoch = 32 * step_seconds((32, 10), facts(), precision="float32")
     return epochs * (epoch + judging_seconds(settings, facts())) / 60

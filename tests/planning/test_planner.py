@@ -46,7 +46,7 @@ ASKED: dict[str, Any] = {
     "answer.scope": 0.5,
     "answer.stack": "none",
     "answer.cascade": 0.02,
-    "answer.cascade_confidence": 0.5,
+    "answer.loss_confidence": 0.5,
     "answer.baseline_buckets": 512,
     "train.precision": "float16",
     "train.strategy": "multi_worker",

@@ -15,11 +15,10 @@ from tfclassify.planning.deciders.routes import (
     ROWS_TO_STACK,
     decide_baseline_buckets,
     decide_cascade,
-    decide_cascade_confidence,
     decide_stack,
 )
 from tfclassify.planning.planner import make_plan
-from tfclassify.settings import Settings, changed, parse
+from tfclassify.settings import Settings, parse
 
 
 def asked(**values: Any) -> Settings:
@@ -53,13 +52,6 @@ def test_cascade(goal: str, task: str, rows: int, value: Any) -> None:
         assert "600" in made.reason or value == LOSS
     if goal != "fast":
         assert f"goal={goal}" in made.reason
-
-
-def test_cascade_confidence() -> None:
-    settings = asked(answer__cascade=0.01)
-    assert decide_cascade_confidence(settings, facts()).value == 0.8
-    assert "80% sure that no more than 0.01 is lost" in decide_cascade_confidence(settings, facts()).reason
-    assert "not used" in decide_cascade_confidence(changed(settings, {"answer.cascade": "none"}), facts()).reason
 
 
 @pytest.mark.parametrize(

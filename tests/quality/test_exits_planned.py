@@ -8,10 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from tfclassify.quality.exits import ExitScores, plan_exits, routes
-from tfclassify.quality.intervals import paired_difference
+from tfclassify.quality.exits import ExitPlan, ExitScores, plan_exits, routes
+from tfclassify.quality.intervals import highest_difference, paired_difference
 
 LAYERS = 6
+# The upper end of a 95 % interval.
+CERTAIN = 0.975
 
 
 def made(rows: int, seed: int, *layers: int, good: float = 0.9) -> tuple[list[ExitScores], NDArray[np.bool_]]:
@@ -23,6 +25,10 @@ def made(rows: int, seed: int, *layers: int, good: float = 0.9) -> tuple[list[Ex
         right = random.random(rows) < confidence
         exits.append(ExitScores(layer, confidence, random.random(rows) < 0.95, right))
     return exits, random.random(rows) < good
+
+
+def planned(exits: list[ExitScores], right: NDArray[np.bool_], *, bound: float, certainty: float = CERTAIN) -> ExitPlan:
+    return plan_exits(exits, right, layers=LAYERS, bound=bound, certainty=certainty)
 
 
 def test_who_leaves_where() -> None:
@@ -37,7 +43,7 @@ def test_exits_that_are_never_wrong_let_all_leave_whom_they_may() -> None:
     rows = 1000
     sure = np.linspace(0.3, 0.99, rows).astype(np.float32)
     always = ExitScores(2, sure, np.ones(rows, bool), np.ones(rows, bool))
-    plan = plan_exits([always], np.ones(rows, bool), layers=LAYERS, bound=0.005)
+    plan = planned([always], np.ones(rows, bool), bound=0.005)
     assert plan.leaving[0] > 0.99
     assert plan.accuracy_lost == 0.0
     assert plan.layers_run == pytest.approx(plan.leaving[0] * 2 / 6 + (1 - plan.leaving[0]))
@@ -46,46 +52,61 @@ def test_exits_that_are_never_wrong_let_all_leave_whom_they_may() -> None:
 def test_few_rows_prove_nothing() -> None:
     exits, _ = made(100, 0, 2)
     never_wrong = [ExitScores(2, exits[0].confidence, np.ones(100, bool), np.ones(100, bool))]
-    plan = plan_exits(never_wrong, np.ones(100, bool), layers=LAYERS, bound=0.005)
+    plan = planned(never_wrong, np.ones(100, bool), bound=0.005)
     assert plan.thresholds == (None,)
     assert (plan.leaving, plan.layers_run, plan.accuracy_lost) == ((0.0,), 1.0, 0.0)
     # Of 390 rows without a difference the upper end is 1.96 / 392.
     enough = 390
     sure = np.linspace(0.5, 0.9, enough).astype(np.float32)
     more = [ExitScores(2, sure, np.ones(enough, bool), np.ones(enough, bool))]
-    assert plan_exits(more, np.ones(enough, bool), layers=LAYERS, bound=0.005).leaving[0] > 0.9
-    assert plan_exits(more, np.ones(enough, bool), layers=LAYERS, bound=0.0049).thresholds == (None,)
+    assert planned(more, np.ones(enough, bool), bound=0.005).leaving[0] > 0.9
+    assert planned(more, np.ones(enough, bool), bound=0.0049).thresholds == (None,)
 
 
 def test_no_rows_and_no_exits() -> None:
     none = ExitScores(2, np.zeros(0, np.float32), np.zeros(0, bool), np.zeros(0, bool))
-    assert plan_exits([none], np.zeros(0, bool), layers=LAYERS, bound=0.5).thresholds == (None,)
-    assert plan_exits([], np.ones(10, bool), layers=LAYERS, bound=0.5).layers_run == 1.0
+    assert planned([none], np.zeros(0, bool), bound=0.5).thresholds == (None,)
+    assert planned([], np.ones(10, bool), bound=0.5).layers_run == 1.0
 
 
 @settings(max_examples=30)
-@given(st.integers(0, 999), st.integers(1, 1500), st.sampled_from([0.005, 0.02, 0.1, 1.0]))
-def test_the_upper_end_stays_within_the_bound(seed: int, rows: int, bound: float) -> None:
+@given(
+    st.integers(0, 999),
+    st.integers(1, 1500),
+    st.sampled_from([0.005, 0.02, 0.1, 1.0]),
+    st.sampled_from([0.5, 0.8, CERTAIN]),
+)
+def test_the_upper_limit_stays_within_the_bound(seed: int, rows: int, bound: float, certainty: float) -> None:
     exits, right = made(rows, seed, 2, 3, 5)
-    plan = plan_exits(exits, right, layers=LAYERS, bound=bound)
+    plan = planned(exits, right, bound=bound, certainty=certainty)
     taken = routes(exits, plan.thresholds, rows=rows)
     answers = np.stack([*(each.right for each in exits), right])[taken, np.arange(rows)]
     assert (plan.accuracy_lost, *plan.interval) == paired_difference(right, answers)
-    assert plan.interval[1] <= bound or plan.thresholds == (None, None, None)
+    lost, won = (right & ~answers).sum(), (answers & ~right).sum()
+    limit = highest_difference(lost, won, rows=rows, certainty=certainty)
+    assert limit <= bound or plan.thresholds == (None, None, None)
+    assert (plan.bound, plan.certainty) == (bound, certainty)
     assert plan.leaving == tuple(np.mean(taken == place) for place in range(3))
     assert plan.layers_run == pytest.approx(np.mean(np.array([2, 3, 5, 6])[taken]) / 6)
 
 
 def test_a_looser_bound_runs_no_more_layers() -> None:
     exits, right = made(2000, 1, 2, 4)
-    run = [plan_exits(exits, right, layers=LAYERS, bound=bound).layers_run for bound in (0.001, 0.005, 0.02, 0.1, 1.0)]
+    run = [planned(exits, right, bound=bound).layers_run for bound in (0.001, 0.005, 0.02, 0.1, 1.0)]
     assert run == sorted(run, reverse=True)
     assert run[-1] < run[0]
 
 
+def test_more_certainty_runs_no_fewer_layers() -> None:
+    exits, right = made(2000, 1, 2, 4)
+    run = [planned(exits, right, bound=0.02, certainty=certainty).layers_run for certainty in (0.5, 0.8, CERTAIN)]
+    assert run == sorted(run)
+    assert run[0] < run[-1]
+
+
 def test_a_layer_saved_is_worth_the_same_everywhere() -> None:
     exits, right = made(2000, 2, 2, 4)
-    first, second = plan_exits(exits, right, layers=LAYERS, bound=0.1).thresholds
+    first, second = planned(exits, right, bound=0.1).thresholds
     assert first is not None
     assert second is not None
     assert (1 - first) / (LAYERS - 2) == pytest.approx((1 - second) / (LAYERS - 4))
@@ -93,5 +114,5 @@ def test_a_layer_saved_is_worth_the_same_everywhere() -> None:
 
 def test_a_threshold_is_no_rows_own_confidence() -> None:
     exits, right = made(500, 3, 2)
-    plan = plan_exits(exits, right, layers=LAYERS, bound=0.2)
+    plan = planned(exits, right, bound=0.2)
     assert np.abs(exits[0].confidence - plan.thresholds[0]).min() > 0

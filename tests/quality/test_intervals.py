@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom, binomtest, norm
 
-from tfclassify.quality.intervals import Z_95, paired_difference, wilson
+from tfclassify.quality.intervals import Z_95, highest_difference, paired_difference, wilson
 
 
 def test_the_normal_point() -> None:
@@ -103,3 +103,13 @@ def test_a_difference_covers_about_as_often_as_it_says(rows: int, only_a: float,
         _, low, high = paired_difference(first, second)
         covered += low <= only_a - only_b <= high
     assert 0.935 < covered / len(cells) <= 1.0
+
+
+@given(st.integers(0, 50), st.integers(0, 50), st.integers(100, 2000))
+def test_the_upper_end_is_that_of_the_interval(lost: int, won: int, rows: int) -> None:
+    right, other = np.ones(rows, bool), np.ones(rows, bool)
+    other[:lost], right[lost : lost + won] = False, False
+    end = paired_difference(right, other)[2]
+    assert highest_difference(np.array(lost), np.array(won), rows=rows, certainty=0.975) == pytest.approx(end)
+    middle = (lost - won) / (rows + 2)
+    assert highest_difference(np.array(lost), np.array(won), rows=rows, certainty=0.5) == pytest.approx(middle)

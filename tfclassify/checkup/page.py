@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cache
-from importlib import resources
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, PrefixLoader, StrictUndefined
-from markupsafe import Markup
+from jinja2 import Environment
 
 from tfclassify.checkup.finding import SEVERITIES, Finding
 from tfclassify.checkup.label_picture import label_picture
-from tfclassify.quality.report import formats
 from tfclassify.quality.report.pictures.drawing import Picture
 from tfclassify.quality.report.pictures.lengths import length_histogram
-from tfclassify.quality.report.wording import label_text, plural, visible
+from tfclassify.quality.report.templating import packaged, page_templates
 
-REPORT, CHECKUP = "tfclassify.quality.report", "tfclassify.checkup"
+CHECKUP = "tfclassify.checkup"
 MEANINGS = {
     "serious": "makes figures or answers wrong",
     "warning": "probably costs something",
@@ -84,7 +81,7 @@ def installation_page(facts: Mapping[str, Any], findings: Sequence[Finding]) -> 
 
 def _written(*, findings: Sequence[Finding], **context: Any) -> str:
     tiles = [(each, sum(finding.severity == each for finding in findings), MEANINGS[each]) for each in SEVERITIES]
-    style = _packaged(REPORT, "page.css") + _packaged(CHECKUP, "checkup.css")
+    style = packaged("page.css") + packaged("checkup.css", package=CHECKUP)
     template = _environment().get_template("checkup/checkup.html.jinja")
     return template.render(style=style, tiles=tiles, findings=findings, **context)
 
@@ -97,18 +94,4 @@ def _fact(value: Any) -> str:
 
 @cache
 def _environment() -> Environment:
-    made = Environment(
-        loader=PrefixLoader({"report": PackageLoader(REPORT), "checkup": PackageLoader(CHECKUP)}),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    made.filters.update(count=formats.count, percent=formats.percent, label=label_text, visible=visible, plural=plural)
-    return made
-
-
-def _packaged(package: str, name: str) -> Markup:
-    text = resources.files(package).joinpath("templates", name).read_text(encoding="utf-8")
-    return Markup(text)  # noqa: S704 -- a file of the package
+    return page_templates(checkup=CHECKUP)

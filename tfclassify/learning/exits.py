@@ -78,6 +78,7 @@ def early_exits(
         correct(whole)[inside],
         layers=model.config.num_hidden_layers,
         bound=asked.exit_loss,
+        certainty=asked.loss_confidence,
     )
     exits = [
         replace(each, threshold=threshold)

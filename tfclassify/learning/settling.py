@@ -134,7 +134,7 @@ def settle_beside(trained: Trained, predictions: Predictions, said: NDArray[np.f
     if asked.cascade != "none":
         bound = float(asked.cascade)
         baseline, found = _cascade(baseline, trained, predictions, said, bound=bound)
-        decisions[CASCADE] = Decision(asked.cascade, _of_cascade(found, asked.cascade_confidence, baseline))
+        decisions[CASCADE] = Decision(asked.cascade, _of_cascade(found, asked.loss_confidence, baseline))
         numbers[CASCADE] = None if found is None else asdict(found)
     used = baseline.stack is not None or baseline.margin is not None
     return Settled(replace(trained, baseline=baseline if used else None), decisions, numbers)
@@ -159,7 +159,7 @@ def _cascade(
         said[inside].argmax(axis=1) == truth,
         predictions.logits[inside].argmax(axis=1) == truth,
         bound=bound,
-        certainty=asked.cascade_confidence,
+        certainty=asked.loss_confidence,
     )
     if found is None or found.share < LEAST_SHARE:
         return baseline, found

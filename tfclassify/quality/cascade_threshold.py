@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
 
-from tfclassify.quality.intervals import paired_difference
+from tfclassify.quality.intervals import highest_difference, paired_difference
 
 
 @dataclass(frozen=True)
@@ -60,9 +59,7 @@ def cascade_threshold(
     order = np.argsort(-confidence, kind="stable")
     falling = confidence[order]
     lost, won = np.cumsum((dear & ~cheap)[order]), np.cumsum((cheap & ~dear)[order])
-    middle = (lost - won) / (rows + 2)
-    spread = np.maximum((lost + won + 1) / (rows + 2) - middle**2, 0)
-    upper = middle + norm.ppf(certainty) * np.sqrt(spread / (rows + 2))
+    upper = highest_difference(lost, won, rows=rows, certainty=certainty)
     # Equal confidences are answered together.
     last_of_equals = np.append(falling[1:] < falling[:-1], True)[:rows]
     allowed = np.flatnonzero((upper <= bound) & last_of_equals)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tfclassify.quality.intervals import paired_difference
+from tfclassify.quality.intervals import highest_difference, paired_difference
 
 # What a layer saved may cost is tried at so many values between nothing and the most that changes anything.
 TRIED = 400
@@ -40,6 +40,7 @@ class ExitPlan:
         thresholds: the least confidence at each of them; None where nobody may leave.
         rows: that it was planned on.
         bound: accuracy, at most, that it may cost.
+        certainty: with which the bound holds on new rows.
         accuracy_lost: against the whole network on these rows.
         interval: of that, 95 %.
         leaving: share of the rows that leave by each exit.
@@ -50,36 +51,42 @@ class ExitPlan:
     thresholds: tuple[float | None, ...]
     rows: int
     bound: float
+    certainty: float
     accuracy_lost: float
     interval: tuple[float, float]
     leaving: tuple[float, ...]
     layers_run: float
 
 
-def plan_exits(exits: Sequence[ExitScores], right: NDArray[np.bool_], *, layers: int, bound: float) -> ExitPlan:
+def plan_exits(
+    exits: Sequence[ExitScores], right: NDArray[np.bool_], *, layers: int, bound: float, certainty: float
+) -> ExitPlan:
     """Plans how sure a text has to be to leave by each exit.
 
     A text may leave where what it may lose, 1 - confidence, is no more than the layers it saves are worth: at each
-    exit ``1 - price * (layers left)``. The price is raised step by step from 0 on, for as long as the upper end of the
-    interval of the accuracy lost stays within the bound. Because the first price that does not is where it ends, and
-    no later one is looked at, trying many of them does not weaken the bound (fixed sequence testing).
+    exit ``1 - price * (layers left)``. The price is raised step by step from 0 on, for as long as the upper limit of
+    the accuracy lost, which holds with the certainty asked for, stays within the bound. Because the first price at
+    which it does not is where it ends, and no later one is looked at, trying many of them does not weaken the bound
+    (fixed sequence testing).
 
     Args:
         exits: by rising layer, what each says of the same N rows of the classes, none of which was trained on.
         right: bool[N], whether the answer of the whole network is true.
         layers: of the network.
         bound: accuracy, at most, that it may cost.
+        certainty: from 0.5 to below 1, that it does not cost more on new rows.
 
     Source: A. Angelopoulos et al., "Learn then test", arXiv:2110.01052, as used for early exits by T. Schuster et al.,
     "Confident adaptive language modeling", NeurIPS 2022.
     """
-    best = _made(exits, right, [None] * len(exits), layers=layers, bound=bound)
+    best: Sequence[float | None] = [None] * len(exits)
     for thresholds in _falling(exits, layers):
-        tried = _made(exits, right, thresholds, layers=layers, bound=bound)
-        if tried.interval[1] > bound:
+        answers = _answers(exits, right, thresholds)[1]
+        lost, won = (right & ~answers).sum(), (answers & ~right).sum()
+        if highest_difference(lost, won, rows=len(right), certainty=certainty) > bound:
             break
-        best = tried
-    return best
+        best = thresholds
+    return _described(exits, right, best, layers=layers, bound=bound, certainty=certainty)
 
 
 def _falling(exits: Sequence[ExitScores], layers: int) -> Iterator[list[float | None]]:
@@ -94,16 +101,24 @@ def _falling(exits: Sequence[ExitScores], layers: int) -> Iterator[list[float | 
         yield [float(1.0 - price * left) for left in saved]
 
 
-def _made(
+def _answers(
+    exits: Sequence[ExitScores], right: NDArray[np.bool_], thresholds: Sequence[float | None]
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Returns by which exit each row leaves, and whether what it leaves with is true."""
+    taken = routes(exits, thresholds, rows=len(right))
+    return taken, np.stack([*(each.right for each in exits), right])[taken, np.arange(len(right))]
+
+
+def _described(
     exits: Sequence[ExitScores],
     right: NDArray[np.bool_],
     thresholds: Sequence[float | None],
     *,
     layers: int,
     bound: float,
+    certainty: float,
 ) -> ExitPlan:
-    taken = routes(exits, thresholds, rows=len(right))
-    answers = np.stack([*(each.right for each in exits), right])[taken, np.arange(len(right))]
+    taken, answers = _answers(exits, right, thresholds)
     lost, low, high = paired_difference(right, answers)
     leaving = np.bincount(taken, minlength=len(exits) + 1) / max(1, len(right))
     gone_through = np.array([*(each.layer for each in exits), layers])
@@ -112,6 +127,7 @@ def _made(
         thresholds=tuple(thresholds),
         rows=len(right),
         bound=bound,
+        certainty=certainty,
         accuracy_lost=lost,
         interval=(low, high),
         leaving=tuple(leaving[:-1].tolist()),

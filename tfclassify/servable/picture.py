@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from importlib import resources
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, PrefixLoader, StrictUndefined
-from markupsafe import Markup
+from jinja2 import Environment
 
 from tfclassify.quality.report import formats
-from tfclassify.quality.report.wording import label_text, plural, visible
+from tfclassify.quality.report.templating import packaged, page_templates
+from tfclassify.quality.report.wording import plural
 from tfclassify.servable.stage_drawing import graph_picture
 from tfclassify.servable.stages import stages_of
 
-REPORT, SERVABLE = "tfclassify.quality.report", "tfclassify.servable"
+SERVABLE = "tfclassify.servable"
 MOST_OPS = 40
 
 
@@ -46,23 +45,14 @@ def shape_text(shape: Any) -> str:
 
 @cache
 def _environment() -> Environment:
-    made = Environment(
-        loader=PrefixLoader({"report": PackageLoader(REPORT), "servable": PackageLoader(SERVABLE)}),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    made.filters.update(count=formats.count, label=label_text, visible=visible, plural=plural, shape=shape_text)
-    return made
+    return page_templates({"shape": shape_text}, servable=SERVABLE)
 
 
 def _context(description: Mapping[str, Any]) -> dict[str, Any]:
     stages = stages_of(description["stages"])
     ops = sorted(description["ops"].items(), key=lambda entry: (-entry[1], entry[0]))
     return {
-        "style": _packaged(REPORT, "page.css") + _packaged(SERVABLE, "picture.css"),
+        "style": packaged("page.css") + packaged("picture.css", package=SERVABLE),
         "name": str(description["name"]),
         "version": description["version"],
         "graph": graph_picture(stages),
@@ -87,8 +77,3 @@ def _tiles(description: Mapping[str, Any], *, flops: int, ops: list[tuple[str, i
         ("Ops", formats.count(sum(number for _, number in ops)), f"of {plural(len(ops), 'kind')}, functions included"),
         ("Lowest server", str(description["lowest_server"]), "the first TensorFlow Serving that has all ops"),
     ]
-
-
-def _packaged(package: str, name: str) -> Markup:
-    text = resources.files(package).joinpath("templates", name).read_text(encoding="utf-8")
-    return Markup(text)  # noqa: S704 -- a file of the package

@@ -282,8 +282,8 @@ class AnswerSettings(BaseModel):
     """Whether the in-graph baseline is added to the network where validation rows say that this is better."""
     cascade: Planned[Literal["none"] | Share] = AUTO
     """Share of the accuracy, at most, that may be lost where the in-graph baseline answers what it is sure of."""
-    cascade_confidence: Planned[Annotated[float, Field(ge=0.5, lt=1.0), NO_FLAG]] = AUTO
-    """How likely, at least, the loss stays within answer.cascade, by the validation rows; 0.5 takes their estimate."""
+    loss_confidence: Planned[Annotated[float, Field(ge=0.5, lt=1.0), NO_FLAG]] = AUTO
+    """How likely, at least, answer.cascade and answer.exit_loss are kept, by validation rows; 0.5: their estimate."""
     baseline_buckets: Planned[Annotated[int, Field(ge=256, le=2**24), NO_FLAG]] = AUTO
     """Buckets that the in-graph baseline hashes n-grams of word pieces into."""
     exit_loss: Limit = 0.005

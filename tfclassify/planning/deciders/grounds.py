@@ -32,6 +32,10 @@ GROUNDS: dict[str, tuple[str, str]] = {
         "Hendrycks and Gimpel, A Baseline for Detecting Misclassified and Out-of-Distribution Examples (2017)",
         "several labels a row, or validation rows",
     ),
+    "answer.loss_confidence": (
+        'A. Agresti, Y. Min, "Comparing matched proportions", 2005; benchmarks/routes.py, benchmarks/exits.py',
+        "asking for it",
+    ),
     "train.precision": (MACHINE, "a processor or an accelerator that multiplies other formats"),
     "train.strategy": (MACHINE, "another number of accelerators"),
     "train.shapes": (MACHINE, "an accelerator"),

@@ -12,7 +12,7 @@ from tfclassify.settings import Settings
 ROWS_TO_STACK = 100
 # Of fewer rows none may be lost: three in n is the least loss that rules of thumb can tell from none.
 ROWS_PER_LOSS = 3
-LOSS, CONFIDENCE = 0.005, 0.8
+LOSS = 0.005
 LEAST_BUCKETS, MOST_BUCKETS = 1 << 14, 1 << 18
 # Two bytes a weight: 32 MB at most, a third of the smallest encoder.
 MOST_WEIGHTS = 16_000_000
@@ -61,14 +61,6 @@ def decide_cascade(settings: Settings, facts: Facts) -> Decision:
     return Decision(LOSS, reason, BOUND, f"another goal, several labels a row, or fewer than {needed} validation rows")
 
 
-def decide_cascade_confidence(settings: Settings, facts: Facts) -> Decision:
-    """Keeps a loss within its bound more surely than even odds, and not so surely that few rows allow nothing."""
-    if settings.answer.cascade == "none":
-        return Decision(CONFIDENCE, "not used: the baseline answers nothing by itself", BOUND, "answer.cascade")
-    reason = f"{CONFIDENCE:.0%} sure that no more than {settings.answer.cascade} is lost on new texts"
-    return Decision(CONFIDENCE, reason, BOUND, "nothing but asking: 0.5 for more speed, 0.95 for less risk")
-
-
 def decide_baseline_buckets(settings: Settings, facts: Facts) -> Decision:
     """Takes some buckets for each training token's n-grams, within 32 MB of weights."""
     classes, tokens = len(facts.statistics.labels), facts.statistics.splits["train"].tokens
@@ -87,6 +79,5 @@ def decide_baseline_buckets(settings: Settings, facts: Facts) -> Decision:
 ROUTES = {
     "answer.stack": decide_stack,
     "answer.cascade": decide_cascade,
-    "answer.cascade_confidence": decide_cascade_confidence,
     "answer.baseline_buckets": decide_baseline_buckets,
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import ceil
+from statistics import NormalDist
 
 from tfclassify.planning.deciders.models import choose_model
 from tfclassify.planning.facts import Decision, Facts
@@ -11,9 +12,7 @@ from tfclassify.settings import AUTO, Settings
 SCOPE_SHARE = 0.95
 FEATURE_WIDTH = 64
 FEWEST_LAYERS, MANY_CLASSES = 4, 25
-# The two-sided 95 % point of the normal distribution: without any difference in n rows, the interval of a paired
-# difference ends at this, divided by n + 2.
-Z_95 = 1.959963984540054
+LOSS_CONFIDENCE = 0.8
 
 
 def decide_model(settings: Settings, facts: Facts) -> Decision:
@@ -53,6 +52,15 @@ def decide_feature_width(settings: Settings, facts: Facts) -> Decision:
     )
 
 
+def decide_loss_confidence(settings: Settings, facts: Facts) -> Decision:
+    """Keeps losses within their bounds more surely than even odds, and not so surely that few rows allow nothing."""
+    return Decision(
+        LOSS_CONFIDENCE,
+        f"four in five that answer.cascade and answer.exit_loss are kept on new texts, by {validation_rows(facts)} "
+        "validation rows; 0.5 is faster, 0.95 less of a risk",
+    )
+
+
 def decide_exits(settings: Settings, facts: Facts) -> Decision:
     """Lets easy texts leave early where speed is what is asked for, and there are rows to show what it costs."""
     rows, layers, bound = validation_rows(facts), facts.encoder.layers, settings.answer.exit_loss
@@ -70,7 +78,9 @@ def decide_exits(settings: Settings, facts: Facts) -> Decision:
         return Decision(
             (), "answer.exit_loss=0: no text could leave, since no number of rows shows that nothing is lost"
         )
-    if rows < (needed := ceil(Z_95 / bound) - 2):
+    # Without any difference in n rows, the limit is at this point of the normal distribution, divided by n + 2.
+    needed = max(1, ceil(NormalDist().inv_cdf(float(settings.answer.loss_confidence)) / bound) - 2)
+    if rows < needed:
         return Decision((), f"{rows} validation rows cannot show a loss below {bound:g}; {needed} could")
     classes = len(facts.statistics.labels)
     step = max(1, layers // 6)
@@ -117,6 +127,7 @@ TASK = {
     "model.task": decide_task,
     "model.head_bias": decide_head_bias,
     "model.feature_width": decide_feature_width,
+    "answer.loss_confidence": decide_loss_confidence,
     "model.exits": decide_exits,
     "text.lower_case": decide_lower_case,
     "answer.calibrate": decide_calibration,

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cache
-from importlib import resources
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from jinja2 import Environment
 
 from tfclassify.quality.calibration import reliability
 from tfclassify.quality.metrics import confusion
 from tfclassify.quality.predictions import Predictions, in_scope
-from tfclassify.quality.report import formats, tables, verdict, wording
+from tfclassify.quality.report import formats, tables, verdict
 from tfclassify.quality.report.findings import (
     ClassFigures,
     Confusion,
@@ -33,9 +31,9 @@ from tfclassify.quality.report.pictures.reliability import reliability_diagram
 from tfclassify.quality.report.pictures.scope import scope_histogram
 from tfclassify.quality.report.pictures.shares import accuracy_strip
 from tfclassify.quality.report.story import Story, best_epoch, choosing_metric, is_number, judged, section
+from tfclassify.quality.report.templating import packaged, page_templates
 
 MAX_CLASSES, MAX_CONFUSIONS, MAX_LABELS = 300, 15, 40
-PACKAGE = "tfclassify.quality.report"
 
 
 def page(story: Story) -> str:
@@ -56,17 +54,7 @@ def page(story: Story) -> str:
 
 @cache
 def _environment() -> Environment:
-    """Makes the template environment: everything is escaped that is not marked as markup."""
-    made = Environment(
-        loader=PackageLoader(PACKAGE),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    made.filters.update(FILTERS)
-    return made
+    return page_templates()
 
 
 def _context(story: Story) -> dict[str, Any]:
@@ -76,9 +64,9 @@ def _context(story: Story) -> dict[str, Any]:
         "story": story,
         "figures": judged(story),
         "multilabel": story.predictions.kind == "multilabel",
-        "style": _packaged("page.css"),
-        "script": _packaged("page.js"),
-        "script_hash": _digest(_packaged("page.js")),
+        "style": packaged("page.css"),
+        "script": packaged("page.js"),
+        "script_hash": _digest(packaged("page.js")),
         **_verdict(story),
         "findings": findings(story, classes, pairs),
         **_learning(story),
@@ -177,22 +165,5 @@ def _costs(story: Story) -> dict[str, Any]:
     }
 
 
-def _packaged(name: str) -> Markup:
-    text = resources.files(PACKAGE).joinpath("templates", name).read_text(encoding="utf-8")
-    return Markup(text)  # noqa: S704 -- a file of the package
-
-
 def _digest(script: str) -> str:
     return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-
-
-FILTERS: Mapping[str, Any] = {
-    "percent": formats.percent,
-    "decimals": formats.decimals,
-    "count": formats.count,
-    "ratio": tables.ratio_text,
-    "label": wording.label_text,
-    "visible": wording.visible,
-    "excerpt": wording.excerpt,
-    "plural": wording.plural,
-}
