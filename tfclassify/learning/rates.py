@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import tf_keras as keras
@@ -98,12 +99,7 @@ def check_rates(plan: Plan, corpus: Corpus, found: Found, pieces: Pieces, *, sec
     with seeded(settings):
         with strategy.scope():
             model = compiled(found, corpus, settings, features, total_steps=steps, folding=folding)
-        before = take_values(model)
-        losses = {}
-        for factor in FACTORS:
-            put_values(model, before)
-            batches = fed_batches(rows, settings, strategy, folding, 0, 0)
-            losses[factor] = _losses(model, batches, steps=steps, factor=factor)
+        losses = _tried(model, partial(fed_batches, rows, settings, strategy, folding, 0, 0), steps=steps)
     del model
     gc.collect()
     first = losses[1.0][0]
@@ -115,6 +111,15 @@ def check_rates(plan: Plan, corpus: Corpus, found: Found, pieces: Pieces, *, sec
         ended,
         time.perf_counter() - begun,
     )
+
+
+def _tried(model: BertClassifier, batches: Callable[[], Any], *, steps: int) -> Mapping[float, Sequence[float | None]]:
+    """Returns the losses of the steps at each factor of the rate, begun with the same weights."""
+    before, losses = take_values(model), {}
+    for factor in FACTORS:
+        put_values(model, before)
+        losses[factor] = _losses(model, batches(), steps=steps, factor=factor)
+    return losses
 
 
 class _Watch(keras.callbacks.Callback):
@@ -139,7 +144,7 @@ def _losses(model: BertClassifier, batches: Any, *, steps: int, factor: float) -
     return watch.losses
 
 
-def _ending(losses: list[float | None]) -> float | None:
+def _ending(losses: Sequence[float | None]) -> float | None:
     last = losses[-max(1, len(losses) // 3) :]
     finite = [loss for loss in last if loss is not None]
     return sum(finite) / len(finite) if len(finite) == len(last) else None
