@@ -198,8 +198,8 @@ def test_a_rate_that_diverges_is_planned_lower_unless_it_was_asked_for(
     planned, decision = before.settings.train.learning_rate, made.decisions["train.learning_rate"]
     expected = float(f"{planned / 3:.2g}") if asked is None else asked
     assert made.settings.train.learning_rate == decision.value == expected
-    # Where there are no features, theirs goes by it.
-    assert made.settings.train.feature_learning_rate == expected
+    # That of added layers goes by it.
+    assert made.settings.train.added_learning_rate == expected
     assert decision.reason.startswith(f"{before.decisions['train.learning_rate'].reason}; 9 steps each in 1.0 s: ")
     assert decision.reason.endswith(f"{planned:.2g} diverges" + (f", so {expected:g} is planned" if not asked else ""))
     assert made.decisions["train.epochs"] == before.decisions["train.epochs"]

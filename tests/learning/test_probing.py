@@ -33,8 +33,8 @@ def same_weights() -> None:
 def letters(rows: int, *, told: bool = True) -> Split:
     """Rows of two labels, told apart by the letters of the texts, or not at all."""
     truth = [row % 2 for row in range(rows)]
-    return split_of(store([("abc", "xyz")[label if told else 0] * (1 + row % 3) for row, label in enumerate(truth)]),
-                    range(rows), truth)  # fmt: skip
+    texts = [("abc", "xyz")[label if told else 0] * (1 + row % 3) for row, label in enumerate(truth)]
+    return split_of(store(texts), range(rows), truth)
 
 
 def test_classes_that_vectors_tell_apart(found: Found) -> None:

@@ -232,6 +232,7 @@ def test_the_optimizer_is_as_planned(found: Found, updates: str, row_wise: bool)
         "train__clip_norm": 0.5,
         "train__warmup_share": 0.3,
         "train__embedding_updates": updates,
+        "train__added_learning_rate": 0.15,
     }
     settings = made_plan(found, corpus, **asked).settings
     optimizer = training.compiled(found, corpus, settings, None, total_steps=20, folding=None).optimizer
@@ -240,6 +241,7 @@ def test_the_optimizer_is_as_planned(found: Found, updates: str, row_wise: bool)
     assert isinstance(rate, WarmupLinearDecay)
     assert rate.get_config() == {"peak": 0.05, "warmup_steps": 6, "total_steps": 20}
     assert (optimizer.decay, optimizer.clip_norm, optimizer.row_wise) == (0.25, 0.5, row_wise)
+    assert optimizer.multiples == pytest.approx({"features": 3.0, "windows": 3.0, "exits": 3.0})
 
 
 def test_the_head_begins_as_planned(found: Found) -> None:

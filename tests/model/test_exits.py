@@ -34,8 +34,8 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> BertClassifier:
     random = np.random.default_rng(0)
     for head in made.exits.heads:
         for kernel, bias in head.values():
-            kernel.assign(random.normal(0, 0.15, kernel.shape))
-            bias.assign(random.normal(0, 0.03, bias.shape))
+            kernel.assign(random.normal(0, 1.5, kernel.shape))
+            bias.assign(random.normal(0, 0.3, bias.shape))
     return made
 
 

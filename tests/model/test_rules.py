@@ -68,10 +68,11 @@ def test_routes_name_the_rule() -> None:
     assert rule_of(routes).numpy().tolist() == [b"R2", b"", b"", b"a.b", b""]
 
 
-def test_a_pattern_that_is_none() -> None:
+@pytest.mark.parametrize("pattern", ["(?<=a)b", "a)(b", r"\Qa"])
+def test_a_pattern_that_is_none(pattern: str) -> None:
     check_patterns(RULES)
     with pytest.raises(UsageError) as caught:
-        check_patterns([*RULES, rule("R9", "(?<=a)b")])
-    assert str(caught.value).startswith("answer.rules: the pattern of R9 is '(?<=a)b' (")
+        check_patterns([*RULES, rule("R9", pattern)])
+    assert str(caught.value).startswith(f"answer.rules: the pattern of R9 is '{pattern}' (")
     assert str(caught.value).endswith("); expected a regular expression in RE2's syntax")
     assert "\n" not in str(caught.value)

@@ -695,15 +695,37 @@ def test_every_reason_is_one_line_that_says_something(key: str) -> None:
 @pytest.mark.parametrize(
     ("rate", "features", "expected", "reason"),
     [
-        (1e-4, ["price"], 2e-3, "their layers are new and small; at 0.0001 they would hardly move"),
+        (1e-4, ["price"], 2e-3, "the layers of features are new and small; at 0.0001 they would hardly move"),
         (2e-3, ["price"], 2e-3, "as train.learning_rate, which is not below that of a new network"),
         (5e-3, ["price"], 5e-3, "as train.learning_rate, which is not below that of a new network"),
-        (1e-4, [], 1e-4, "not used: there are no features beside the text"),
+        (1e-4, [], 1e-4, "not used: no layer is added to the network and its head"),
     ],
 )
 def test_the_rate_of_features(rate: float, features: list[str], expected: float, reason: str) -> None:
-    asked = {"train__learning_rate": rate, "data__features": features}
-    assert decide("train.feature_learning_rate", facts(), **asked) == Decision(expected, reason)
+    asked = {"train__learning_rate": rate, "data__features": features, "model__exits": (), "text__windows": 1}
+    assert decide("train.added_learning_rate", facts(), **asked) == Decision(expected, reason)
+
+
+@pytest.mark.parametrize(
+    ("asked", "added"),
+    [
+        ({"model__exits": (1, 2)}, "the heads of early exits"),
+        ({"text__windows": 3, "text__pool": "attention"}, "attention over windows"),
+        ({"text__windows": 3, "text__pool": "hierarchical"}, "hierarchical over windows"),
+        ({"text__windows": 3, "text__pool": "mean"}, ""),
+        ({"text__windows": 1, "text__pool": "attention"}, ""),
+        (
+            {"model__exits": (1,), "text__windows": 2, "text__pool": "attention"},
+            "the heads of early exits and attention over windows",
+        ),
+    ],
+)
+def test_the_rate_of_other_layers_that_are_added(asked: dict[str, Any], added: str) -> None:
+    given = {"train__learning_rate": 7e-5, "model__exits": (), "text__windows": 1, **asked}
+    expected = Decision(7e-5, "not used: no layer is added to the network and its head")
+    if added:
+        expected = Decision(7e-4, f"10 times train.learning_rate: {added} begin with nothing")
+    assert decide("train.added_learning_rate", facts(), **given) == expected
 
 
 def test_the_layer_in_which_features_meet_the_text() -> None:

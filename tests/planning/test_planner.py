@@ -65,7 +65,7 @@ ASKED: dict[str, Any] = {
     "train.epochs": 4,
     "train.scheduled_steps": 7,
     "train.learning_rate": 7e-5,
-    "train.feature_learning_rate": 5e-3,
+    "train.added_learning_rate": 5e-3,
     "text.windows": 3,
     "text.window_stride": 7,
     "text.keep": "head_tail",
@@ -274,11 +274,6 @@ LEARNT = {"train.objectives": ["cross_entropy", "exits"]}
             {"model.exits": [2], "data.features": {"price": "number"}},
             100,
             "model.exits is [2], but the heads of early exits read the text alone; leave out data.features",
-        ),
-        (
-            {"model.exits": [2], "text.windows": 2},
-            100,
-            "model.exits is [2], but text.windows is 2; expected one of both, or text.windows=1",
         ),
         (
             {"model.exits": [2]},

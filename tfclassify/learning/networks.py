@@ -12,7 +12,7 @@ from tfclassify.learning.objectives import choose
 from tfclassify.learning.optimizers import AdamW, WarmupLinearDecay
 from tfclassify.learning.step import Folding, training_step
 from tfclassify.learning.weighting import head_bias
-from tfclassify.model.classifier import BertClassifier, build
+from tfclassify.model.classifier import ADDED_SCOPES, BertClassifier, build
 from tfclassify.model.features import Encoder
 from tfclassify.model.weights import Found
 from tfclassify.settings import Settings, TrainSettings
@@ -63,6 +63,7 @@ def compiled(
         clip_norm=train.clip_norm,
         row_wise=train.embedding_updates == "rows",
         average=_average(train, total_steps),
+        multiples=dict.fromkeys(ADDED_SCOPES, train.added_learning_rate / train.learning_rate),
     )
     if train.precision == "float16":
         optimizer = keras.mixed_precision.LossScaleOptimizer(optimizer)

@@ -21,21 +21,23 @@ from transformers import BertConfig, TFBertForSequenceClassification
 from transformers.modeling_tf_pytorch_utils import convert_tf_weight_name_to_pt_weight_name
 
 from tfclassify.errors import UsageError
-from tfclassify.model import joining, windowing
+from tfclassify.model import exit_heads, joining, windowing
 from tfclassify.model.activations import gelu
 from tfclassify.model.dropout import seed_dropout
-from tfclassify.model.exit_heads import EXIT_PREFIX, ExitHeads, names_of_heads
+from tfclassify.model.exit_heads import EXIT_PREFIX, ExitHeads, mean_of_tokens, names_of_heads
 from tfclassify.model.exits import Exit, Leaving, Scale, leaving
 from tfclassify.model.features import FEATURE_INPUTS, Measures
 from tfclassify.model.joining import FeatureJoin
 from tfclassify.model.routes import INPUTS
 from tfclassify.model.unpadded import Forward, Shape, unpadded
 from tfclassify.model.weights import Found
-from tfclassify.model.windowing import Windowed, WindowPooling
+from tfclassify.model.windowing import Folded, Windowed, WindowPooling
 
 # What a pre-trained encoder may come without.
 NEW_LAYERS = ("classifier.", "bert.pooler.", joining.PREFIX, windowing.PREFIX, EXIT_PREFIX)
 KNOWN = ("bert.", *NEW_LAYERS)
+# What the names of variables begin with that are in no BERT with a head.
+ADDED_SCOPES = (joining.SCOPE, windowing.SCOPE, exit_heads.SCOPE)
 
 WINDOWS_ALONE = """This is the encoder of a classifier of long texts, for AutoModel and AutoTokenizer.
 
@@ -219,19 +221,31 @@ def encoded(model: BertClassifier, batch: Mapping[str, tf.Tensor], *, training: 
     tokens = {name: batch[name] for name in INPUTS}
     if model.windows is None:
         return model.bert(**tokens, training=training).pooler_output
-    # Training has static shapes where a device compiles it; an answer reads no more windows than it needs.
-    folded = model.windows.fold(tokens, model.bert.embeddings.weight, training=training, gather=not training)
+    folded = _folded(model, model.windows, tokens, training=training)
     return model.windows(model.bert(**folded.tokens, training=training).pooler_output, folded)
+
+
+def _folded(
+    model: BertClassifier, windows: WindowPooling, tokens: Mapping[str, tf.Tensor], *, training: bool
+) -> Folded:
+    # Training has static shapes where a device compiles it; an answer reads no more windows than it needs.
+    return windows.fold(tokens, model.bert.embeddings.weight, training=training, gather=not training)
 
 
 def _with_exits(
     model: BertClassifier, exits: ExitHeads, batch: Mapping[str, tf.Tensor], *, training: bool
 ) -> dict[str, tf.Tensor]:
-    given = {name: batch[name] for name in INPUTS}
-    result = model.bert(**given, output_hidden_states=True, training=training)
-    pooled = model.dropout(result.pooler_output, training=training)
-    logits = tf.cast(model.classifier(pooled), tf.float32)
-    return {"logits": logits, "exits": exits(result.hidden_states, batch["attention_mask"], training=training)}
+    given, windows = {name: batch[name] for name in INPUTS}, model.windows
+    folded = None if windows is None else _folded(model, windows, given, training=training)
+    read = given if folded is None else folded.tokens
+    result = model.bert(**read, output_hidden_states=True, training=training)
+    hidden, vectors = [result.hidden_states[layer] for layer in exits.after], result.pooler_output
+    if windows is None or folded is None:
+        means = [mean_of_tokens(each, read["attention_mask"]) for each in hidden]
+    else:
+        means, vectors = [windows.means(each, folded) for each in hidden], windows(vectors, folded)
+    logits = tf.cast(model.classifier(model.dropout(vectors, training=training)), tf.float32)
+    return {"logits": logits, "exits": exits(means, training=training)}
 
 
 def answering(model: BertClassifier) -> Forward | None:
@@ -249,7 +263,7 @@ def answering_early(model: BertClassifier, exits: Sequence[Exit], scale: Scale) 
         exits: when a text may leave by which of them.
         scale: on which all logits are read.
     """
-    return leaving(_by_name(model), _shape(model.config), exits, scale)
+    return leaving(_by_name(model), _shape(model.config), exits, scale, model.windows)
 
 
 def _fits(config: BertConfig) -> bool:

@@ -12,18 +12,14 @@ from tfclassify.model.dropout import SeededDropout
 
 SCOPE, EXIT_PREFIX = "exits", "exits."
 SPREAD = 0.02
-# How many times faster the heads learn than the encoder, whose rate is that of weights which are good already.
-GAIN = 10.0
 
 
 class ExitHeads(keras.layers.Layer):
     """A head after each of some layers: ``classifier(tanh(dense(mean of the tokens)))``.
 
     They have weights of their own, which are a part of the model; its last head does not depend on them. They read all
-    tokens because in the first layers of a pre-trained encoder [CLS] is much the same whatever the text.
-
-    All weights are kept divided by ``GAIN``: Adam moves a weight by the learning rate whatever its gradient's size, so
-    that what a weight stands for moves so many times faster.
+    tokens, of a text in windows those of all that are read, because in the first layers of a pre-trained encoder [CLS]
+    is much the same whatever the text.
     """
 
     def __init__(self, layers: Sequence[int], *, width: int, classes: int, dropout: float) -> None:
@@ -48,32 +44,36 @@ class ExitHeads(keras.layers.Layer):
         ]
 
     def _made(self, name: str, inputs: int, units: int, spread: float) -> tuple[tf.Variable, tf.Variable]:
-        start = keras.initializers.TruncatedNormal(stddev=spread / GAIN)
+        start = keras.initializers.TruncatedNormal(stddev=spread)
         kernel = self.add_weight(name=f"{SCOPE}/{name}/kernel", shape=[inputs, units], initializer=start)
         return kernel, self.add_weight(name=f"{SCOPE}/{name}/bias", shape=[units], initializer="zeros")
 
-    def call(self, hidden: Sequence[tf.Tensor], mask: tf.Tensor, training: bool = False) -> tf.Tensor:
+    def call(self, means: Sequence[tf.Tensor], training: bool = False) -> tf.Tensor:
         """Returns the logits of each head.
 
         Args:
-            hidden: what goes into the first layer and comes out of each, float32[B, L, H].
-            mask: int32[B, L], of the tokens.
+            means: of the tokens of each text after the layer of each head, E of float32[B, H].
             training: whether units are dropped.
 
         Returns:
             float32[B, E, C] of E heads.
         """
-        made, tokens = [], tf.cast(mask, tf.float32)[:, :, None]
-        number = tf.maximum(tf.reduce_sum(tokens, axis=1), 1.0)
-        for layer, head in zip(self.after, self.heads, strict=True):
-            mean = tf.reduce_sum(tf.cast(hidden[layer], tf.float32) * tokens, axis=1) / number
+        made = []
+        for mean, head in zip(means, self.heads, strict=True):
             pooled = self.dropout(tf.tanh(_product(mean, *head["dense"])), training=training)
             made.append(_product(pooled, *head["classifier"]))
         return tf.stack(made, axis=1)
 
 
+def mean_of_tokens(hidden: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+    """Returns the means of what comes out of a layer, [B, L, H], over the tokens, int32[B, L]: float32[B, H]."""
+    tokens = tf.cast(mask, tf.float32)[:, :, None]
+    number = tf.maximum(tf.reduce_sum(tokens, axis=1), 1.0)
+    return tf.reduce_sum(tf.cast(hidden, tf.float32) * tokens, axis=1) / number
+
+
 def _product(values: tf.Tensor, kernel: tf.Variable, bias: tf.Variable) -> tf.Tensor:
-    return GAIN * tf.nn.bias_add(tf.matmul(values, kernel), bias)
+    return tf.nn.bias_add(tf.matmul(values, kernel), bias)
 
 
 def names_of_heads(heads: ExitHeads) -> list[tuple[tf.Variable, str, bool]]:

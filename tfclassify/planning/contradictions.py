@@ -58,10 +58,6 @@ def _check_exits(settings: Settings, facts: Facts) -> None:
     asked = f"model.exits is {list(exits)}"
     if exits[-1] >= layers:
         raise UsageError(f"{asked}; expected layers before the last of the model's {layers}")
-    if settings.text.windows > 1:
-        raise UsageError(
-            f"{asked}, but text.windows is {settings.text.windows}; expected one of both, or text.windows=1"
-        )
     if settings.data.features:
         raise UsageError(f"{asked}, but the heads of early exits read the text alone; leave out data.features")
     if not validation_rows(facts):

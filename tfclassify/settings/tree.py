@@ -186,8 +186,8 @@ class TrainSettings(BaseModel):
     With a time limit they are planned again as it passes."""
     learning_rate: Planned[PositiveFloat] = AUTO
     """Peak learning rate of AdamW."""
-    feature_learning_rate: Planned[PositiveFloat] = AUTO
-    """Peak learning rate of the layers that data.features go through."""
+    added_learning_rate: Planned[PositiveFloat] = AUTO
+    """Peak learning rate of layers that are added to BERT and its head: by data.features, model.exits or text.pool."""
     windows: Planned[PositiveInt] = AUTO
     """Windows of a text, at most, that a training step reads, drawn anew in each epoch; answers read all."""
     batch_size: Planned[PositiveInt] = AUTO

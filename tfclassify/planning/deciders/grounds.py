@@ -80,7 +80,7 @@ GROUNDS: dict[str, tuple[str, str]] = {
         f"the rate of the runs in {BENCHMARKS} at width 384; Devlin et al. (2019) take 2e-5 to 5e-5 at width 768",
         "another width of the model, or more classes",
     ),
-    "train.feature_learning_rate": ("the usual rate of Adam for a new layer", "data.features"),
+    "train.added_learning_rate": ("the usual rate of Adam for a new layer", "data.features, model.exits or text.pool"),
     "train.warmup_share": (
         f"{BERT}; Mosbach et al., On the Stability of Fine-tuning BERT (2021)",
         "nothing in the data",

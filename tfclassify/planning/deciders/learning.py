@@ -22,7 +22,9 @@ DROPOUT = 0.1
 RATE_AT_WIDTH_384, FALL_WITH_WIDTH = 1e-4, 1.5
 MANY_CLASSES, HIGHEST_FACTOR = 25, 3.0
 UNEVEN = 20
-FEATURE_RATE = 2e-3
+# Of layers that begin with nothing: that of the layer which features go through, and else so many times the encoder's.
+FEATURE_RATE, ADDED_FACTOR = 2e-3, 10.0
+LEARNT_POOLS = ("attention", "hierarchical")
 CHECKPOINTS, FEWEST_SECONDS, MOST_SECONDS = 20, 10.0, 600.0
 NOT_AVERAGED = "not used: nothing is averaged"
 EXITS_WEIGHT = 0.5
@@ -122,14 +124,21 @@ def decide_learning_rate(settings: Settings, facts: Facts) -> Decision:
     return Decision(float(f"{rate:.2g}"), told)
 
 
-def decide_feature_learning_rate(settings: Settings, facts: Facts) -> Decision:
-    """Takes the rate of a new and small network, which is above that of a pre-trained one."""
-    rate = settings.train.learning_rate
-    if not settings.data.features:
-        return Decision(rate, "not used: there are no features beside the text")
-    if rate >= FEATURE_RATE:
-        return Decision(rate, "as train.learning_rate, which is not below that of a new network")
-    return Decision(FEATURE_RATE, f"their layers are new and small; at {rate:g} they would hardly move")
+def decide_added_learning_rate(settings: Settings, facts: Facts) -> Decision:
+    """Takes the rate of new and small layers, which is above that of a pre-trained network."""
+    rate, text = settings.train.learning_rate, settings.text
+    if settings.data.features:
+        if rate >= FEATURE_RATE:
+            return Decision(rate, "as train.learning_rate, which is not below that of a new network")
+        return Decision(FEATURE_RATE, f"the layers of features are new and small; at {rate:g} they would hardly move")
+    learnt = {
+        "the heads of early exits": settings.model.exits not in (AUTO, ()),
+        f"{text.pool} over windows": text.windows != 1 and text.pool in LEARNT_POOLS,
+    }
+    if new := [what for what, is_there in learnt.items() if is_there]:
+        reason = f"{ADDED_FACTOR:g} times train.learning_rate: {' and '.join(new)} begin with nothing"
+        return Decision(float(f"{ADDED_FACTOR * rate:.6g}"), reason)
+    return Decision(rate, "not used: no layer is added to the network and its head")
 
 
 def decide_warmup(settings: Settings, facts: Facts) -> Decision:
@@ -217,7 +226,7 @@ LEARNING = {
     "model.dropout": decide_dropout,
     "train.scheduled_steps": decide_scheduled_steps,
     "train.learning_rate": decide_learning_rate,
-    "train.feature_learning_rate": decide_feature_learning_rate,
+    "train.added_learning_rate": decide_added_learning_rate,
     "train.warmup_share": decide_warmup,
     "train.weight_decay": decide_weight_decay,
     "train.clip_norm": decide_clip_norm,

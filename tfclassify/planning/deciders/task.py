@@ -7,7 +7,7 @@ from statistics import NormalDist
 
 from tfclassify.planning.deciders.models import choose_model
 from tfclassify.planning.facts import Decision, Facts
-from tfclassify.settings import AUTO, Settings
+from tfclassify.settings import Settings
 
 SCOPE_SHARE = 0.95
 FEATURE_WIDTH = 64
@@ -70,8 +70,6 @@ def decide_exits(settings: Settings, facts: Facts) -> Decision:
         )
     if settings.data.features:
         return Decision((), "heads of early exits read the text alone, and there are features beside it")
-    if settings.text.windows not in (AUTO, 1):
-        return Decision((), f"a text is read in up to {settings.text.windows} windows, which do not leave one by one")
     if layers < FEWEST_LAYERS:
         return Decision((), f"of {layers} layers too little is saved; {FEWEST_LAYERS} would do")
     if not bound:

@@ -9,7 +9,7 @@ from tfclassify.planning.deciders.models import misses
 from tfclassify.planning.facts import Decision, Facts
 from tfclassify.planning.statistics import added, quantile_length, rows_over
 from tfclassify.planning.windows import SPECIALS, whole_tokens
-from tfclassify.settings import AUTO, Settings, changed
+from tfclassify.settings import Settings, changed
 
 COVERED_SHARE = 0.95
 # Share of the texts that have to be longer than one window for several to be worth their price.
@@ -28,8 +28,6 @@ def decide_windows(settings: Settings, facts: Facts) -> Decision:
         return Decision(1, f"no text is longer than {length} tokens")
     if facts.statistics.pairs:
         return Decision(1, "pairs of texts are read together, which windows would take apart")
-    if settings.model.exits not in (AUTO, ()):
-        return Decision(1, f"texts may leave after {len(settings.model.exits)} layers, which are of one window")
     if length < facts.encoder.positions:
         return Decision(1, f"{cut} of {rows} texts are longer than {length} tokens; ask for windows to read them whole")
     of_texts = f"{cut / rows:.1%} of the texts are longer than {length} tokens"
@@ -39,9 +37,8 @@ def decide_windows(settings: Settings, facts: Facts) -> Decision:
     wanted = min(covering, max(1, TOKENS_READ[settings.goal] // length))
     windows, more = _kept(settings, facts, wanted)
     if windows == 1:
-        return Decision(
-            1, f"{of_texts}; {more or f'goal={settings.goal} reads {TOKENS_READ[settings.goal]} of a text'}"
-        )
+        more = more or f"goal={settings.goal} reads {TOKENS_READ[settings.goal]} tokens of a text"
+        return Decision(1, f"{of_texts}; {more}")
     tokens = length + (length - SPECIALS) * (windows - 1)
     lost = f"so {tokens} tokens are read, and {rows_over(lengths, tokens) / rows:.1%} lose some"
     return Decision(windows, "; ".join(filter(None, [of_texts, lost, more])))
