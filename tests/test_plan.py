@@ -16,7 +16,7 @@ from tfclassify.command_line import main
 from tfclassify.display import Display
 from tfclassify.errors import UsageError
 from tfclassify.learning import probes
-from tfclassify.learning.rates import RateCheck
+from tfclassify.learning.learning_rates import RateCheck
 from tfclassify.plan import plan
 from tfclassify.planning.facts import Decision
 from tfclassify.planning.planner import Plan, plan_yaml

@@ -115,6 +115,7 @@ def prepare(asked: Settings, *, display: Display, renew: bool = False, probes: b
     Raises:
         UsageError: what is asked cannot be done.
     """
+    _check_names(asked)
     asked, chosen = _with_data(asked)
     hardware = replace(detect_cpu(), accelerators=accelerators())
     # What is wrong with the data is said before anybody waits for the machine to be measured.
@@ -146,9 +147,10 @@ def _planned(asked: Settings, reading: _Reading, facts: Facts) -> Prepared:
     """Plans, tells with each decision what a check-up finds that bears on it, and refuses what cannot be learnt."""
     vocabulary = Vocabulary(reading.found.name, reading.found.vocabulary, reading.lower_case, facts.encoder)
     made = quoting(make_plan(asked, facts), quick_findings(reading.corpus.statistics, vocabulary))
-    prepared = Prepared(made, reading.corpus, reading.found, reading.pieces, facts.hardware)
-    _check(prepared)
-    return prepared
+    weights, counted = made.settings.train.class_weights, reading.corpus.statistics.splits["train"].label_counts
+    # Refused here, before there is a run that takes its name.
+    label_weights(weights, reading.corpus.labels.names, counted)
+    return Prepared(made, reading.corpus, reading.found, reading.pieces, facts.hardware)
 
 
 def _read(asked: Settings, model: str, display: Display) -> _Reading:
@@ -209,18 +211,19 @@ def quoting(plan: Plan, findings: Iterable[Finding]) -> Plan:
     return replace(plan, decisions=decisions)
 
 
-def _check(prepared: Prepared) -> None:
-    """Refuses what learning would refuse, before there is a run that takes its name."""
-    train, corpus = prepared.plan.settings.train, prepared.corpus
-    check_patterns(prepared.plan.settings.answer.rules)
-    choose(train.objectives)
-    choose_metric(train.metric)
-    if prepared.plan.settings.track:
+def _check_names(asked: Settings) -> None:
+    """Refuses what learning would refuse whatever the data are, before anybody waits for them to be read."""
+    train = asked.train
+    check_patterns(asked.answer.rules)
+    if train.objectives != AUTO:
+        choose(train.objectives)
+    if train.metric != AUTO:
+        choose_metric(train.metric)
+    if asked.track:
         # It knows networks, and so the library of them, which takes seconds to be imported.
         from tfclassify.learning import tracking
 
-        tracking.check(prepared.plan.settings.track)
-    label_weights(train.class_weights, corpus.labels.names, corpus.statistics.splits["train"].label_counts)
+        tracking.check(asked.track)
 
 
 def _with_data(asked: Settings) -> tuple[Settings, dict[str, tuple[Any, str]]]:

@@ -85,9 +85,8 @@ def predict(settings: PredictRequest | Mapping[str, Any], *, display: Display = 
 def _place(request: PredictRequest) -> str:
     places = [place for place in (request.run, request.servable) if place is not None]
     if len(places) != 1:
-        raise UsageError(
-            f"{'both' if places else 'neither'} run and servable are given; expected run=DIR or servable=DIR"
-        )
+        given = "both run and servable are" if places else "neither run nor servable is"
+        raise UsageError(f"{given} given; expected run=DIR or servable=DIR")
     return places[0]
 
 

@@ -68,9 +68,22 @@ def test_routes_name_the_rule() -> None:
     assert rule_of(routes).numpy().tolist() == [b"R2", b"", b"", b"a.b", b""]
 
 
-@pytest.mark.parametrize("pattern", ["(?<=a)b", "a)(b", r"\Qa"])
-def test_a_pattern_that_is_none(pattern: str) -> None:
+@pytest.mark.parametrize(
+    ("pattern", "said"), [("(?<=a)b", "invalid perl operator: (?<"), ("(ok", "missing )"), ("a)(b", "unexpected )")]
+)
+def test_a_pattern_that_is_none(pattern: str, said: str, capfd: pytest.CaptureFixture[str]) -> None:
     check_patterns(RULES)
+    with pytest.raises(UsageError) as caught:
+        check_patterns([*RULES, rule("R9", pattern)])
+    assert str(caught.value) == (
+        f"answer.rules: the pattern of R9 is '{pattern}' ({said}); expected a regular expression in RE2's syntax"
+    )
+    # RE2 would also tell the terminal, in words of its own.
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_pattern_that_is_none_among_parentheses() -> None:
+    pattern = r"\Qa"
     with pytest.raises(UsageError) as caught:
         check_patterns([*RULES, rule("R9", pattern)])
     assert str(caught.value).startswith(f"answer.rules: the pattern of R9 is '{pattern}' (")

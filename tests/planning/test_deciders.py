@@ -526,7 +526,7 @@ def test_independent_labels_learn_at_the_highest_rate_however_few(classes: int) 
     [
         (None, 10, 0, "there are no validation rows to stop by"),
         (0, 10, 0, "there are no validation rows to stop by"),
-        (5, 1, 3, "1 epochs with a falling rate; the last ones gain little each"),
+        (5, 1, 3, "not used: there is one epoch"),
         (5, 9, 3, "9 epochs with a falling rate; the last ones gain little each"),
         (5, 10, 4, "10 epochs with a falling rate; the last ones gain little each"),
     ],

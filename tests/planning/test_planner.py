@@ -220,11 +220,19 @@ def test_every_decision_is_one_row_of_the_reasons(value: str, reason: str) -> No
         assert row.replace("\\|", "").count("|") == 6
 
 
+def test_reasons_give_values_as_they_are_asked_for() -> None:
+    lines = reasons_markdown(planned()).splitlines()
+    assert any(line.startswith("| `data.text_b` | null | ") for line in lines)
+    assert any(line.startswith("| `model.exits` | [] | ") for line in lines)
+    assert any(line.startswith("| `train.objectives` | [cross_entropy] | ") for line in lines)
+
+
 def test_costs_in_words() -> None:
     costs = Costs(seconds_per_epoch=12.4, peak_memory_bytes=1_250_000_000, padding_share=0.0123)
     expected = "Predicted: 12 seconds per epoch, peak memory 1.25 GB, 1.2% of all tokens are padding."
     assert describe_costs(costs) == expected
     assert expected in reasons_markdown(replace(planned(), costs=costs))
+    assert describe_costs(replace(costs, seconds_per_epoch=0.34)).startswith("Predicted: 0.3 seconds per epoch, ")
 
 
 # What cannot be

@@ -85,6 +85,10 @@ RULE = {"name": "R1", "pattern": "x", "label": "a"}
             "answer.rules: R1 gives the label 'aa', which no training row has; did you mean 'a'?",
         ),
         (
+            {"answer__rules": [{**RULE, "label": "spam"}]},
+            "answer.rules: R1 gives the label 'spam', which no training row has; expected one of 'a', 'b'",
+        ),
+        (
             {"answer__rules": [{**RULE, "column": "text_b"}]},
             "answer.rules: R1 looks in text_b, but the data have single texts; expected text",
         ),

@@ -39,11 +39,17 @@ def test_answers_to_a_file_from_a_servable(toy_exported: Export, toy_data: Path,
     assert len(labels[0]) == 60
 
 
-@pytest.mark.parametrize(("given", "which"), [({}, "neither"), ({"run": "a", "servable": "b"}, "both")])
+@pytest.mark.parametrize(
+    ("given", "which"),
+    [
+        ({}, "neither run nor servable is"),
+        ({"run": "a", "servable": "b"}, "both run and servable are"),
+    ],
+)
 def test_one_of_the_two(given: dict[str, str], which: str) -> None:
     with pytest.raises(UsageError) as caught:
         predict({**given, "input": "rows.csv"})
-    assert str(caught.value) == f"{which} run and servable are given; expected run=DIR or servable=DIR"
+    assert str(caught.value) == f"{which} given; expected run=DIR or servable=DIR"
 
 
 def test_a_version_that_cannot_be_loaded(toy_exported: Export, tmp_path: Path) -> None:

@@ -7,8 +7,8 @@ from dataclasses import replace
 from tfclassify.data.corpus import Corpus
 from tfclassify.data.token_store import Pieces
 from tfclassify.display import Display
+from tfclassify.learning.learning_rates import check_rates
 from tfclassify.learning.probing import Probe, probe
-from tfclassify.learning.rates import check_rates
 from tfclassify.learning.trained import limits_of
 from tfclassify.model.weights import Found
 from tfclassify.planning.costs import probed_rows, training_seconds

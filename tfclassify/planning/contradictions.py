@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from tfclassify.errors import UsageError, nearest
+from collections.abc import Sequence
+
+from tfclassify.errors import UsageError, excerpt, nearest
 from tfclassify.planning.deciders.models import check_deployment
 from tfclassify.planning.deciders.task import decide_task, validation_rows
 from tfclassify.planning.facts import Facts
@@ -13,6 +15,7 @@ from tfclassify.settings import Settings
 FITTING = {False: "cross_entropy", True: "binary_cross_entropy"}
 EXITS = "exits"
 LEAST_LENGTH_OF_PAIRS = 5
+NAMED_LABELS = 10
 
 
 def check(settings: Settings, facts: Facts) -> None:
@@ -143,12 +146,17 @@ def _check_rules(settings: Settings, facts: Facts) -> None:
         if rule.label not in labels:
             raise UsageError(
                 f"answer.rules: {rule.name} gives the label '{rule.label}', which no training row has"
-                f"{nearest(rule.label, labels)}"
+                f"{nearest(rule.label, labels) or _labels(labels)}"
             )
         if rule.column == "text_b" and not facts.statistics.pairs:
             raise UsageError(
                 f"answer.rules: {rule.name} looks in text_b, but the data have single texts; expected text"
             )
+
+
+def _labels(labels: Sequence[str]) -> str:
+    shown = ", ".join(f"'{excerpt(label)}'" for label in labels[:NAMED_LABELS])
+    return f"; expected one of {shown}{', ...' * (len(labels) > NAMED_LABELS)}"
 
 
 def _check_cascade(settings: Settings) -> None:

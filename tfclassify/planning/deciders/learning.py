@@ -192,8 +192,11 @@ def decide_early_stopping(settings: Settings, facts: Facts) -> Decision:
     """Waits for a third of the epochs, at least three: some tasks learn how rare labels are before all else."""
     if not validation_rows(facts):
         return Decision(0, "there are no validation rows to stop by")
-    patience = max(3, ceil(settings.train.epochs / 3))
-    return Decision(patience, f"{settings.train.epochs} epochs with a falling rate; the last ones gain little each")
+    epochs = settings.train.epochs
+    patience = max(3, ceil(epochs / 3))
+    if epochs == 1:
+        return Decision(patience, "not used: there is one epoch")
+    return Decision(patience, f"{epochs} epochs with a falling rate; the last ones gain little each")
 
 
 def decide_checkpoint_steps(settings: Settings, facts: Facts) -> Decision:

@@ -10,8 +10,8 @@ import pytest
 from small_networks import small_files
 from test_training import made_corpus, made_plan, pieces_of
 
-from tfclassify.learning import rates
-from tfclassify.learning.rates import RateCheck, check_rates
+from tfclassify.learning import learning_rates
+from tfclassify.learning.learning_rates import RateCheck, check_rates
 from tfclassify.learning.strategies import set_precision
 from tfclassify.model.weights import Found
 
@@ -71,13 +71,13 @@ def test_what_is_said_and_when_a_third_is_better(check: RateCheck, lower: float 
 
 def test_each_rate_begins_with_the_same_weights(found: Found, monkeypatch: pytest.MonkeyPatch) -> None:
     kept: dict[float, list[float | None]] = {}
-    plain = rates._losses
+    plain = learning_rates._losses
 
     def keeping(*given: Any, factor: float, **more: Any) -> list[float | None]:
         kept[factor] = plain(*given, factor=factor, **more)
         return kept[factor]
 
-    monkeypatch.setattr(rates, "_losses", keeping)
+    monkeypatch.setattr(learning_rates, "_losses", keeping)
     check = checked(found, train__learning_rate=0.03)
     assert isinstance(check, RateCheck)
     # Four epochs of five batches.
