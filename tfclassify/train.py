@@ -113,7 +113,7 @@ def _go_on(asked: Settings, run: Run, display: Display) -> Run:
     with _writing(run), only_writer(run):
         begin(settings.train.strategy)
         refuse_changed_data(run)
-        prepared = prepare(settings, display=display)
+        prepared = prepare(settings, display=display, probes=False)
         refuse_changed_model(run, _model_files(prepared)["sha256"])
         if others := other_versions(run, versions()):
             display.say(others)

@@ -126,7 +126,12 @@ def reasons_markdown(plan: Plan) -> str:
 
 
 def _alternatives(plan: Plan) -> list[str]:
-    head = ["## What else could be trained", "", "Predicted, with as many epochs as are planned:", ""]
+    head = [
+        "## What else could be trained",
+        "",
+        "Predicted, with as many epochs as are planned, and a judgement after each:",
+        "",
+    ]
     times = ["", "## How long an answer takes", "", "Predicted, of the network alone, in float32:", ""]
     return [*head, *table_lines(plan.alternatives), *times, *answered_lines(plan.answered)]
 

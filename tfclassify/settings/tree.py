@@ -237,7 +237,7 @@ class TrainSettings(BaseModel):
     time_limit_minutes: PositiveFloat | None = None
     """Minutes of training, its validation included, for which the steps are planned; by default there is no limit."""
     probe: Share = 0.0
-    """Share of the training's time, at most, in which a probe looks at what the frozen network knows; 0 for none."""
+    """Share of the training's time, at most, for a look at what the frozen network knows and at rates; 0 for none."""
     skips: PositiveInt = 3
     """Steps in a row with a loss or gradient that is no finite number after which the training goes back."""
     returns: Annotated[int, Field(ge=0), NO_FLAG] = 2
