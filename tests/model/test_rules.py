@@ -69,7 +69,8 @@ def test_routes_name_the_rule() -> None:
 
 
 @pytest.mark.parametrize(
-    ("pattern", "said"), [("(?<=a)b", "invalid perl operator: (?<"), ("(ok", "missing )"), ("a)(b", "unexpected )")]
+    ("pattern", "said"),
+    [("*b", "no argument for repetition operator: *"), ("(ok", "missing )"), ("a)(b", "unexpected )")],
 )
 def test_a_pattern_that_is_none(pattern: str, said: str, capfd: pytest.CaptureFixture[str]) -> None:
     check_patterns(RULES)
@@ -80,6 +81,13 @@ def test_a_pattern_that_is_none(pattern: str, said: str, capfd: pytest.CaptureFi
     )
     # RE2 would also tell the terminal, in words of its own.
     assert capfd.readouterr() == ("", "")
+
+
+def test_what_re2_does_not_know() -> None:
+    with pytest.raises(UsageError) as caught:
+        check_patterns([rule("R9", "(?<=a)b")])
+    # Of the two copies of RE2 in the process, either may speak: one says "(?<", the other "(?<=".
+    assert str(caught.value).startswith("answer.rules: the pattern of R9 is '(?<=a)b' (invalid perl operator: (?<")
 
 
 def test_a_pattern_that_is_none_among_parentheses() -> None:
