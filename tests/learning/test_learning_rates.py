@@ -7,7 +7,7 @@ from math import log
 from typing import Any
 
 import pytest
-from small_networks import small_files
+from small_networks import letter_files
 from test_training import made_corpus, made_plan, pieces_of
 
 from tfclassify.learning import learning_rates
@@ -20,12 +20,7 @@ HOUR = 3600.0
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> Found:
-    """A network whose vocabulary has every letter at its code point."""
-    folder = tmp_path_factory.mktemp("model")
-    made = small_files(folder, vocab_size=128)
-    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *(f"piece{number}" for number in range(4, 128))]
-    (folder / "vocab.txt").write_text("\n".join(words) + "\n", encoding="utf-8")
-    return made
+    return letter_files(tmp_path_factory.mktemp("model"))
 
 
 @pytest.fixture(autouse=True)

@@ -21,7 +21,7 @@ import tf_keras as keras
 from made_calibrations import made_calibration
 from made_stores import UNKNOWN, split_of, store
 from safetensors.numpy import load_file
-from small_networks import small_files
+from small_networks import letter_files
 
 from tfclassify.data.batches import epoch_batches
 from tfclassify.data.corpus import Corpus
@@ -64,12 +64,7 @@ COLUMNS = {f"data.{name}": ("text" if name == "text" else None, "") for name in 
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> Found:
-    """The files of a network whose vocabulary has every letter at its code point."""
-    folder = tmp_path_factory.mktemp("model")
-    made = small_files(folder, vocab_size=128)
-    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *(f"piece{number}" for number in range(4, 128))]
-    (folder / "vocab.txt").write_text("\n".join(pieces) + "\n", encoding="utf-8")
-    return made
+    return letter_files(tmp_path_factory.mktemp("model"))
 
 
 @pytest.fixture(autouse=True)
