@@ -40,9 +40,9 @@ def small_files(folder: Path, **config: Any) -> Found:
     return Found("small", folder, "folder", None)
 
 
-def letter_files(folder: Path) -> Found:
+def letter_files(folder: Path, **config: Any) -> Found:
     """Writes the files of a small network whose vocabulary has every letter at its code point."""
-    made = small_files(folder, vocab_size=128)
+    made = small_files(folder, vocab_size=128, **config)
     pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *(f"piece{number}" for number in range(4, 128))]
     (folder / "vocab.txt").write_text("\n".join(pieces) + "\n", encoding="utf-8")
     return made

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import tensorflow as tf
 from safetensors.numpy import load_file
-from small_networks import small_files
+from small_networks import letter_files, small_files
 from test_training import made_corpus, made_plan, pieces_of
 
 from tfclassify.display import SILENT, Display
@@ -34,12 +34,7 @@ class DiedError(RuntimeError):
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> Found:
     """A network with dropout, whose vocabulary has every letter at its code point."""
-    made = small_files(
-        tmp_path_factory.mktemp("model"), vocab_size=128, hidden_dropout_prob=0.2, attention_probs_dropout_prob=0.2
-    )
-    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *(f"piece{number}" for number in range(4, 128))]
-    made.vocabulary.write_text("\n".join(pieces) + "\n", encoding="utf-8")
-    return made
+    return letter_files(tmp_path_factory.mktemp("model"), hidden_dropout_prob=0.2, attention_probs_dropout_prob=0.2)
 
 
 def fitted(found: Found, folder: Path, display: Display = SILENT, **asked: Any) -> Learned:

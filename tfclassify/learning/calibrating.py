@@ -162,13 +162,8 @@ class _Watch(keras.callbacks.Callback):
 
 def _answers(model: BertClassifier, size: EncoderSize) -> list[Timed]:
     set_precision("float32")
-    run = _unconverted(forward(model))
+    run = forward(model)
     return [Timed(size, *shape, median(list(_taken(run, shape))[1:])) for shape in ANSWERED]
-
-
-def _unconverted(run: Any) -> Callable[..., tf.Tensor]:
-    """Returns a function of graphs that makes the same graph without converting its sources first."""
-    return tf.function(run.python_function, input_signature=run.input_signature, autograph=False)
 
 
 def _taken(run: Callable[..., tf.Tensor], shape: tuple[int, int]) -> Iterator[float]:

@@ -39,7 +39,7 @@ def means_forward(model: BertClassifier) -> Callable[..., tf.Tensor]:
     """Returns what the heads of early exits read as one graph: ids, mask, types int32[B, L] to float32[B, E * H]."""
     tokens = tf.TensorSpec([None, None], tf.int32)
 
-    @tf.function(input_signature=[tokens, tokens, tokens])
+    @tf.function(input_signature=[tokens, tokens, tokens], autograph=False)
     def run(*given: tf.Tensor) -> tf.Tensor:
         return tf.concat(exit_means(model, dict(zip(INPUTS, given, strict=True))), axis=1)
 

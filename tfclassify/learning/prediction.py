@@ -27,7 +27,8 @@ def forward(model: BertClassifier) -> Forward:
     names = INPUTS if model.join is None else (*INPUTS, *FEATURE_INPUTS)
     further = [] if model.join is None else model.join.specs()
 
-    @tf.function(input_signature=[tokens, tokens, tokens, *further])
+    # Converting sources takes seconds, and makes the same graph.
+    @tf.function(input_signature=[tokens, tokens, tokens, *further], autograph=False)
     def run(*given: tf.Tensor) -> tf.Tensor:
         batch = dict(zip(names, given, strict=True))
         return outputs(model, batch, training=False)["logits"]
@@ -39,7 +40,7 @@ def pooled(model: BertClassifier) -> Forward:
     """Returns the encoder without dropout: ids, mask, types int32[B, L] to what the head gets, float32[B, H]."""
     tokens = tf.TensorSpec([None, None], tf.int32)
 
-    @tf.function(input_signature=[tokens, tokens, tokens])
+    @tf.function(input_signature=[tokens, tokens, tokens], autograph=False)
     def run(input_ids: tf.Tensor, attention_mask: tf.Tensor, token_type_ids: tf.Tensor) -> tf.Tensor:
         batch = dict(zip(INPUTS, (input_ids, attention_mask, token_type_ids), strict=True))
         return tf.cast(encoded(model, batch, training=False), tf.float32)
