@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import sqrt
 
 import tensorflow as tf
@@ -52,7 +52,9 @@ class ExitHeads(keras.layers.Layer):
         kernel = self.add_weight(name=f"{SCOPE}/{name}/kernel", shape=[inputs, units], initializer=start)
         return kernel, self.add_weight(name=f"{SCOPE}/{name}/bias", shape=[units], initializer="zeros")
 
-    def call(self, hidden: Sequence[tf.Tensor], mask: tf.Tensor, training: bool = False) -> tf.Tensor:
+    def call(
+        self, hidden: Sequence[tf.Tensor] | Mapping[int, tf.Tensor], mask: tf.Tensor, training: bool = False
+    ) -> tf.Tensor:
         """Returns the logits of each head.
 
         Args:
