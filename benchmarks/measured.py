@@ -36,9 +36,10 @@ def keep(file: Path, piece: Piece) -> None:
         opened.write(line + "\n")
 
 
-def printed_by(words: list[str]) -> str:
-    """Runs a program, and returns the last line that it prints."""
-    done = subprocess.run(words, capture_output=True, text=True, env={**os.environ, **QUIET}, check=False)
+def printed_by(words: list[str], *, cache: str | None = None) -> str:
+    """Runs a program, with a cache of its own where that is given, and returns the last line that it prints."""
+    told = {**os.environ, **QUIET, **({} if cache is None else {"TFCLASSIFY_CACHE": cache})}
+    done = subprocess.run(words, capture_output=True, text=True, env=told, check=False)
     if done.returncode:
         sys.exit(f"{' '.join(words)} ended with {done.returncode}:\n{done.stderr[-2000:]}")
     return done.stdout.strip().splitlines()[-1] if done.stdout.strip() else ""

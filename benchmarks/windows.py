@@ -182,7 +182,8 @@ def _by_length(name: str, kept: dict[str, Any], right: dict[str, NDArray[np.bool
     lengths = np.array(next(iter(kept.values()))["lengths"])
     bins = [(low, high) for low, high in pairwise(BINS) if _within(lengths, low, high).any()]
     heads = [f"{low + 1} to {high}" if high < BINS[-1] else f"over {low}" for low, high in bins]
-    print(f"\n{name}, {len(lengths)} rows\n")
+    further = [f"; {way} with {' '.join(piece['keys'])}" for way, piece in kept.items() if piece["keys"]]
+    print(f"\n{name}, {len(lengths)} rows{''.join(further)}\n")
     print("| way | accuracy | share cut | " + " | ".join(f"{head} tokens" for head in heads) + " |")
     print("|---" * (3 + len(heads)) + "|")
     print("| rows | | | " + " | ".join(str(_within(lengths, *ends).sum()) for ends in bins) + " |")

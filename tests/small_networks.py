@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
-from tfclassify.model.classifier import BertClassifier, build
+from tfclassify.model.classifier import BertClassifier, build, exit_means, outputs
 from tfclassify.model.weights import Found
 
 LABELS = ("a", "b", "c")
@@ -65,6 +65,13 @@ def batch_of(
     }
     floats = ("weights", "labels") if multilabel else ("weights",)
     return {name: tf.constant(array, tf.float32 if name in floats else tf.int32) for name, array in arrays.items()}
+
+
+def all_heads(model: BertClassifier, batch: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    """Returns ``logits`` float32[B, C] of the last head, and ``exits`` float32[B, E, C] of those of early exits."""
+    assert model.exits is not None
+    logits = outputs(model, batch, training=False)["logits"]
+    return {"logits": logits, "exits": model.exits(exit_means(model, batch))}
 
 
 def values(model: BertClassifier) -> dict[str, np.ndarray]:

@@ -202,7 +202,7 @@ def test_data_that_go_while_the_training_runs(toy_data: Path, tmp_path: Path) ->
     [
         (
             {"train.objectives": ["cros_entropy"]},
-            "no objective 'cros_entropy'; known: binary_cross_entropy, cross_entropy, exits; your own is given as "
+            "no objective 'cros_entropy'; known: binary_cross_entropy, cross_entropy; your own is given as "
             "package.module:function; did you mean 'cross_entropy'?",
         ),
         (

@@ -18,7 +18,7 @@ from tfclassify.errors import UsageError
 from tfclassify.evaluate import evaluate
 from tfclassify.learning.material import rows_to_judge
 from tfclassify.learning.trained import Trained, open_trained
-from tfclassify.runs import Run
+from tfclassify.runs import Run, write_json
 from tfclassify.settings import DataSettings
 
 
@@ -65,6 +65,13 @@ def message(words: dict[str, Any]) -> str:
 
 
 # Its own rows
+
+
+def test_a_training_that_has_not_ended_is_told(copied: Path) -> None:
+    write_json(copied / "manifest.json", {**json.loads((copied / "manifest.json").read_text()), "state": "stopped"})
+    said: list[str] = []
+    evaluate({"run": str(copied)}, display=replace(SILENT, say=said.append))
+    assert said[0].startswith(f"the training of run={copied} has not ended, and what answers are its best weights")
 
 
 def test_its_own_test_rows_have_the_figures_of_the_training(run: Path) -> None:
@@ -286,7 +293,7 @@ def test_settings_that_would_have_no_effect(run: Path) -> None:
 
 def test_a_column_that_is_not_there(run: Path, other: Path) -> None:
     assert message({"run": str(run), "data.test": str(other)}) == (
-        f"data.text: column 'text' is not in {other}; columns are: words, kind"
+        f"data.text: column 'text' is not in {other}; columns are: words, kind; set data.text to one of them"
     )
 
 

@@ -20,7 +20,8 @@ from tfclassify.serving.session import load_saved_model
 from tfclassify.train import train
 
 pytestmark = pytest.mark.slow
-EXITS = {"model.exits": [1], "answer.exit_loss": 0.15}
+# What looks less like the classes than half of the validation rows goes on.
+EXITS = {"model.exits": [1], "answer.exit_loss": 0.15, "answer.loss_confidence": 0.975, "answer.scope": 0.5}
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +47,6 @@ def test_the_run_says_when_texts_leave_and_what_it_may_cost(run: Path) -> None:
     assert read(run, "report.json")["exits"] == exits["plan"]
     kept = (run / "plan.yaml").read_text(encoding="utf-8")
     assert "  exits: [1]\n" in kept
-    assert "{exits: {weight: 0.5}}" in kept
 
 
 def test_what_is_judged_is_what_answers(run: Path, toy_data: Path, tmp_path: Path) -> None:
@@ -90,5 +90,5 @@ def test_the_picture_has_the_exits(exported: Export, tmp_path: Path) -> None:
     stages = {stage["name"]: stage for stage in described["stages"]}
     assert list(stages).index("exit 1") == list(stages).index("layer 1") + 1
     assert stages["exit 1"]["ops"] > 5
-    assert stages["exit 1"]["parameters"] == 32 * 32 + 32 + 32 * 2 + 2
+    assert stages["exit 1"]["parameters"] == 32 * 2 + 2
     assert stages["layer 2"]["ops"] > 20

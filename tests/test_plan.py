@@ -15,9 +15,11 @@ from toy import TOY_SETTINGS, toy_words
 from tfclassify.command_line import main
 from tfclassify.display import Display
 from tfclassify.errors import UsageError
+from tfclassify.learning import probes
+from tfclassify.learning.learning_rates import RateCheck
 from tfclassify.plan import plan
 from tfclassify.planning.facts import Decision
-from tfclassify.planning.planner import plan_yaml
+from tfclassify.planning.planner import Plan, plan_yaml
 from tfclassify.settings import AUTO, Settings, keys, read
 
 TINY = {"model.name": "random-tiny"}
@@ -181,6 +183,26 @@ def test_a_page_that_cannot_be_written(rows: Path) -> None:
 def test_a_probe_is_part_of_the_reason_of_the_model(toy_data: Path) -> None:
     made = plan({**TINY, **toy_words(toy_data), "train.probe": 0.99, "train.epochs": 20})
     assert made.decisions["model.name"].reason.startswith("as asked; a probe of ")
+
+
+@pytest.mark.parametrize("asked", [None, 3e-4])
+def test_a_rate_that_diverges_is_planned_lower_unless_it_was_asked_for(
+    rows: Path, monkeypatch: pytest.MonkeyPatch, asked: float | None
+) -> None:
+    def diverging(plan: Plan, *_: Any, **__: Any) -> RateCheck:
+        return RateCheck(plan.settings.train.learning_rate, 9, 0.7, {1.0: 7.0, 1 / 3: 0.5, 3.0: None}, 1.0)
+
+    monkeypatch.setattr(probes, "check_rates", diverging)
+    told = {**TINY, "data.train": "reviews.csv", **({} if asked is None else {"train.learning_rate": asked})}
+    before, made = plan(told), plan({**told, "train.probe": 0.5})
+    planned, decision = before.settings.train.learning_rate, made.decisions["train.learning_rate"]
+    expected = float(f"{planned / 3:.2g}") if asked is None else asked
+    assert made.settings.train.learning_rate == decision.value == expected
+    # That of added layers goes by it.
+    assert made.settings.train.added_learning_rate == expected
+    assert decision.reason.startswith(f"{before.decisions['train.learning_rate'].reason}; 9 steps each in 1.0 s: ")
+    assert decision.reason.endswith(f"{planned:.2g} diverges" + (f", so {expected:g} is planned" if not asked else ""))
+    assert made.decisions["train.epochs"] == before.decisions["train.epochs"]
 
 
 def test_a_probe_that_tells_nothing_says_so(rows: Path) -> None:

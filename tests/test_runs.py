@@ -25,6 +25,7 @@ from tfclassify.runs import (
     data_name,
     manifest,
     open_run,
+    told_unended,
     write_json,
     write_text,
 )
@@ -149,6 +150,32 @@ def test_directories_that_hold_no_run() -> None:
 def test_a_run_that_was_stopped_before_its_first_weights() -> None:
     finished("mine").weights.unlink()
     assert message(open_run, "mine") == "run=mine holds no trained classifier (no model.safetensors)"
+    Path("mine", "manifest.json").write_text('{"state": "stopped"}')
+    assert message(open_run, "mine") == (
+        "run=mine holds no trained classifier (no model.safetensors); its training has not ended, "
+        "go on with: python -m tfclassify.train run=mine"
+    )
+
+
+@pytest.mark.parametrize(
+    ("state", "told"),
+    [
+        ("finished", []),
+        (
+            "stopped",
+            [
+                "the training of run=mine has not ended, and what answers are its best weights so far; "
+                "go on with: python -m tfclassify.train run=mine"
+            ],
+        ),
+    ],
+)
+def test_weights_of_a_training_that_has_not_ended(state: str, told: list[str]) -> None:
+    run = finished("mine")
+    write_json(run.manifest, {"state": state})
+    heard: list[str] = []
+    told_unended(run, heard.append)
+    assert heard == told
 
 
 def test_everything_in_a_run_has_a_place_of_its_own() -> None:

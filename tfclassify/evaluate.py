@@ -21,7 +21,7 @@ from tfclassify.learning.judging import judge_splits
 from tfclassify.learning.material import Material, check_rows_asked_for, rows_to_judge
 from tfclassify.learning.reporting import results, write_report
 from tfclassify.learning.trained import open_trained
-from tfclassify.runs import Run, claimed, open_run
+from tfclassify.runs import Run, claimed, open_run, told_unended
 from tfclassify.settings import EvaluateRequest, parse
 
 
@@ -45,6 +45,7 @@ def evaluate(settings: EvaluateRequest | Mapping[str, Any], *, display: Display 
     """
     request = parse(settings, EvaluateRequest)
     run = open_run(request.run)
+    told_unended(run, display.say)
     _check(request)
     trained = open_trained(run)
     material = rows_to_judge(run, trained, request.data, display=display)

@@ -19,7 +19,7 @@ from tfclassify.display import SILENT, Display
 from tfclassify.errors import UsageError
 from tfclassify.learning.material import check_rows_asked_for, rows_to_judge
 from tfclassify.learning.trained import Trained, answer, open_trained
-from tfclassify.runs import Run, open_run
+from tfclassify.runs import Run, open_run, told_unended
 from tfclassify.servable.exactness import drift_of_precision
 from tfclassify.servable.opened import is_servable, open_servable
 from tfclassify.servable.operations import check_server
@@ -52,6 +52,7 @@ def export(settings: ExportRequest | Mapping[str, Any], *, display: Display = SI
     """
     request = parse(settings, ExportRequest)
     run = open_run(request.run)
+    told_unended(run, display.say)
     check_server(request.server)
     check_rows_asked_for(request.data)
     trained = open_trained(run, precision=FLOAT32)

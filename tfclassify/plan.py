@@ -35,9 +35,8 @@ from tfclassify.learning.weighting import label_weights
 from tfclassify.model.rules import check_patterns
 from tfclassify.model.weights import Found, encoder_size, find, is_to_be_had, lower_case
 from tfclassify.planning.calibration import Calibration
-from tfclassify.planning.costs import probed_rows
 from tfclassify.planning.deciders.machine import choose_precision
-from tfclassify.planning.deciders.models import choose_model
+from tfclassify.planning.deciders.models import baseline_alone, choose_model
 from tfclassify.planning.facts import Decision, Facts
 from tfclassify.planning.planner import Plan, make_plan, value_of
 from tfclassify.quality.metrics import choose_metric
@@ -103,7 +102,7 @@ def _written(folder: Path, made: Plan) -> Path:
     return file
 
 
-def prepare(asked: Settings, *, display: Display, renew: bool = False) -> Prepared:
+def prepare(asked: Settings, *, display: Display, renew: bool = False, probes: bool = True) -> Prepared:
     """Reads the data, looks at the machine, and plans.
 
     Args:
@@ -111,60 +110,47 @@ def prepare(asked: Settings, *, display: Display, renew: bool = False) -> Prepar
         display: gets the progress.
         renew: whether to measure the machine again where that was long ago or under load; where it was never measured,
             it is in any case.
+        probes: whether probes are made where they are asked for; a training that goes on has made them.
 
     Raises:
         UsageError: what is asked cannot be done.
     """
+    _check_names(asked)
     asked, chosen = _with_data(asked)
     hardware = replace(detect_cpu(), accelerators=accelerators())
     # What is wrong with the data is said before anybody waits for the machine to be measured.
     reading = _read(asked, str(choose_model(asked, hardware).value), display)
     precision = choose_precision(hardware).value if asked.train.precision == AUTO else asked.train.precision
     calibration = calibration_for(hardware, precision, cache=cache_folder(), renew=renew, display=display)
-    facts = _facts(reading, hardware, calibration, chosen)
+    facts = replace(_facts(reading, hardware, calibration, chosen), scripts=_scripts(reading.corpus))
     if asked.model.name == AUTO:
-        facts = replace(facts, scripts=_scripts(reading.corpus))
         decision = _model(asked, facts, display)
         if decision.value != reading.found.name:
             reading = _read(asked, str(decision.value), display)
         found = _facts(reading, hardware, calibration, chosen)
         facts = replace(found, scripts=facts.scripts, decided={"model.name": decision})
-    corpus = reading.corpus
-    for note in corpus.notes:
+    for note in reading.corpus.notes:
         display.say(note)
-    vocabulary = Vocabulary(reading.found.name, reading.found.vocabulary, reading.lower_case, facts.encoder)
-    made = quoting(make_plan(asked, facts), quick_findings(corpus.statistics, vocabulary))
-    prepared = Prepared(made, corpus, reading.found, reading.pieces, hardware)
-    _check(prepared)
-    return _probed(prepared, facts, display) if made.settings.train.probe else prepared
-
-
-def _probed(prepared: Prepared, facts: Facts, display: Display) -> Prepared:
-    """Adds to the reason of the model what a probe has found, inside its share of the training's time."""
+    prepared = _planned(asked, reading, facts)
+    if alone := baseline_alone(prepared.plan.settings, facts):
+        display.say(alone)
+    if not (probes and prepared.plan.settings.train.probe):
+        return prepared
     # Only where it is asked for: the library of networks takes seconds to be imported.
-    from tfclassify.learning.probing import Probe, probe
-    from tfclassify.learning.trained import limits_of
+    from tfclassify.learning.probes import probed
 
-    plan, corpus = prepared.plan, prepared.corpus
-    settings = plan.settings
-    if corpus.labels.multilabel or "validation" not in corpus.splits:
-        found: Probe | str = "no probe: it takes one label a row, and validation rows"
-    else:
-        display.start("probing what the frozen network knows", 0)
-        found = probe(
-            prepared.found,
-            corpus.splits["train"],
-            corpus.splits["validation"],
-            classes=len(corpus.labels.names),
-            limits=limits_of(prepared.pieces, settings.text),
-            most_rows=probed_rows(settings, plan.costs, facts),
-            advance=display.advance,
-        )
-    said = found.sentence if isinstance(found, Probe) else found
-    display.say(said)
-    decision = plan.decisions["model.name"]
-    decisions = {**plan.decisions, "model.name": replace(decision, reason=f"{decision.reason}; {said}")}
-    return replace(prepared, plan=replace(plan, decisions=decisions))
+    plan = probed(prepared.plan, asked, facts, prepared.corpus, prepared.found, prepared.pieces, display=display)
+    return replace(prepared, plan=plan)
+
+
+def _planned(asked: Settings, reading: _Reading, facts: Facts) -> Prepared:
+    """Plans, tells with each decision what a check-up finds that bears on it, and refuses what cannot be learnt."""
+    vocabulary = Vocabulary(reading.found.name, reading.found.vocabulary, reading.lower_case, facts.encoder)
+    made = quoting(make_plan(asked, facts), quick_findings(reading.corpus.statistics, vocabulary))
+    weights, counted = made.settings.train.class_weights, reading.corpus.statistics.splits["train"].label_counts
+    # Refused here, before there is a run that takes its name.
+    label_weights(weights, reading.corpus.labels.names, counted)
+    return Prepared(made, reading.corpus, reading.found, reading.pieces, facts.hardware)
 
 
 def _read(asked: Settings, model: str, display: Display) -> _Reading:
@@ -225,18 +211,19 @@ def quoting(plan: Plan, findings: Iterable[Finding]) -> Plan:
     return replace(plan, decisions=decisions)
 
 
-def _check(prepared: Prepared) -> None:
-    """Refuses what learning would refuse, before there is a run that takes its name."""
-    train, corpus = prepared.plan.settings.train, prepared.corpus
-    check_patterns(prepared.plan.settings.answer.rules)
-    choose(train.objectives)
-    choose_metric(train.metric)
-    if prepared.plan.settings.track:
+def _check_names(asked: Settings) -> None:
+    """Refuses what learning would refuse whatever the data are, before anybody waits for them to be read."""
+    train = asked.train
+    check_patterns(asked.answer.rules)
+    if train.objectives != AUTO:
+        choose(train.objectives)
+    if train.metric != AUTO:
+        choose_metric(train.metric)
+    if asked.track:
         # It knows networks, and so the library of them, which takes seconds to be imported.
         from tfclassify.learning import tracking
 
-        tracking.check(prepared.plan.settings.track)
-    label_weights(train.class_weights, corpus.labels.names, corpus.statistics.splits["train"].label_counts)
+        tracking.check(asked.track)
 
 
 def _with_data(asked: Settings) -> tuple[Settings, dict[str, tuple[Any, str]]]:

@@ -8,6 +8,7 @@ if __name__ == "__main__":
 
     raise SystemExit(main("predict"))
 
+import os
 import sys
 from array import array
 from bisect import bisect_right
@@ -71,6 +72,7 @@ def predict(settings: PredictRequest | Mapping[str, Any], *, display: Display = 
     if request.input != PIPE:
         # Said at once, and not after the seconds that a model takes to load.
         find_source(request.input)
+    _check_output(request)
     answerer = open_answerer(place)
     asked = _asked(answerer, request.data)
     given = _piped(asked) if request.input == PIPE else _file(request.input, asked)
@@ -85,10 +87,16 @@ def predict(settings: PredictRequest | Mapping[str, Any], *, display: Display = 
 def _place(request: PredictRequest) -> str:
     places = [place for place in (request.run, request.servable) if place is not None]
     if len(places) != 1:
-        raise UsageError(
-            f"{'both' if places else 'neither'} run and servable are given; expected run=DIR or servable=DIR"
-        )
+        given = "both run and servable are" if places else "neither run nor servable is"
+        raise UsageError(f"{given} given; expected run=DIR or servable=DIR")
     return places[0]
+
+
+def _check_output(request: PredictRequest) -> None:
+    """Refuses to put the answers in the place of the rows that are asked about."""
+    places = [os.path.expanduser(place) for place in (request.input, request.output) if place != PIPE]
+    if len(places) == 2 and all(map(os.path.exists, places)) and os.path.samefile(*places):
+        raise UsageError(f"output={request.output} is the input, which would be lost; give another file")
 
 
 def _asked(answerer: Answerer, given: DataSettings) -> DataSettings:

@@ -9,7 +9,7 @@ import platform
 import re
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib import metadata
@@ -23,6 +23,7 @@ from tfclassify.hardware import usable_cores
 
 PACKAGES = ("tfclassify", "tensorflow", "tf-keras", "tensorflow-text", "transformers", "numpy", "scikit-learn")
 LOCK = "lock"
+GO_ON = "python -m tfclassify.train run="
 
 
 @dataclass(frozen=True)
@@ -153,8 +154,18 @@ def open_run(folder: str) -> Run:
         raise UsageError(f"run={folder} {known}; expected the directory of a run{_near(run.folder)}")
     missing = [path.name for path in (run.plan, run.labels, run.weights) if not path.is_file()]
     if missing:
-        raise UsageError(f"run={folder} holds no trained classifier (no {', '.join(missing)})")
+        begun = f"; its training has not ended, go on with: {GO_ON}{folder}" if run.manifest.is_file() else ""
+        raise UsageError(f"run={folder} holds no trained classifier (no {', '.join(missing)}){begun}")
     return run
+
+
+def told_unended(run: Run, tell: Callable[[str], None]) -> None:
+    """Tells where what answers are the best weights so far of a training that has not ended."""
+    if state_of(run) in ("training", "stopped", "failed"):
+        tell(
+            f"the training of run={run.folder} has not ended, and what answers are its best weights so far; "
+            f"go on with: {GO_ON}{run.folder}"
+        )
 
 
 def claimed(folder: Path) -> Path:

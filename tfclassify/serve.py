@@ -12,7 +12,7 @@ import gc
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,6 +22,7 @@ from typing import Any
 from tfclassify.display import SILENT, Display
 from tfclassify.errors import UsageError
 from tfclassify.hardware import multiplies_bfloat16
+from tfclassify.runs import named_run
 from tfclassify.serving.batching import BatchingOptions
 from tfclassify.serving.grpc_services import GrpcOptions
 from tfclassify.serving.guard import GuardOptions, TokenRules
@@ -38,11 +39,12 @@ from tfclassify.serving.server_configs import (
     read_tls,
 )
 from tfclassify.serving.telemetry import TelemetryOptions
-from tfclassify.serving.versions import Latest, ModelConfig
+from tfclassify.serving.versions import Latest, ModelConfig, find_versions
 from tfclassify.settings import ServeRequest, parse
 from tfclassify.settings.serving import BatchingSettings, GuardSettings, LimitSettings, TlsSettings, TokenSettings
 
 LOOPBACK, EVERYWHERE = "127.0.0.1", ""
+FOLDER = "the folder of a model, with numbered versions in it"
 HURRY_SECONDS = 0.0
 CORS_WITH_KEYS = ("Content-Type", "Authorization", "X-API-Key")
 
@@ -74,6 +76,8 @@ def serve(settings: ServeRequest | Mapping[str, Any], *, display: Display = SILE
         # What was imported stays; to look through all of it for garbage, again and again, would hold up requests.
         gc.freeze()
         display.say(_listening(server, options))
+        for config in without_versions(options.models.configs):
+            display.say(f"{config.name} has no version in {config.base_path} yet; it answers once there is one")
         if options.host != LOOPBACK and options.guard == GuardOptions():
             display.say(
                 f"anybody who reaches {options.host or 'this machine'} may ask: no keys are set (guard.keys_file=FILE)"
@@ -81,6 +85,11 @@ def serve(settings: ServeRequest | Mapping[str, Any], *, display: Display = SILE
         told.wait()
         _end(server, request, signals, told)
     return Served(server.rest_port, server.grpc_port, signals[0])
+
+
+def without_versions(configs: Iterable[ModelConfig]) -> list[ModelConfig]:
+    """Returns the models that have a folder, and nothing in it that a server could load."""
+    return [each for each in configs if each.base_path.is_dir() and not find_versions(each.base_path).folders]
 
 
 def server_options(request: ServeRequest) -> ServerOptions:
@@ -159,7 +168,11 @@ def _named(word: str) -> ModelConfig:
 def _model(name: str, place: str) -> ModelConfig:
     folder = Path(os.path.expanduser(place)).absolute()
     if not folder.is_dir():
-        raise UsageError(f"{place} does not exist; expected the folder of a model, with numbered versions in it")
+        raise UsageError(f"{place} does not exist; expected {FOLDER}")
+    if (folder / "saved_model.pb").is_file():
+        raise UsageError(f"{place} is one version of a model; expected {FOLDER}: {Path(place).parent}")
+    if named_run(place).plan.is_file():
+        raise UsageError(f"{place} is a run; expected {FOLDER}: export run={place} output=saved_models/{name} makes it")
     return ModelConfig(name, folder, Latest(1), {})
 
 

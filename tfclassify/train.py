@@ -46,6 +46,7 @@ from tfclassify.learning.tracking.tracker import Ending
 from tfclassify.learning.trained import limits_of, write_facts
 from tfclassify.learning.training import Learned, learn
 from tfclassify.learning.workers import own_run
+from tfclassify.model.classifier import save_weights
 from tfclassify.model.interchange import save_huggingface
 from tfclassify.model.weights import sha256
 from tfclassify.plan import Prepared, prepare
@@ -112,7 +113,7 @@ def _go_on(asked: Settings, run: Run, display: Display) -> Run:
     with _writing(run), only_writer(run):
         begin(settings.train.strategy)
         refuse_changed_data(run)
-        prepared = prepare(settings, display=display)
+        prepared = prepare(settings, display=display, probes=False)
         refuse_changed_model(run, _model_files(prepared)["sha256"])
         if others := other_versions(run, versions()):
             display.say(others)
@@ -219,6 +220,9 @@ def _model_files(prepared: Prepared) -> dict[str, str | None]:
 def _keep(run: Run, prepared: Prepared, learned: Learned) -> None:
     """Writes what answers need, so that the run can be used from here on."""
     write_facts(run, learned.trained)
+    if learned.model.exits is not None:
+        # Their heads were fitted after the epoch that the weights are of.
+        save_weights(learned.model, run.weights)
     if learned.settled:
         write_json(run.settled, learned.settled)
         write_text(run.reasons, reasons_markdown(learned.plan))

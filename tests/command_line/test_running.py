@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -107,6 +108,11 @@ def test_the_words_are_those_of_the_process(
 def test_help_on_everything(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(None, words) == 0
     assert capsys.readouterr() == (help_on_all() + "\n", "")
+
+
+def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(words=["--version"]) == 0
+    assert capsys.readouterr() == (f"tfclassify {metadata.version('tfclassify')}\n", "")
 
 
 @pytest.mark.parametrize("words", [["plan", "--help"], ["help", "plan"], ["plan", "data.train=x", "-h"]])

@@ -66,8 +66,8 @@ def test_plain_lines_elsewhere(monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
     out, err = capsys.readouterr()
     assert out == ""
     assert err.splitlines() == [
-        "reading a.csv: 300  rows",
-        "reading a.csv: 600  rows",
+        "reading a.csv: 300 rows",
+        "reading a.csv: 600 rows",
         "epoch 1/2: 2/40",
         "epoch 1/2  loss 0.5",
     ]

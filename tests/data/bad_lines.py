@@ -219,7 +219,14 @@ QUOTES = (
     ),
     Case(
         "L13",
-        "the same, `data.delimiter=';'`",
+        "the same, with commas in texts",
+        "stops with the header seen and the setting",
+        file(delimited((("it broke, too", "a"), *GOOD), delimiter=";")),
+        error="rows.csv: row 1 has 2 fields; expected 1; the header has ';' in it: set data.delimiter=';'",
+    ),
+    Case(
+        "L13",
+        "`;` between fields, `data.delimiter=';'`",
         "read as asked",
         file(delimited(GOOD, delimiter=";"), delimiter=";"),
         texts=["quick 0"],
@@ -250,9 +257,11 @@ HEADERS = (
     Case(
         "L16",
         "no column of the text",
-        "stops with the columns there are",
+        "stops with the columns there are, and the setting",
         file(delimited(GOOD, head="review_text,label")),
-        error="data.text: column 'text' is not in rows.csv; columns are: review_text, label",
+        error=(
+            "data.text: column 'text' is not in rows.csv; columns are: review_text, label; set data.text to one of them"
+        ),
     ),
     Case(
         "L16",

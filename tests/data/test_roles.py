@@ -175,27 +175,27 @@ def test_rows_without_a_label() -> None:
         (
             ["text", "label"],
             {"text_b": "other"},
-            "data.text_b: column 'other' is not in FILE; columns are: text, label",
+            "data.text_b: column 'other' is not in FILE; columns are: text, label; set data.text_b to one of them",
         ),
         (
             ["text", "label"],
             {"label": "zone"},
-            "data.label: column 'zone' is not in FILE; columns are: text, label",
+            "data.label: column 'zone' is not in FILE; columns are: text, label; set data.label to one of them",
         ),
         (
             ["text", "label"],
             {"labels": "zone"},
-            "data.labels: column 'zone' is not in FILE; columns are: text, label",
+            "data.labels: column 'zone' is not in FILE; columns are: text, label; set data.labels to one of them",
         ),
         (
             ["text", "label"],
             {"weight": "zone"},
-            "data.weight: column 'zone' is not in FILE; columns are: text, label",
+            "data.weight: column 'zone' is not in FILE; columns are: text, label; set data.weight to one of them",
         ),
         (
             ["text", "label"],
             {"id": "zone"},
-            "data.id: column 'zone' is not in FILE; columns are: text, label",
+            "data.id: column 'zone' is not in FILE; columns are: text, label; set data.id to one of them",
         ),
         (
             ["text", "review"],
@@ -212,6 +212,12 @@ def test_rows_without_a_label() -> None:
             {},
             "data.text: column 'text' is not in FILE; columns are: text;label"
             "; the header has ';' in it: set data.delimiter=';'",
+        ),
+        (
+            ["text|label"],
+            {},
+            "data.text: column 'text' is not in FILE; columns are: text|label"
+            "; the header has '|' in it: set data.delimiter='|'",
         ),
         (
             ["text\tlabel"],
@@ -234,7 +240,9 @@ def test_rows_without_a_label() -> None:
         (
             [f"c{place}" for place in range(21)],
             {},
-            "data.text: column 'text' is not in FILE; columns are: " + ", ".join(f"c{p}" for p in range(20)) + ", ...",
+            "data.text: column 'text' is not in FILE; columns are: "
+            + ", ".join(f"c{p}" for p in range(20))
+            + ", ...; set data.text to one of them",
         ),
         (
             ["id;sentence;outcome"],

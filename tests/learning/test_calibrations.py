@@ -11,9 +11,10 @@ from made_calibrations import made_calibration
 from tfclassify.display import SILENT, Display
 from tfclassify.errors import UsageError
 from tfclassify.hardware import Accelerator, Hardware
-from tfclassify.learning import calibrations
+from tfclassify.learning import calibrating, calibrations
 from tfclassify.learning.calibrating import measured
 from tfclassify.learning.calibrations import calibration_file, calibration_for, read_calibration
+from tfclassify.learning.prediction import forward
 from tfclassify.planning.calibration import Calibration, plain
 from tfclassify.planning.presets import EncoderSize
 from tfclassify.runs import write_json
@@ -46,7 +47,24 @@ def test_it_is_measured_once_and_says_so(tmp_path: Path, measurements: list[str]
         found = known(tmp_path, renew=renew, display=Display(say=said.append))
         assert found == made_calibration("float32", written=NOW)
     assert measurements == ["float32"]
-    assert said == ["calibrating the cost model on this machine, which takes up to 20 seconds: it was not measured yet"]
+    assert said == [
+        "calibrating the cost model on this machine, which takes up to 20 seconds where nothing else runs: "
+        "it was not measured yet"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("busy", "why"),
+    [(0.2, "this machine is a slow one"), (0.49, "other programs had 49% of the processor")],
+)
+def test_what_took_longer_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, busy: float, why: str) -> None:
+    def measure(file: Path, precision: str) -> None:
+        write_json(file, plain(replace(made_calibration(precision), seconds=34.4, busy_share=busy)))
+
+    monkeypatch.setattr(calibrations, "_measure", measure)
+    said: list[str] = []
+    known(tmp_path, display=Display(say=said.append))
+    assert said[1:] == [f"calibrating took 34 seconds, not up to 20: {why}"]
 
 
 def test_what_is_old_is_measured_again_only_before_a_training(tmp_path: Path, measurements: list[str]) -> None:
@@ -55,7 +73,7 @@ def test_what_is_old_is_measured_again_only_before_a_training(tmp_path: Path, me
     assert known(tmp_path) == old
     assert measurements == []
     assert known(tmp_path, renew=True, display=Display(say=said.append)) == made_calibration(written=NOW)
-    assert said[0].endswith("20 seconds: that was 25 hours ago")
+    assert said[0].endswith("20 seconds where nothing else runs: that was 25 hours ago")
 
 
 def test_where_it_cannot_be_measured_again_the_calibration_before_counts(
@@ -106,6 +124,17 @@ def test_a_machine_that_cannot_be_measured_is_one_line(tmp_path: Path, monkeypat
     with pytest.raises(UsageError) as caught:
         known(tmp_path)
     assert str(caught.value) == "this machine could not be calibrated: no room"
+
+
+@pytest.mark.slow
+def test_what_is_measured_is_the_graph_that_answers() -> None:
+    """Its sources are not converted, which would take longer than what is measured."""
+    run = forward(calibrating._network(EncoderSize(1, 32, 2, 64, 2000)))
+    whole, measured_one = (
+        [(node.op, *node.input) for node in made.get_concrete_function().graph.as_graph_def().node]
+        for made in (run, calibrating._unconverted(run))
+    )
+    assert measured_one == whole
 
 
 @pytest.mark.slow

@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from made_stores import ragged
 from numpy.typing import NDArray
 from small_networks import PIECES, network, small_files
 
 from tfclassify.data.rows import Limits, Rows, rows_of_pieces
-from tfclassify.learning.exits import Early, described, early_exits, early_of
+from tfclassify.learning.exits import Early, described, early_exits, early_of, fit_heads, heads_of, means_of
 from tfclassify.learning.prediction import forward, logits_of, routed_logits
 from tfclassify.model.classifier import BertClassifier
 from tfclassify.model.exits import Scale
@@ -41,9 +42,8 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> BertClassifier:
     )
     assert made.exits is not None
     random = np.random.default_rng(0)
-    for head in made.exits.heads:
-        for kernel, _ in head.values():
-            kernel.assign(random.normal(0, 0.1, kernel.shape))
+    for kernel, _ in made.exits.heads:
+        kernel.assign(random.normal(0, 0.3, kernel.shape))
     return made
 
 
@@ -126,7 +126,24 @@ def test_where_nothing_can_be_said_nobody_leaves(
 
 
 def test_a_network_without_exits(rows: Rows, logits: NDArray[np.float32], tmp_path: Path) -> None:
-    assert planned(network(small_files(tmp_path / "small")), rows, whole(logits, "multiclass"))[0] is None
+    with pytest.raises(ValueError, match="the network has no early exits; expected one that was built with exits"):
+        planned(network(small_files(tmp_path / "small")), rows, whole(logits, "multiclass"))
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_heads_are_fitted_on_what_the_network_makes_of_the_rows(
+    rows: Rows, logits: NDArray[np.float32], tmp_path: Path, several: bool
+) -> None:
+    made = network(small_files(tmp_path, num_hidden_layers=3, initializer_range=0.5), exits=[1, 2])
+    # As often one label as another.
+    apart = logits - np.median(logits, axis=0)
+    truth = apart > 0 if several else apart.argmax(axis=1)
+    fit_heads(made, rows, truth, BUCKETS)
+    said = heads_of(made)([tf.constant(each) for each in means_of(made, rows, BUCKETS)]).numpy()
+    for place in range(2):
+        right = (said[:, place] > 0) == truth if several else said[:, place].argmax(axis=1) == truth
+        usual = 0.5 if several else np.bincount(truth).max() / len(truth)
+        assert right.mean() > usual + 0.1
 
 
 def test_what_is_written_is_read_again(model: BertClassifier, rows: Rows, logits: NDArray[np.float32]) -> None:

@@ -55,12 +55,9 @@ def trained(
         traces.append(tuple(outputs["logits"].shape))
         return OBJECTIVES[name](outputs, batch, model)
 
-    model = network(found, multilabel=name == "binary_cross_entropy", exits=(1,) if name == "exits" else ())
+    model = network(found, multilabel=name == "binary_cross_entropy")
     optimizer = AdamW(0.01, epsilon=1e-4, weight_decay=0.5, clip_norm=0.3, row_wise=rows)
     terms: list[tuple[float, Objective]] = [(1.0, objective)]
-    if name == "exits":
-        # Heads of early exits learn beside the last one.
-        terms.append((1.0, OBJECTIVES["cross_entropy"]))
     model.compile(optimizer=optimizer, step=training_step(terms, accumulation_steps=parts, folding=folding))
     optimizer.build(model.trainable_variables)
     model.fit(data, steps_per_epoch=STEPS // 2, epochs=2, verbose=0)

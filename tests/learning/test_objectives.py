@@ -19,7 +19,7 @@ ROWS, CLASSES = 4, 3
 SINGLE = tf.constant([0, 2, 1, 2], tf.int32)
 SEVERAL = tf.constant([[1, 0, 1], [0, 0, 0], [1, 1, 1], [0, 1, 0]], tf.float32)
 # What each entry learns from.
-LABELS = {"cross_entropy": SINGLE, "binary_cross_entropy": SEVERAL, "exits": SINGLE}
+LABELS = {"cross_entropy": SINGLE, "binary_cross_entropy": SEVERAL}
 
 
 def logits(*, scale: float = 2.0) -> tf.Tensor:
@@ -27,8 +27,7 @@ def logits(*, scale: float = 2.0) -> tf.Tensor:
 
 
 def losses(objective: Objective, outputs: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-    early = tf.stack([outputs, 0.5 * outputs], axis=1)
-    return objective({"logits": outputs, "exits": early}, {"labels": labels}, MODEL)
+    return objective({"logits": outputs}, {"labels": labels}, MODEL)
 
 
 def each() -> pytest.MarkDecorator:
@@ -103,12 +102,6 @@ def test_binary_cross_entropy() -> None:
     np.testing.assert_allclose(made, (np.logaddexp(0, z) - y * z).mean(axis=1), rtol=1e-5)
 
 
-@pytest.mark.parametrize(("labels", "one"), [(SINGLE, "cross_entropy"), (SEVERAL, "binary_cross_entropy")])
-def test_the_heads_of_early_exits_count_alike(labels: tf.Tensor, one: str) -> None:
-    both = [losses(OBJECTIVES[one], share * logits(), labels) for share in (1.0, 0.5)]
-    np.testing.assert_allclose(losses(OBJECTIVES["exits"], logits(), labels), (both[0] + both[1]) / 2, rtol=1e-6)
-
-
 # Terms by name
 
 
@@ -156,14 +149,12 @@ def refused(*terms: Any) -> str:
 
 
 def test_no_terms() -> None:
-    assert refused() == (
-        "train.objectives is empty; expected at least one of: cross_entropy, binary_cross_entropy, exits"
-    )
+    assert refused() == ("train.objectives is empty; expected at least one of: cross_entropy, binary_cross_entropy")
 
 
 def test_an_unknown_name() -> None:
     assert refused("cross_entrpy") == (
-        "no objective 'cross_entrpy'; known: binary_cross_entropy, cross_entropy, exits; your own is given as "
+        "no objective 'cross_entrpy'; known: binary_cross_entropy, cross_entropy; your own is given as "
         "package.module:function; did you mean 'cross_entropy'?"
     )
 

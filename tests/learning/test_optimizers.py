@@ -13,7 +13,17 @@ import tf_keras as keras
 from small_networks import network, small_files
 
 from tfclassify.learning.averages import Average
-from tfclassify.learning.optimizers import DECAY_EVERY_STEPS, AdamW, WarmupLinearDecay, follow, is_decayed
+from tfclassify.learning.optimizers import (
+    DECAY_EVERY_STEPS,
+    AdamW,
+    WarmupLinearDecay,
+    follow,
+    is_decayed,
+    multiple_of,
+)
+from tfclassify.model.classifier import ADDED_SCOPES
+from tfclassify.model.features import Measures
+from tfclassify.model.windowing import Windowed
 
 Gradient = tf.Tensor | tf.IndexedSlices
 START = np.random.default_rng(0).normal(0, 1, (6, 3)).astype(np.float32)
@@ -290,6 +300,30 @@ def test_updates_go_by_the_rate_of_their_step() -> None:
     np.testing.assert_allclose(course(ours(schedule), gradients), course(keras_own(schedule), gradients), atol=1e-6)
 
 
+@pytest.mark.parametrize("rows", [None, [1, 3, 1]], ids=["dense", "by rows"])
+def test_a_scope_learns_at_a_multiple_of_the_rate(rows: list[int] | None) -> None:
+    gradients = [noise(step) if rows is None else rows_of(noise(step), rows) for step in range(10)]
+    for name, rate in (("added/1/dense/kernel", 0.08), ("other/added/kernel", 0.01), ("added_to_others/kernel", 0.01)):
+        mine = course(ours(0.01, multiples={"added": 8.0}), gradients, name=name)
+        np.testing.assert_allclose(mine, course(ours(rate), gradients), rtol=1e-5, atol=1e-7)
+
+
+def test_the_layers_that_are_added_are_known_by_their_names(tmp_path: Path) -> None:
+    measures, windows = Measures({"price": (0.0, 1.0)}, {}, width=2), Windowed(4, 2, "attention", 0.5)
+    found = small_files(tmp_path, num_hidden_layers=2)
+    model = network(found, exits=[1], windows=windows, features=measures)
+    names = {variable.name for variable in model.trainable_variables}
+    faster = {name for name in names if multiple_of(name, dict.fromkeys(ADDED_SCOPES, 3.0)) == 3.0}
+    assert faster == {each.name for layer in (model.windows, model.join) for each in layer.weights}
+
+
+def test_what_learns_faster_decays_as_all_others() -> None:
+    gradients = [tf.zeros([6, 3])] * 16
+    plain = course(ours(weight_decay=0.5), gradients)
+    faster = course(ours(weight_decay=0.5, multiples={"added": 8.0}), gradients, name="added/kernel")
+    np.testing.assert_array_equal(faster, plain)
+
+
 # Written down and made again
 
 
@@ -304,6 +338,7 @@ def test_what_is_written_down_makes_the_same_optimizer() -> None:
         epsilon=1e-5,
         row_wise=False,
         average=Average("ema", start=3, every=2, decay=0.5),
+        multiples={"kernel": 3.0},
     )
     known = {"WarmupLinearDecay": WarmupLinearDecay}
     again = AdamW.from_config(optimizer.get_config(), custom_objects=known)

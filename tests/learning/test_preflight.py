@@ -41,10 +41,8 @@ def steps(found: Found, term: Any = "cross_entropy", *, shapes: Any = ((4, 5),),
     policy = options.pop("policy", "float32")
     keras.mixed_precision.set_global_policy(policy)
     try:
-        model = network(found, multilabel=several, exits=(1,) if term == "exits" else ())
-        # Heads of early exits learn beside the last one.
-        names = ["cross_entropy", term] if term == "exits" else [term]
-        terms = choose(names) if isinstance(term, str) else [(1.0, term)]
+        model = network(found, multilabel=several)
+        terms = choose([term]) if isinstance(term, str) else [(1.0, term)]
         model.compile(optimizer=AdamW(0.01, row_wise=False), step=training_step(terms))
         model.optimizer.build(model.trainable_variables)
         return check_steps(model, model._step, shapes, spec, **{"precision": "float32", **options})

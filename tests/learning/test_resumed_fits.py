@@ -15,7 +15,7 @@ from test_training import made_corpus, made_plan, pieces_of
 
 from tfclassify.display import SILENT, Display
 from tfclassify.errors import UsageError
-from tfclassify.learning import memory, objectives, training
+from tfclassify.learning import memory, networks, objectives, training
 from tfclassify.learning.checkpoint_folders import VALUES, by_step
 from tfclassify.learning.training import Learned, learn
 from tfclassify.model.weights import Found
@@ -97,12 +97,12 @@ def test_a_seed_of_dropout_that_forgets_the_step_would_be_noticed(
 ) -> None:
     with pytest.raises(DiedError):
         fitted(found, tmp_path, dying(7))
-    compiled = training._compiled
+    compiled = training.compiled
 
     def forgetful(*given: Any, **more: Any) -> Any:
         return compiled(*given[:2], given[2].model_copy(update={"seed": 1}), *given[3:], **more)
 
-    monkeypatch.setattr(training, "_compiled", forgetful)
+    monkeypatch.setattr(training, "compiled", forgetful)
     fitted(found, tmp_path)
     assert ended(tmp_path) != ended(straight)
 
@@ -231,13 +231,13 @@ def tight(monkeypatch: pytest.MonkeyPatch, rows: int) -> list[int]:
         step(model, batch)
 
     parts_of = [1]
-    made_step = training.training_step
+    made_step = networks.training_step
 
     def noting(*given: Any, **more: Any) -> Any:
         parts_of[0] = more["accumulation_steps"]
         return made_step(*given, **more)
 
-    monkeypatch.setattr(training, "training_step", noting)
+    monkeypatch.setattr(networks, "training_step", noting)
     monkeypatch.setattr(training, "try_step", tries)
     return tried
 

@@ -232,21 +232,23 @@ def test_the_optimizer_is_as_planned(found: Found, updates: str, row_wise: bool)
         "train__clip_norm": 0.5,
         "train__warmup_share": 0.3,
         "train__embedding_updates": updates,
+        "train__added_learning_rate": 0.15,
     }
     settings = made_plan(found, corpus, **asked).settings
-    optimizer = training._compiled(found, corpus, settings, None, total_steps=20, folding=None).optimizer
+    optimizer = training.compiled(found, corpus, settings, None, total_steps=20, folding=None).optimizer
     assert isinstance(optimizer, AdamW)
     rate = optimizer._learning_rate
     assert isinstance(rate, WarmupLinearDecay)
     assert rate.get_config() == {"peak": 0.05, "warmup_steps": 6, "total_steps": 20}
     assert (optimizer.decay, optimizer.clip_norm, optimizer.row_wise) == (0.25, 0.5, row_wise)
+    assert optimizer.multiples == pytest.approx({"features": 3.0, "windows": 3.0})
 
 
 def test_the_head_begins_as_planned(found: Found) -> None:
     corpus = made_corpus()
     for choice, expected in [("zeros", [0.0, 0.0]), ("shares", np.log([30.5 / 41, 10.5 / 41]))]:
         settings = made_plan(found, corpus, model__head_bias=choice).settings
-        model = training._compiled(found, corpus, settings, None, total_steps=20, folding=None)
+        model = training.compiled(found, corpus, settings, None, total_steps=20, folding=None)
         np.testing.assert_allclose(model.classifier.bias.numpy(), expected, rtol=1e-6)
 
 
@@ -270,7 +272,7 @@ def test_orders(
         given.update(steps=total_steps)
         return SimpleNamespace(join=None)
 
-    monkeypatch.setattr(training, "_compiled", made)
+    monkeypatch.setattr(training, "compiled", made)
     monkeypatch.setattr(training, "before_training", lambda *_, **more: ())
     told = {"train__metric": "mcc", "train__early_stopping": 4, **asked}
     with pytest.raises(UsageError, match="far enough"):
@@ -293,7 +295,7 @@ def test_orders(
 def test_determinism_is_asked_for(monkeypatch: pytest.MonkeyPatch, asked: bool) -> None:
     enabled: list[bool] = []
     monkeypatch.setattr(tf.config.experimental, "enable_op_determinism", lambda: enabled.append(True))
-    with training._seeded(parse({"deterministic": asked, "seed": 3}, Settings)):
+    with training.seeded(parse({"deterministic": asked, "seed": 3}, Settings)):
         assert enabled == [True] * asked
 
 

@@ -28,7 +28,7 @@ from tfclassify.model.features import (
     tables,
 )
 
-MEASURES = Measures({"price": (3.0, 4.0), "size": (0.1, 0.5)}, {"brand": ("x", "y", "[UNK]")}, 4, 10.0)
+MEASURES = Measures({"price": (3.0, 4.0), "size": (0.1, 0.5)}, {"brand": ("x", "y", "[UNK]")}, 4)
 FLOATS = st.floats(width=32, allow_subnormal=False)
 
 
@@ -42,7 +42,7 @@ def encoded(known: Encoder, **given: list[float] | list[str]) -> dict[str, np.nd
 def test_numbers() -> None:
     nan, infinity = float("nan"), float("inf")
     prices = [3.0, 7.0, -1.0, 1e9, -1e9, nan, infinity, -infinity]
-    made = encoded(encoder(Measures({"price": (3.0, 4.0)}, {}, 4, 1.0)), price=prices)
+    made = encoded(encoder(Measures({"price": (3.0, 4.0)}, {}, 4)), price=prices)
     assert made[NUMBERS].tolist() == [
         [0.0, 0.0],
         [1.0, 0.0],
@@ -61,7 +61,7 @@ def test_numbers() -> None:
 
 def test_categories() -> None:
     values = ["", "z", "x", "y", "X", " x", "[UNK]", "\0", "\u00e9"]
-    known = encoder(Measures({}, {"brand": ("x", "y", "[UNK]")}, 4, 1.0))
+    known = encoder(Measures({}, {"brand": ("x", "y", "[UNK]")}, 4))
     made = encoded(known, brand=values)
     assert made[CATEGORIES].tolist() == [[0], [1], [2], [3], [1], [1], [4], [1], [1]]
     assert made[NUMBERS].shape == (9, 0)
@@ -84,7 +84,7 @@ def test_the_same_in_a_saved_graph_and_out_of_it(
 ) -> None:
     """Whatever optimizers make of a division: the spread is a power of two."""
     sample = (center + width * np.random.default_rng(0).normal(size=50)).astype(np.float32)
-    known = encoder(Measures({"price": mean_and_spread(sample)}, {"brand": ("x", "y")}, 4, 1.0))
+    known = encoder(Measures({"price": mean_and_spread(sample)}, {"brand": ("x", "y")}, 4))
     brands = [("x", "y", "z", "")[row % 4] for row in range(len(values))]
     expected = encoded(known, price=values, brand=brands)
     made = tf.function(

@@ -13,10 +13,10 @@ import pytest
 import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small_networks import PIECES, network, small_files
+from small_networks import PIECES, all_heads, network, small_files
 
 from tfclassify.errors import UsageError
-from tfclassify.model.classifier import BertClassifier, _named, _shape, answering, answering_early, outputs
+from tfclassify.model.classifier import BertClassifier, _named, _shape, answering, answering_early
 from tfclassify.model.exits import Exit, Leaving, Scale, leaving
 from tfclassify.model.routes import INPUTS
 
@@ -32,10 +32,9 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> BertClassifier:
     made = network(found, exits=AFTER)
     assert made.exits is not None
     random = np.random.default_rng(0)
-    for head in made.exits.heads:
-        for kernel, bias in head.values():
-            kernel.assign(random.normal(0, 0.15, kernel.shape))
-            bias.assign(random.normal(0, 0.03, bias.shape))
+    for kernel, bias in made.exits.heads:
+        kernel.assign(random.normal(0, 1.5, kernel.shape))
+        bias.assign(random.normal(0, 0.3, bias.shape))
     return made
 
 
@@ -75,7 +74,7 @@ def everything(model: BertClassifier) -> Everything:
     """The logits of all heads, of everybody."""
     tokens = tf.TensorSpec([None, None], tf.int32)
     run = tf.function(
-        lambda *given: outputs(model, dict(zip(INPUTS, given, strict=True)), training=False),
+        lambda *given: all_heads(model, dict(zip(INPUTS, given, strict=True))),
         input_signature=[tokens] * len(INPUTS),
     )
     return lambda given_batch: run(*(given_batch[name] for name in INPUTS))

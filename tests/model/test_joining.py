@@ -24,7 +24,7 @@ from tfclassify.model.features import CATEGORIES, FEATURE_INPUTS, NUMBERS, Measu
 from tfclassify.model.interchange import save_huggingface
 from tfclassify.model.joining import names_of
 
-MEASURES = Measures({"price": (0.0, 1.0)}, {"brand": ("x", "y")}, width=6, gain=5.0)
+MEASURES = Measures({"price": (0.0, 1.0)}, {"brand": ("x", "y")}, width=6)
 
 
 @pytest.fixture(autouse=True)
@@ -80,16 +80,6 @@ def test_an_unseen_category_begins_as_nothing(tmp_path: Path) -> None:
     assert np.abs(vectors[[0, 2, 3]]).min() > 0.0
 
 
-def test_weights_begin_smaller_by_the_gain(tmp_path: Path) -> None:
-    """What they stand for begins the same, and moves so much faster."""
-    plain = joined(tmp_path, Measures(MEASURES.numbers, MEASURES.categories, 6, 1.0))
-    fast = joined(tmp_path, Measures(MEASURES.numbers, MEASURES.categories, 6, 8.0))
-    assert plain.join is not None
-    assert fast.join is not None
-    for mine, other in zip(plain.join.weights, fast.join.weights, strict=True):
-        np.testing.assert_allclose(mine, 8.0 * other, atol=1e-6)
-
-
 def test_every_weight_is_learnt(tmp_path: Path) -> None:
     model = stirred(joined(tmp_path))
     assert model.join is not None
@@ -113,7 +103,7 @@ def test_the_passes_for_answers_are_the_networks_own(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "measures",
-    [Measures({"a": (0.0, 1.0), "b": (0.0, 1.0)}, {}, 3, 1.0), Measures({}, {"a": ("x",), "b": ("y", "z")}, 3, 1.0)],
+    [Measures({"a": (0.0, 1.0), "b": (0.0, 1.0)}, {}, 3), Measures({}, {"a": ("x",), "b": ("y", "z")}, 3)],
     ids=["numbers alone", "categories alone"],
 )
 def test_features_of_one_kind(tmp_path: Path, measures: Measures) -> None:

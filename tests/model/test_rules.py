@@ -68,10 +68,24 @@ def test_routes_name_the_rule() -> None:
     assert rule_of(routes).numpy().tolist() == [b"R2", b"", b"", b"a.b", b""]
 
 
-def test_a_pattern_that_is_none() -> None:
+@pytest.mark.parametrize(
+    ("pattern", "said"), [("(?<=a)b", "invalid perl operator: (?<"), ("(ok", "missing )"), ("a)(b", "unexpected )")]
+)
+def test_a_pattern_that_is_none(pattern: str, said: str, capfd: pytest.CaptureFixture[str]) -> None:
     check_patterns(RULES)
     with pytest.raises(UsageError) as caught:
-        check_patterns([*RULES, rule("R9", "(?<=a)b")])
-    assert str(caught.value).startswith("answer.rules: the pattern of R9 is '(?<=a)b' (")
+        check_patterns([*RULES, rule("R9", pattern)])
+    assert str(caught.value) == (
+        f"answer.rules: the pattern of R9 is '{pattern}' ({said}); expected a regular expression in RE2's syntax"
+    )
+    # RE2 would also tell the terminal, in words of its own.
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_pattern_that_is_none_among_parentheses() -> None:
+    pattern = r"\Qa"
+    with pytest.raises(UsageError) as caught:
+        check_patterns([*RULES, rule("R9", pattern)])
+    assert str(caught.value).startswith(f"answer.rules: the pattern of R9 is '{pattern}' (")
     assert str(caught.value).endswith("); expected a regular expression in RE2's syntax")
     assert "\n" not in str(caught.value)

@@ -109,12 +109,6 @@ def test_gradients_of_tables_are_the_rows_that_were_looked_up(both: Both) -> Non
     assert (len(types.indices), positions.indices.numpy().tolist()) == (5, [0, 1, 2, 3, 4])
 
 
-def test_early_exits(tmp_path: Path) -> None:
-    model = network(small_files(tmp_path, num_hidden_layers=3), exits=(1, 2))
-    tokens = batch([4, 1, 6], 7)
-    check_same(*(differentiated(model, run, tokens) for run in (layers_of(model), pass_of(model))))
-
-
 @pytest.mark.parametrize("pool", ["mean", "attention", "hierarchical"])
 def test_windows(tmp_path: Path, pool: str) -> None:
     """Texts of fewer windows than others leave windows without a token."""

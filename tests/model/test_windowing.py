@@ -171,6 +171,7 @@ def test_routes() -> None:
         b"full",
     ]
     assert set(window_routes(mask, Windowed(L, K, "attention")).numpy()) == {b"full"}
+    assert window_routes(mask, Windowed(L, K, "attention", 1e-5)).numpy()[[0, 3]].tolist() == [b"windows 1/4", b"full"]
     assert set(window_routes(mask[:, :4], Windowed(L, K, "attention", 0.5)).numpy()) == {b"full"}
 
 

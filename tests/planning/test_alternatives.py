@@ -32,7 +32,8 @@ def test_what_is_planned_is_one_of_them_at_the_costs_of_the_plan() -> None:
     plan = planned()
     (chosen,) = [each for each in plan.alternatives if each.chosen]
     assert (chosen.model, chosen.max_length, chosen.batch_size) == ("minilm", 32, 32)
-    assert chosen.training_seconds == pytest.approx(plan.settings.train.epochs * plan.costs.seconds_per_epoch)
+    epochs = plan.settings.train.epochs
+    assert chosen.training_seconds == pytest.approx(epochs * (plan.costs.seconds_per_epoch + plan.judging_seconds))
     assert chosen.memory_bytes == plan.costs.peak_memory_bytes
     assert chosen.cut_share == 4 / 1000
 
@@ -114,6 +115,35 @@ def test_nothing_is_expected_of_texts_that_were_cut_or_of_several_labels() -> No
     assert all(each.accuracy is None for each in several.alternatives)
     one = make_plan(parse({}, Settings), facts({"a": 3000, "b": 3000}))
     assert any(each.accuracy is not None for each in one.alternatives)
+
+
+@pytest.mark.parametrize(
+    ("scripts", "model"), [({"Han": 1.0}, "bert-base-chinese"), ({"Cyrillic": 1.0}, "multilingual")]
+)
+def test_texts_in_other_letters_have_other_alternatives(scripts: dict[str, float], model: str) -> None:
+    counts = {"a": 3000, "b": 3000}
+    plan = make_plan(parse({"model.name": "minilm"}, Settings), facts(counts, scripts=scripts))
+    known = {each.model: each.accuracy for each in plan.alternatives}
+    assert model in known
+    # What was measured on English says nothing of them.
+    assert {name for name, band in known.items() if band is not None} <= {model}
+    assert (known[model] is not None) == (model == "bert-base-chinese")
+    english = make_plan(parse({"model.name": "bert-base-chinese"}, Settings), facts(counts))
+    assert {each.accuracy for each in english.alternatives if each.model == "minilm"} == {None}
+
+
+def test_choosing_windows_is_part_of_what_an_answer_takes() -> None:
+    known = facts(lengths=[0] * 2000 + [1000])
+    made = make_plan(parse({"text.windows": 4, "text.chosen_share": 0.5}, Settings), known)
+    (chosen,) = [each for each in made.alternatives if each.chosen]
+    assert chosen.answer_seconds == answer_seconds((2, 512), known)
+
+
+def test_with_a_time_limit_the_planned_training_keeps_it() -> None:
+    known = facts({"a": 3000, "b": 3000})
+    made = make_plan(parse({"train.time_limit_minutes": 0.1}, Settings), known)
+    (chosen,) = [each for each in made.alternatives if each.chosen]
+    assert chosen.training_seconds <= 6.0 + made.judging_seconds + 1.0
 
 
 # What is shown

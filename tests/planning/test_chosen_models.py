@@ -13,7 +13,7 @@ from tfclassify.errors import UsageError
 from tfclassify.hardware import Hardware
 from tfclassify.planning.calibration import Paces
 from tfclassify.planning.costs import answer_bytes, answer_seconds, epoch_seconds
-from tfclassify.planning.deciders.models import BENCHMARK, MINILM, choose_model, usual_length
+from tfclassify.planning.deciders.models import BENCHMARK, MINILM, baseline_alone, choose_model, usual_shape
 from tfclassify.planning.facts import Decision, Facts
 from tfclassify.planning.planner import make_plan
 from tfclassify.planning.presets import PRESETS
@@ -110,7 +110,7 @@ def test_where_all_is_nowhere_the_first_one_is_left_to_be_refused() -> None:
 
 
 def epochs_seconds(name: str, known: Facts) -> float:
-    return 3 * epoch_seconds(of(name, known))
+    return 3 * epoch_seconds(Settings(), of(name, known))
 
 
 @pytest.mark.parametrize(("factor", "model"), [(1.001, "bert-base"), (0.999, MINILM)])
@@ -161,7 +161,7 @@ def test_little_time_takes_a_small_model(factor: float, model: str) -> None:
 
 
 def test_where_no_epoch_is_made_the_baseline_is_recommended() -> None:
-    seconds = epoch_seconds(of("bert-tiny", slow(2.0)))
+    seconds = epoch_seconds(Settings(), of("bert-tiny", slow(2.0)))
     found = chosen(slow(2.0), train__time_limit_minutes=0.5)
     assert found.reason.endswith(
         f"an epoch takes {seconds:.0f} seconds, more than train.time_limit_minutes=0.5: "
@@ -169,15 +169,58 @@ def test_where_no_epoch_is_made_the_baseline_is_recommended() -> None:
     )
     enough = chosen(slow(2.0), train__time_limit_minutes=seconds / 60)
     assert "baseline" not in enough.reason
+    # Of a model that was asked for it is said as well.
+    asked = parse({"model.name": "bert-tiny", "train.time_limit_minutes": 0.5}, Settings)
+    assert baseline_alone(asked, slow(2.0)) == found.reason.partition("; ")[2].rpartition("; ")[2]
+    assert baseline_alone(parse({"model.name": "bert-tiny"}, Settings), slow(2.0)) is None
+
+
+def test_what_was_asked_to_be_cut_costs_no_time() -> None:
+    known = facts(lengths=[0] * 300 + [1000])
+    short = parse({"text.max_length": 20}, Settings)
+    assert epoch_seconds(short, known) == epoch_seconds(Settings(), facts(lengths=[0] * 20 + [1000]))
+    minutes = 1.001 * epochs_seconds(MINILM, facts(lengths=[0] * 20 + [1000])) / 60
+    asked = {"train__time_limit_minutes": minutes}
+    assert chosen(known, **asked).value == "bert-tiny"
+    assert chosen(known, text__max_length=20, **asked).value == MINILM
 
 
 # Deployment
 
 
-def test_the_usual_length_covers_nearly_all_texts() -> None:
-    assert usual_length(facts(lengths=[0] * 20 + [995, *[0] * 30, 5], validation=None)) == 20
-    assert usual_length(facts(lengths=[0] * 20 + [994, *[0] * 30, 6], validation=None)) == 51
-    assert usual_length(facts(lengths=[0] * 900 + [9])) == 512
+def usual(known: Facts, **asked: Any) -> tuple[int, int]:
+    return usual_shape(parse({name.replace("__", "."): value for name, value in asked.items()}, Settings), known)
+
+
+def test_the_usual_text_is_as_long_as_nearly_all() -> None:
+    assert usual(facts(lengths=[0] * 20 + [995, *[0] * 30, 5], validation=None)) == (1, 20)
+    assert usual(facts(lengths=[0] * 20 + [994, *[0] * 30, 6], validation=None)) == (1, 51)
+
+
+def test_the_usual_text_is_read_as_asked() -> None:
+    long = facts(lengths=[0] * 900 + [9])
+    assert usual(long) == (1, 512)
+    assert usual(long, text__max_length=100) == (1, 100)
+    windows = {"text__max_length": 512, "text__windows": 2, "text__window_stride": 510}
+    assert usual(long, **windows) == usual(long, text__windows=2) == (2, 512)
+    assert usual(long, **windows, text__chosen_share=0.5) == (1, 512)
+    assert usual(facts(), **windows) == (1, 10)
+
+
+@pytest.mark.parametrize("key", ["latency_ms", "memory_mb"])
+def test_windows_keep_the_limits_of_the_deployment(key: str) -> None:
+    known = facts(lengths=[0] * 2000 + [1000], validation=None)
+    takes, form = {
+        "latency_ms": (lambda shape: 1000 * answer_seconds(shape, known), ".3g"),
+        "memory_mb": (lambda shape: answer_bytes(shape, known) / 1e6, ".0f"),
+    }[key]
+    assert make_plan(Settings(), known).settings.text.windows == 4
+    made = make_plan(parse({f"deploy.{key}": 1.0001 * takes((3, 512))}, Settings), known)
+    assert made.settings.text.windows == 3
+    assert f"4 windows: the model would take {format(takes((4, 512)), form)}" in made.decisions["text.windows"].reason
+    asked = {"text.windows": 4, f"deploy.{key}": 1.0001 * takes((3, 512))}
+    with pytest.raises(UsageError, match=r"^minilm would take "):
+        make_plan(parse({**asked, "model.name": "minilm"}, Settings), known)
 
 
 @pytest.mark.parametrize(("factor", "model"), [(1.001, MINILM), (0.999, "bert-tiny")])
@@ -202,14 +245,22 @@ def test_what_no_model_can_keep_is_refused_with_the_nearest_that_one_can() -> No
     known = facts()
     needed = 1000 * answer_seconds((1, 10), of("bert-tiny", known))
     message = refused(known, deploy__latency_ms=0.001)
-    assert message.startswith(
+    limit = message.partition("at least deploy.latency_ms=")[2].partition(",")[0]
+    assert message == (
         f"bert-tiny would take {needed:.3g} ms for a text of 10 tokens, and deploy.latency_ms=0.001; "
-        "expected at least deploy.latency_ms="
+        "TF-IDF with logistic regression, the baseline of the report, alone would be the answer; "
+        f"expected at least deploy.latency_ms={limit}, what bert-tiny takes, or a smaller text.max_length"
     )
-    enough = float(message.partition("at least deploy.latency_ms=")[2].partition(",")[0])
+    enough = float(limit)
     assert chosen(known, deploy__latency_ms=enough).value == "bert-tiny"
     message = refused(known, deploy__memory_mb=10)
-    enough = float(message.partition("at least deploy.memory_mb=")[2].partition(",")[0])
+    limit = message.partition("at least deploy.memory_mb=")[2].partition(",")[0]
+    assert message == (
+        f"bert-tiny would take {answer_bytes((1, 10), of('bert-tiny', known)) / 1e6:.0f} MB to answer, and "
+        "deploy.memory_mb=10; TF-IDF with logistic regression, the baseline of the report, alone would be the answer; "
+        f"expected at least deploy.memory_mb={limit}, what bert-tiny takes"
+    )
+    enough = float(limit)
     assert chosen(known, deploy__memory_mb=enough).value == "bert-tiny"
 
 

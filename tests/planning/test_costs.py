@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from made_calibrations import TRAINING, made_calibration
-from made_facts import facts, machine
+from made_facts import facts, machine, split
 
 from tfclassify.hardware import Accelerator
 from tfclassify.planning.buckets import Bucket, expected_batches, padding_share
@@ -21,8 +21,10 @@ from tfclassify.planning.costs import (
     answer_seconds,
     judging_seconds,
     peak_memory_bytes,
+    planned_steps,
     predict_costs,
     step_seconds,
+    training_seconds,
 )
 from tfclassify.planning.facts import Facts
 from tfclassify.planning.planner import make_plan
@@ -100,12 +102,61 @@ def test_what_is_answered_costs_less_than_what_is_learnt() -> None:
 
 
 def test_judging_is_a_pass_forwards_over_the_validation_rows() -> None:
-    # 100 rows of 10 tokens in batches of 32: 4 of them.
+    # 100 rows of 10 tokens in batches of 32, of which the last one is no whole one.
     known = facts(validation=100)
     settings = make_plan(parse({"train.batch_size": 32}, Settings), known).settings
     step = step_seconds((32, 10), known, precision="float32")
-    assert judging_seconds(settings, known) == pytest.approx(4 * step / 3)
+    assert judging_seconds(settings, known) == pytest.approx(100 / 32 * step / 3)
     assert judging_seconds(settings, facts(validation=None)) == 0.0
+
+
+def test_rows_of_many_lengths_are_judged_in_common_batches() -> None:
+    known = facts(lengths=LENGTHS_OF_ROWS)
+    few = split({"a": 10, "b": 0}, lengths=[0, 0, 0, *[1] * 10])
+    known = replace(known, statistics=replace(known.statistics, splits={**known.statistics.splits, "validation": few}))
+    settings = make_plan(parse({"train.batch_size": 32}, Settings), known).settings
+    longest = step_seconds((32, 12), known, precision="float32")
+    assert judging_seconds(settings, known) < longest / 3
+
+
+def test_parts_of_a_batch_take_longer_than_the_whole() -> None:
+    known = facts(lengths=LENGTHS_OF_ROWS)
+    whole, parts = (costs(known, train__accumulation_steps=each)[1].seconds_per_epoch for each in (1, 4))
+    assert parts > whole
+    assert step_seconds((32, 12), known, precision="float32", parts=4) == pytest.approx(
+        4 * step_seconds((8, 12), known, precision="float32")
+    )
+
+
+def test_dense_updates_pass_over_all_embeddings() -> None:
+    rows, dense = (
+        costs(facts(), train__embedding_updates=each, train__batch_size=32)[1].seconds_per_epoch
+        for each in ("rows", "dense")
+    )
+    assert dense - rows == pytest.approx(32 * MINILM.embedding_parameters * TRAINING.per_parameter)
+
+
+def test_a_training_is_its_steps_and_a_judgement_an_epoch() -> None:
+    known = facts(lengths=LENGTHS_OF_ROWS)
+    plan, predicted = costs(known, train__epochs=3, train__batch_size=8)
+    judging = judging_seconds(plan.settings, known)
+    assert training_seconds(plan.settings, known) == pytest.approx(3 * (predicted.seconds_per_epoch + judging))
+    steps = planned_steps(plan.settings, known)
+    half = costs(known, train__epochs=3, train__batch_size=8, train__steps=steps // 2)[0].settings
+    assert planned_steps(half, known) == steps // 2
+    share = (steps // 2) / (steps / 3)
+    assert training_seconds(half, known) == pytest.approx(share * predicted.seconds_per_epoch + 2 * judging)
+
+
+def test_of_chosen_windows_only_those_are_judged() -> None:
+    known = facts(lengths=[0] * 2000 + [100])
+    splits = {name: split({"a": 50, "b": 50}, lengths=[0] * 2000 + [100]) for name in ("train", "validation")}
+    known = replace(known, statistics=replace(known.statistics, splits=splits))
+    every, half = (
+        judging_seconds(make_plan(parse({"text.chosen_share": share}, Settings), known).settings, known)
+        for share in (1.0, 0.5)
+    )
+    assert 0.45 < half / every < 0.55
 
 
 @pytest.mark.parametrize("size", [MINILM, PRESETS["bert-base"].size, with_size(layers=1, width=64, heads=2)])

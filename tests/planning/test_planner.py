@@ -65,7 +65,7 @@ ASKED: dict[str, Any] = {
     "train.epochs": 4,
     "train.scheduled_steps": 7,
     "train.learning_rate": 7e-5,
-    "train.feature_learning_rate": 5e-3,
+    "train.added_learning_rate": 5e-3,
     "text.windows": 3,
     "text.window_stride": 7,
     "text.keep": "head_tail",
@@ -220,11 +220,19 @@ def test_every_decision_is_one_row_of_the_reasons(value: str, reason: str) -> No
         assert row.replace("\\|", "").count("|") == 6
 
 
+def test_reasons_give_values_as_they_are_asked_for() -> None:
+    lines = reasons_markdown(planned()).splitlines()
+    assert any(line.startswith("| `data.text_b` | null | ") for line in lines)
+    assert any(line.startswith("| `model.exits` | [] | ") for line in lines)
+    assert any(line.startswith("| `train.objectives` | [cross_entropy] | ") for line in lines)
+
+
 def test_costs_in_words() -> None:
     costs = Costs(seconds_per_epoch=12.4, peak_memory_bytes=1_250_000_000, padding_share=0.0123)
     expected = "Predicted: 12 seconds per epoch, peak memory 1.25 GB, 1.2% of all tokens are padding."
     assert describe_costs(costs) == expected
     assert expected in reasons_markdown(replace(planned(), costs=costs))
+    assert describe_costs(replace(costs, seconds_per_epoch=0.34)).startswith("Predicted: 0.3 seconds per epoch, ")
 
 
 # What cannot be
@@ -263,9 +271,6 @@ def test_objectives_for_another_task() -> None:
     )
 
 
-LEARNT = {"train.objectives": ["cross_entropy", "exits"]}
-
-
 @pytest.mark.parametrize(
     ("asked", "validation", "message"),
     [
@@ -280,22 +285,10 @@ LEARNT = {"train.objectives": ["cross_entropy", "exits"]}
             None,
             "model.exits is [2], but how sure texts have to be is planned by validation rows; give data.validation",
         ),
-        (
-            {"model.exits": [2], "train.objectives": ["cross_entropy"]},
-            100,
-            "model.exits is [2], but train.objectives has no 'exits', by which their heads learn; add it",
-        ),
-        (LEARNT, 100, "train.objectives has 'exits', but model.exits is empty; give layers, or leave it out"),
     ],
 )
 def test_exits_that_cannot_be(asked: dict[str, Any], validation: int | None, message: str) -> None:
     assert refused(asked, facts(validation=validation)) == message
-
-
-def test_exits_and_what_their_heads_learn_by() -> None:
-    plan = planned({"model.exits": [2, 3]})
-    assert plan.settings.train.objectives == ("cross_entropy", {"exits": {"weight": 0.5}})
-    assert planned({"model.exits": [2, 3], **LEARNT}).settings.train.objectives == ("cross_entropy", "exits")
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,7 @@ def test_few_long_texts_are_no_reason(long: int, windows: int) -> None:
 def test_as_many_windows_as_most_texts_need_and_the_goal_allows(goal: str, longest: int, windows: int) -> None:
     decision = decide("text.windows", of_lengths(**{f"of_{longest}": 100}), goal=goal)
     assert decision.value == windows
-    assert f"so {windows * 512} tokens are read" in decision.reason
+    assert f"so {512 + 510 * (windows - 1)} tokens are read" in decision.reason
     lost = 1.0 if longest > 512 + 510 * (windows - 1) else 0.0
     assert f"{lost:.1%} lose some" in decision.reason
 
@@ -78,9 +78,15 @@ def test_windows_fit_into_memory() -> None:
     known = of_lengths(of_4000=100)
     free = peak_memory_bytes(((3, 512),), known)
     small = replace(known, hardware=replace(machine(), memory_bytes=free))
-    assert decide("text.windows", small, goal="best").value == 3
+    decision, more = decide("text.windows", small, goal="best"), peak_memory_bytes(((4, 512),), known)
+    assert decision.value == 3
+    assert decision.reason.endswith(f"; 4 windows would take {more / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free")
     none = replace(known, hardware=replace(machine(), memory_bytes=1))
-    assert decide("text.windows", none, goal="best").value == 1
+    two = peak_memory_bytes(((2, 512),), known)
+    assert decide("text.windows", none, goal="best") == Decision(
+        1,
+        f"100.0% of the texts are longer than 512 tokens; 2 windows would take {two / 1e9:.1f} GB, and 0.0 GB are free",
+    )
 
 
 def test_pairs_and_a_length_that_was_asked_for_are_not_windowed() -> None:

@@ -66,6 +66,20 @@ def test_it_is_the_lowest_that_is_allowed(rows: list[tuple[int, bool, bool]], bo
         assert found.confidence not in confidence[confidence > 0]
 
 
+def test_who_may_not_answer_never_does_and_counts_for_nothing() -> None:
+    confidence = np.array([4.0, 3.0, 2.0, -1.0, -1.0, -1.0])
+    cheap = np.array([True, False, False, True, True, True])
+    dear = np.array([True, True, True, False, False, False])
+    # With the rows below 0, on which the cheap one is better, all would be within the bound.
+    found = cascade_threshold(confidence, cheap, dear, bound=0.0, certainty=0.5)
+    assert found is not None
+    assert (found.confidence, found.share, found.loss) == (3.5, 1 / 6, 0.0)
+    lowest = cascade_threshold(confidence, dear, dear, bound=0.0, certainty=0.5)
+    assert lowest is not None
+    assert (lowest.confidence, lowest.share) == (1.0, 0.5)
+    assert cascade_threshold(confidence - 5.0, cheap, dear, bound=1.0, certainty=0.5) is None
+
+
 @pytest.mark.parametrize("certainty", [0.5, 0.9])
 def test_no_rows(certainty: float) -> None:
     none = np.zeros(0, bool)

@@ -49,6 +49,19 @@ def test_exits_that_are_never_wrong_let_all_leave_whom_they_may() -> None:
     assert plan.layers_run == pytest.approx(plan.leaving[0] * 2 / 6 + (1 - plan.leaving[0]))
 
 
+@pytest.mark.parametrize("confidence", [1.0, 0.75])
+def test_rows_that_are_all_as_sure_leave_together(confidence: float) -> None:
+    rows = 1000
+    alike = [ExitScores(each, np.full(rows, confidence, np.float32), np.ones(rows, bool), np.ones(rows, bool))
+             for each in (2, 4)]  # fmt: skip
+    plan = planned(alike, np.ones(rows, bool), bound=0.005)
+    assert plan.leaving == (1.0, 0.0)
+    assert plan.layers_run == pytest.approx(2 / 6)
+    # Not at the last bit of what they are.
+    assert plan.thresholds[0] is not None
+    assert plan.thresholds[0] < confidence - 0.1
+
+
 def test_few_rows_prove_nothing() -> None:
     exits, _ = made(100, 0, 2)
     never_wrong = [ExitScores(2, exits[0].confidence, np.ones(100, bool), np.ones(100, bool))]

@@ -39,11 +39,27 @@ def test_answers_to_a_file_from_a_servable(toy_exported: Export, toy_data: Path,
     assert len(labels[0]) == 60
 
 
-@pytest.mark.parametrize(("given", "which"), [({}, "neither"), ({"run": "a", "servable": "b"}, "both")])
+def test_answers_never_take_the_place_of_the_rows(tmp_path: Path) -> None:
+    rows = tmp_path / "rows.csv"
+    rows.write_text("text\nquick\n")
+    (tmp_path / "link.csv").symlink_to(rows)
+    with pytest.raises(UsageError) as caught:
+        predict({"run": "a", "input": str(rows), "output": str(tmp_path / "link.csv")})
+    assert str(caught.value) == (f"output={tmp_path / 'link.csv'} is the input, which would be lost; give another file")
+    assert rows.read_text() == "text\nquick\n"
+
+
+@pytest.mark.parametrize(
+    ("given", "which"),
+    [
+        ({}, "neither run nor servable is"),
+        ({"run": "a", "servable": "b"}, "both run and servable are"),
+    ],
+)
 def test_one_of_the_two(given: dict[str, str], which: str) -> None:
     with pytest.raises(UsageError) as caught:
         predict({**given, "input": "rows.csv"})
-    assert str(caught.value) == f"{which} run and servable are given; expected run=DIR or servable=DIR"
+    assert str(caught.value) == f"{which} given; expected run=DIR or servable=DIR"
 
 
 def test_a_version_that_cannot_be_loaded(toy_exported: Export, tmp_path: Path) -> None:

@@ -48,6 +48,18 @@ def test_words_say_what_goes_on() -> None:
     assert never.text.endswith("a linear model over them")
 
 
+def test_windows_are_rows_of_the_encoder() -> None:
+    assert names(windows=4) == [*PLAIN[:-2], "windows", *PLAIN[-2:]]
+    assert names(windows=4, chosen_share=0.5) == [*PLAIN[:2], "window choice", *PLAIN[2:-2], "windows", *PLAIN[-2:]]
+    stages = {each.name: each for each in _stages({**FACTS, "windows": 4, "chosen_share": 0.5}, WEIGHTS)}
+    assert stages["window choice"].text == (
+        "50% of the windows of each text, rounded up, by a score of their words; the others go no further"
+    )
+    assert stages["packing"].outputs == ("int32[B, K * L], K ≤ 4, L ≤ 12",) * 3
+    assert stages["layer 1"].inputs == ("float32[B * K, L ≤ 12, 16]", "int32[B * K, L ≤ 12]")
+    assert (stages["pooling"].outputs, stages["windows"].outputs) == (("float32[B * K, 16]",), ("float32[B, 16]",))
+
+
 @pytest.mark.parametrize(
     ("node", "stage"),
     [
@@ -56,6 +68,11 @@ def test_words_say_what_goes_on() -> None:
         ("cond/baseline/UniqueWithCounts", "baseline"),
         ("stacking/add", "stack"),
         ("strided_slice/stack", None),
+        ("network/windows/scorer/Max", "window choice"),
+        ("windows/scorer/mean", "window choice"),
+        ("network/windows/Softmax", "windows"),
+        ("windows/query", "windows"),
+        ("cond/network/exits/3/MatMul", "exit 3"),
         ("network/bert/encoder/layer_._3/output/add", "layer 4"),
     ],
 )

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
+from asked_graphs import asked, same, signatures_of, written
 from hypothesis import given
 from hypothesis import settings as tried
 from hypothesis import strategies as st
@@ -22,14 +23,10 @@ from tfclassify.model.exits import Exit, Leaving
 from tfclassify.model.routes import INPUTS, Routed
 from tfclassify.quality.exits import ExitPlan
 from tfclassify.quality.ngram_fit import fit_ngrams
-from tfclassify.servable.graph import ANSWER, TOKENS, parameters, save
-from tfclassify.servable.lowering import lower
-from tfclassify.servable.opened import as_answer
+from tfclassify.servable.graph import TOKENS, parameters
 from tfclassify.servable.operations import missing, operations, unservable
-from tfclassify.servable.parity import check_parity
 from tfclassify.settings import TextSettings
 from tfclassify.text.ngram_hashing import PieceRun
-from tfclassify.text.word_pieces import text_ops
 
 WORDS = ("bad", "dull", "good", "great", "film", "not", "a", "very")
 RULES = [{"name": "R1", "pattern": "(?i)^refund", "label": "no"}, {"name": "R2", "pattern": "!!", "label": "yes"}]
@@ -77,35 +74,7 @@ def folder(whole: Trained, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def signatures(folder: Path) -> Any:
-    return tf.saved_model.load(str(folder)).signatures
-
-
-def written(trained: Trained, folder: Path) -> Path:
-    text_ops()
-    save(trained, folder, pairs=False)
-    lower(folder)
-    return folder
-
-
-def asked(signatures: Any, texts: list[str]) -> dict[str, Any]:
-    outputs = signatures[ANSWER](text=tf.constant(texts, tf.string, [len(texts)]))
-    return {name: value.numpy() for name, value in outputs.items()}
-
-
-def same(trained: Trained, signatures: Any, texts: list[str]) -> None:
-    expected, found = answer(trained, texts), asked(signatures, texts)
-    plain = {
-        name: [[each.decode() for each in row] for row in found["labels"]] if name == "labels" else value.tolist()
-        for name, value in found.items()
-    }
-    check_parity(expected, plain)
-    rows = [
-        as_answer({name: value[row] for name, value in found.items()}, multilabel=False) for row in range(len(texts))
-    ]
-    for one, other in zip(expected, rows, strict=True):
-        assert {name: one[name] for name in ("route", "rule", "masked")} == {
-            name: other[name] for name in ("route", "rule", "masked")
-        }
+    return signatures_of(folder)
 
 
 def test_all_ways_are_taken(whole: Trained, signatures: Any) -> None:
@@ -147,11 +116,11 @@ def test_texts_that_are_left_may_leave_the_network_early(whole: Trained, tmp_pat
         return Routed(logits, tf.gather(tf.constant(routes), taken))
 
     leaving = Leaving(run, numbered, routes, (Exit(1, 0.5),), numbered.get_concrete_function().variables)
-    plan = ExitPlan((1,), (0.5,), 10, 0.01, 0.0, (0.0, 0.0), (0.5,), 0.5)
+    plan = ExitPlan((1,), (0.5,), 10, 0.01, 0.8, 0.0, (0.0, 0.0), (0.5,), 0.5)
     early = replace(whole, early=Early(leaving, plan))
     texts = [*TEXTS, "not", "a a a a a a"]
     assert {each["route"] for each in answer(early, texts)} == {"rule:R1", "rule:R2", "baseline", "exit@1", "full"}
-    same(early, tf.saved_model.load(str(written(early, tmp_path / "1"))).signatures, texts)
+    same(early, signatures_of(written(early, tmp_path / "1")), texts)
 
 
 def test_servers_have_all_ops_of_all_nodes(folder: Path) -> None:

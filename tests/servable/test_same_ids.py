@@ -79,7 +79,7 @@ def with_features(source: Path, place: Path) -> Path:
 
 def settings_of(places: dict[str, Path], maps: tuple[str, ...], features: tuple[str, ...]) -> Settings:
     data = {f"data.{split}": str(place) for split, place in places.items()}
-    planned = {"train.learning_rate": 1e-3, "train.feature_learning_rate": 1e-2, "model.feature_width": 4}
+    planned = {"model.feature_width": 4}
     return parse({**data, **planned, "text.maps": maps, "data.features": features}, Settings)
 
 

@@ -12,7 +12,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tfclassify.settings.dialect import line, load
+from tfclassify.settings.dialect import line, load, written
 
 SCALARS = (
     st.none()
@@ -146,3 +146,20 @@ def test_lines_are_plain_where_they_can_be() -> None:
     assert line("a", [twice, twice, "é", "no", 1e-05]) == "a: [{x: 1}, {x: 1}, é, 'no', 1.0e-05]"
     assert line("a", {}) == "a: {}"
     assert line("a", None) == "a: null"
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (None, "null"),
+        (True, "true"),
+        (0.5, "0.5"),
+        ((), "[]"),
+        (((16, 21), (16, 24)), "[[16, 21], [16, 24]]"),
+        (("cross_entropy", {"exits": {"weight": 0.5}}), "[cross_entropy, {exits: {weight: 0.5}}]"),
+        ("minilm", "minilm"),
+        ("package.module:metric", "package.module:metric"),
+    ],
+)
+def test_a_value_as_an_override_takes_it(value: Any, expected: str) -> None:
+    assert written(value) == expected

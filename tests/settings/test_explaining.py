@@ -140,11 +140,17 @@ def test_a_missing_key() -> None:
         ),
         (
             "answer.rules",
+            [{"pattern": "x"}],
+            "answer.rules.0 is {'pattern': 'x'}; expected a value for name and a value for label",
+        ),
+        (
+            "answer.rules",
             [{**RULE, "patern": "x"}],
             "no field 'patern' in answer.rules.0; fields: name, pattern, label, column; did you mean 'pattern'?",
         ),
         ("train.class_weights", {"spam": -2}, "train.class_weights.spam is -2; expected a number above 0"),
         ("train.class_weights", {1: 2}, "train.class_weights.1 is 1; expected a string (put it in quotes)"),
+        ("text.chosen_share", 2.0, "text.chosen_share is 2.0; expected 'auto' or a number of at most 1"),
         ("train.buckets", [], "train.buckets is []; expected 'auto' or no fewer values than 1"),
         ("train.buckets", [[8]], "train.buckets.0 is [8]; expected one value more"),
         ("train.buckets", [[8, 0]], "train.buckets.0.1 is 0; expected a number above 0"),

@@ -259,6 +259,10 @@ NEITHER = "is neither a settings file (.yaml) nor an override (section.key=value
         ("", f"'' {NEITHER}"),
         (".", f"'.' {NEITHER}"),
         ("--verbose", f"'--verbose' {NEITHER}"),
+        (
+            "brand]",
+            f"'brand]' {NEITHER}; a value with spaces is given in quotes, such as 'data.features=[price, brand]'",
+        ),
         ("train.epoch", f"'train.epoch' {NEITHER}; did you mean 'train.epochs'?"),
         ("train.epochs", "train.epochs has no value; give it as train.epochs=..."),
         ("--seed", "seed has no value; give it as seed=..."),
@@ -268,6 +272,12 @@ NEITHER = "is neither a settings file (.yaml) nor an override (section.key=value
 )
 def test_words_that_are_neither(word: str, expected: str) -> None:
     assert message(word) == expected
+
+
+@pytest.mark.parametrize(("tree", "key"), [(Settings, "data.train"), (PredictRequest, "input")])
+def test_a_file_without_its_key(folder: Path, tree: type[BaseModel], key: str) -> None:
+    (folder / "reviews.csv").write_text("text,label\n")
+    assert message("reviews.csv", tree=tree) == f"'reviews.csv' {NEITHER}; did you mean '{key}=reviews.csv'?"
 
 
 def test_keys_may_be_nested_or_dotted() -> None:

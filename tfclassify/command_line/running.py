@@ -7,7 +7,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Sequence
-from importlib import import_module
+from importlib import import_module, metadata
 from typing import Any
 
 from tfclassify.command_line.helping import help_on, help_on_all
@@ -18,7 +18,7 @@ from tfclassify.settings import read
 
 DONE, FAILED, WRONG = 0, 1, 2
 HELP = ("--help", "-h", "help")
-JSON, PIPE = "--json", "-"
+JSON, PIPE, VERSION = "--json", "-", "--version"
 # Packages that only some verbs need, by the extra that installs them.
 EXTRAS = dict.fromkeys(("uvicorn", "httptools", "uvloop", "grpc_health", "prometheus_client", "jwt"), "serve")
 
@@ -45,6 +45,9 @@ def main(name: str | None = None, words: Sequence[str] | None = None) -> int:
 
 
 def _main(name: str | None, words: list[str]) -> int:
+    if name is None and words == [VERSION]:
+        print(f"tfclassify {metadata.version('tfclassify')}")
+        return DONE
     if name is None:
         name = next((word for word in words if word not in HELP), None)
         if name is None:

@@ -62,7 +62,8 @@ def _lines() -> Iterator[Display]:
         done += units
         if time.monotonic() - said >= SECONDS_BETWEEN_LINES:
             said = time.monotonic()
-            say(f"{title}: {done}{f'/{total}' if total else ''}  {note}".rstrip())
+            # Of an unknown total the note is what is counted.
+            say(f"{title}: {done}/{total}  {note}".rstrip() if total else f"{title}: {done} {note}".rstrip())
 
     def say(line: str) -> None:
         print(line, file=sys.stderr, flush=True)

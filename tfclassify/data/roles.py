@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from tfclassify.data.features import check_names
-from tfclassify.data.sources import Columns
+from tfclassify.data.sources import Columns, other_delimiter
 from tfclassify.errors import UsageError, excerpt, nearest
 from tfclassify.settings import DataSettings
 
@@ -90,16 +90,8 @@ def _check_different(roles: dict[str, str | None], location: str) -> None:
 
 def _missing(key: str, name: str, names: Sequence[str], location: str) -> UsageError:
     shown = ", ".join(map(excerpt, names[:NAMED_COLUMNS])) + ", ..." * (len(names) > NAMED_COLUMNS)
-    hint = _other_delimiter(names) or _headless(names) or nearest(name, names)
+    hint = other_delimiter(names) or _headless(names) or nearest(name, names) or _others(key, names)
     return UsageError(f"{key}: column '{name}' is not in {location}; columns are: {shown}{hint}")
-
-
-def _other_delimiter(names: Sequence[str]) -> str:
-    if len(names) == 1 and ";" in names[0]:
-        return "; the header has ';' in it: set data.delimiter=';'"
-    if len(names) == 1 and "\t" in names[0]:
-        return "; the header has tabs in it: set data.delimiter='\"\\t\"'"
-    return ""
 
 
 def _headless(names: Sequence[str]) -> str:
@@ -107,6 +99,10 @@ def _headless(names: Sequence[str]) -> str:
     if any(len(name.split()) >= WORDS_OF_A_TEXT or re.fullmatch(r"[\d.,]+", name) for name in names):
         return "; the first row looks like data: put one with the names of the columns above it, such as text,label"
     return ""
+
+
+def _others(key: str, names: Sequence[str]) -> str:
+    return f"; set {key} to one of them" if len(names) > 1 else ""
 
 
 def _decided(

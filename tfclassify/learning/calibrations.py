@@ -16,7 +16,7 @@ from filelock import FileLock
 from tfclassify.display import Display
 from tfclassify.errors import UsageError
 from tfclassify.hardware import Hardware, cpu_model
-from tfclassify.planning.calibration import Calibration, calibration_of, outdated
+from tfclassify.planning.calibration import CALIBRATING_SECONDS, Calibration, calibration_of, outdated, overtime
 from tfclassify.runs import versions
 
 PACKAGES = ("tfclassify", "tensorflow", "tf-keras", "transformers")
@@ -32,7 +32,9 @@ MOST_SECONDS = 600.0
 def calibration_for(
     hardware: Hardware, precision: str, *, cache: Path, renew: bool, display: Display
 ) -> Calibration | None:
-    """Returns how fast this machine is; where that is not known yet, it is measured, which takes up to 20 seconds.
+    """Returns how fast this machine is; where that is not known yet, it is measured.
+
+    That takes up to ``CALIBRATING_SECONDS`` where nothing else runs; what took longer says so.
 
     Args:
         hardware: the machine; accelerators are not measured but taken for what their makers say.
@@ -55,7 +57,8 @@ def calibration_for(
         why = _why(known, hardware, renew=renew)
         if why is None:
             return known
-        display.say(f"calibrating the cost model on this machine, which takes up to 20 seconds: {why}")
+        most = f"up to {CALIBRATING_SECONDS:.0f} seconds where nothing else runs"
+        display.say(f"calibrating the cost model on this machine, which takes {most}: {why}")
         try:
             _measure(file, precision)
         except UsageError as error:
@@ -63,7 +66,10 @@ def calibration_for(
                 raise
             display.say(f"{error}; costs are predicted by the calibration before it")
             return known
-        return read_calibration(file)
+        found = read_calibration(file)
+        if found is not None and (told := overtime(found)):
+            display.say(told)
+        return found
 
 
 def calibration_file(hardware: Hardware, precision: str, *, cache: Path) -> Path:

@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 from tfclassify.data.batches import Bucket
 from tfclassify.data.rows import Rows
 from tfclassify.learning.prediction import logits_of
-from tfclassify.model.classifier import BertClassifier, answering_early, outputs
+from tfclassify.model.classifier import BertClassifier, answering_early, exit_means
+from tfclassify.model.exit_heads import ExitHeads
 from tfclassify.model.exits import Exit, Leaving, Scale
 from tfclassify.model.routes import INPUTS
 from tfclassify.quality.calibration import fit_temperature, scope_score, scores
 from tfclassify.quality.exits import ExitPlan, ExitScores, plan_exits
+from tfclassify.quality.linear_fit import fit_linear
 from tfclassify.quality.predictions import Predictions, correct, in_scope
 from tfclassify.quality.thresholds import scope_threshold
 from tfclassify.settings import AnswerSettings
@@ -33,16 +35,53 @@ class Early:
     plan: ExitPlan
 
 
-def exits_forward(model: BertClassifier) -> Callable[..., tf.Tensor]:
-    """Returns the heads of early exits as one graph: ids, mask, types int32[B, L] to logits float32[B, E * C]."""
+def means_forward(model: BertClassifier) -> Callable[..., tf.Tensor]:
+    """Returns what the heads of early exits read as one graph: ids, mask, types int32[B, L] to float32[B, E * H]."""
     tokens = tf.TensorSpec([None, None], tf.int32)
 
     @tf.function(input_signature=[tokens, tokens, tokens])
     def run(*given: tf.Tensor) -> tf.Tensor:
-        made = outputs(model, dict(zip(INPUTS, given, strict=True)), training=False)["exits"]
-        return tf.reshape(made, [-1, made.shape[1] * made.shape[2]])
+        return tf.concat(exit_means(model, dict(zip(INPUTS, given, strict=True))), axis=1)
 
     return run
+
+
+def means_of(model: BertClassifier, rows: Rows, buckets: Sequence[Bucket]) -> NDArray[np.float32]:
+    """Returns what each head reads of N rows: float32[E, N, H].
+
+    Args:
+        model: with early exits.
+        rows: of tokens.
+        buckets: shapes that they come in.
+    """
+    count, width = len(heads_of(model).after), model.config.hidden_size
+    made = logits_of(means_forward(model), rows, buckets, classes=count * width)
+    return np.moveaxis(made.reshape(-1, count, width), 1, 0)
+
+
+def fit_heads(model: BertClassifier, rows: Rows, truth: NDArray[Any], buckets: Sequence[Bucket]) -> None:
+    """Fits the heads of early exits on training rows, by what the network, which has learnt, makes of them.
+
+    Args:
+        model: with early exits; its heads take what was fitted.
+        rows: N of training, of the classes.
+        truth: int32[N], or bool[N, C].
+        buckets: shapes that they come in.
+    """
+    heads, classes = heads_of(model), model.config.num_labels
+    paired = zip(heads.after, means_of(model, rows, buckets), strict=True)
+    heads.take({layer: fit_linear(means, truth, classes=classes) for layer, means in paired})
+
+
+def heads_of(model: BertClassifier) -> ExitHeads:
+    """Returns the heads of early exits.
+
+    Raises:
+        ValueError: the network has none.
+    """
+    if model.exits is None:
+        raise ValueError("the network has no early exits; expected one that was built with exits")
+    return model.exits
 
 
 def early_exits(
@@ -56,7 +95,7 @@ def early_exits(
     """Calibrates each exit on validation rows, and plans how sure texts have to be to leave by it.
 
     Args:
-        model: trained, with heads for early exits.
+        model: trained, with heads for early exits that were fitted.
         rows: of validation.
         buckets: shapes that they come in.
         whole: what the whole network says of them, calibrated.
@@ -66,11 +105,8 @@ def early_exits(
     Returns:
         None where nobody may leave at all.
     """
-    heads = model.exits
-    if heads is None:
-        return None
-    count, classes = len(heads.after), len(whole.labels)
-    made = logits_of(exits_forward(model), rows, buckets, classes=count * classes).reshape(-1, count, classes)
+    heads = heads_of(model)
+    made = heads([tf.constant(each) for each in means_of(model, rows, buckets)]).numpy()
     inside = in_scope(whole)
     read = [_read(after, made[:, place], whole, asked) for place, after in enumerate(heads.after)]
     plan = plan_exits(

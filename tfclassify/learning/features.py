@@ -43,9 +43,8 @@ def encoder_of(train: Split, settings: Settings) -> Encoder | None:
     stored = train.store.features
     if stored is None:
         return None
-    gain = settings.train.feature_learning_rate / settings.train.learning_rate
     numbers, categories = _measured(train, stored)
-    return encoder(Measures(numbers, categories, settings.model.feature_width, gain))
+    return encoder(Measures(numbers, categories, settings.model.feature_width))
 
 
 def _measured(

@@ -49,22 +49,6 @@ def binary_cross_entropy(
     return keras.losses.binary_crossentropy(batch["labels"], outputs["logits"], from_logits=True)
 
 
-def exits(outputs: Mapping[str, tf.Tensor], batch: Mapping[str, tf.Tensor], model: keras.Model) -> tf.Tensor:
-    """Cross-entropy of the heads of early exits, averaged over them; binary where a row may have several labels.
-
-    Args:
-        outputs: ``exits`` float32[B, E, C], of E heads.
-        batch: ``labels`` int32[B], or float32[B, C] of zeros and ones.
-        model: the network, not used.
-
-    Returns:
-        float32[B], in nats.
-    """
-    one = binary_cross_entropy if batch["labels"].shape.rank == 2 else cross_entropy
-    losses = [one({"logits": logits}, batch, model) for logits in tf.unstack(outputs["exits"], axis=1)]
-    return tf.add_n(losses) / len(losses)
-
-
 def choose(terms: Sequence[str | Mapping[str, Mapping[str, Any]]]) -> tuple[tuple[float, Objective], ...]:
     """Looks up the terms of a loss: a name, or ``{name: {weight: w, option: value}}``.
 
@@ -98,5 +82,4 @@ def _weight(name: str, given: Any) -> float:
 OBJECTIVES: dict[str, Objective] = {
     "cross_entropy": cross_entropy,
     "binary_cross_entropy": binary_cross_entropy,
-    "exits": exits,
 }

@@ -76,6 +76,9 @@ class AdamW(keras.optimizers.Optimizer):
       rates)``. Of a value this is the same to first order (the rest is below ``120 * (rate * decay)**2`` of it), of
       what the value moved by meanwhile not even that (below ``16 * rate * decay`` of the move); it loses less to
       rounding. What remains of less than 16 steps at the end is not applied: there the rate is near 0.
+
+    Layers that are new on top of good ones may learn at a multiple of the rate, ``multiples``. What decays them is
+    the rate itself, as it decays all others.
     """
 
     def __init__(
@@ -89,17 +92,20 @@ class AdamW(keras.optimizers.Optimizer):
         epsilon: float = 1e-8,
         row_wise: bool = True,
         average: Average | Mapping[str, Any] | None = None,
+        multiples: Mapping[str, float] | None = None,
         name: str = "AdamW",
     ) -> None:
         """Keeps the options; ``clip_norm`` 0 does not clip, ``row_wise`` False makes every update dense.
 
-        With ``average`` the weights are averaged over the steps, beside what they are.
+        With ``average`` the weights are averaged over the steps, beside what they are. ``multiples`` say by what the
+        rate is multiplied for variables whose names begin with a scope.
         """
         super().__init__(name=name, jit_compile=False)
         self._learning_rate = self._build_learning_rate(learning_rate)
         self.decay, self.clip_norm, self.row_wise = weight_decay, clip_norm, row_wise
         self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
         self.average = Average(**average) if isinstance(average, Mapping) else average
+        self.multiples = dict(multiples or {})
 
     def build(self, var_list: Sequence[tf.Variable]) -> None:
         """Makes both moments of every variable, its average, the sum of rates since the last decay, the last norm."""
@@ -138,7 +144,7 @@ class AdamW(keras.optimizers.Optimizer):
             variable,
             self._first[index],
             self._second[index],
-            rate=tf.cast(self.learning_rate, variable.dtype) * applied,
+            rate=tf.cast(self.learning_rate, variable.dtype) * applied * multiple_of(variable.name, self.multiples),
             # Of a step that is not applied the gradient is 0; kept whole, the moments stay what they are to the bit.
             betas=(tf.where(applied > 0.0, self.beta_1, 1.0), tf.where(applied > 0.0, self.beta_2, 1.0)),
             powers=(tf.pow(self.beta_1, powers), tf.pow(self.beta_2, powers)),
@@ -217,6 +223,7 @@ class AdamW(keras.optimizers.Optimizer):
             "learning_rate": rate,
             "weight_decay": self.decay,
             "average": None if self.average is None else asdict(self.average),
+            "multiples": dict(self.multiples),
             **{option: getattr(self, option) for option in options},
         }
 
@@ -224,6 +231,11 @@ class AdamW(keras.optimizers.Optimizer):
 def is_decayed(name: str) -> bool:
     """Says whether a variable of this name is decayed: all but biases and layer norms."""
     return name.split("/")[-1].split(":")[0] not in UNDECAYED
+
+
+def multiple_of(name: str, multiples: Mapping[str, float]) -> float:
+    """Returns what the rate of a variable of this name is multiplied by: the multiple of its scope, or 1."""
+    return multiples.get(name.partition("/")[0], 1.0)
 
 
 def _update_all(

@@ -7,8 +7,8 @@ frequent class does, the data or the model are to be looked at first.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import tensorflow as tf
@@ -28,13 +28,15 @@ MOST_ROWS, JUDGED_SHARE = 1000, 0.3
 # Fewer of a class tell nothing, and fewer in all have an interval that says nothing.
 FEWEST_OF_A_CLASS, FEWEST_JUDGED = 2, 20
 REGULARISATION, ITERATIONS = 10.0, 300
+MOST_TOKENS = 16_384
 
 
 @dataclass(frozen=True)
 class Probe:
     """How many of the judged validation rows a logistic regression on the frozen vectors of ``rows`` others got right.
 
-    ``most_frequent`` is the share of the judged rows that have the most frequent label.
+    ``most_frequent`` is the share of the judged rows that have the most frequent label; ``others`` has how many were
+    right where texts are read in other ways, by the name of each.
     """
 
     rows: int
@@ -42,6 +44,8 @@ class Probe:
     right: int
     most_frequent: float
     seconds: float
+    way: str = ""
+    others: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def sentence(self) -> str:
@@ -52,6 +56,14 @@ class Probe:
         nothing = f"; the most frequent label alone is {self.most_frequent:.3f}: look at the data first"
         return said + (nothing if low <= self.most_frequent else "")
 
+    @property
+    def reading(self) -> str | None:
+        """What other ways to read the same rows come to, with the planned one first; None where none was tried."""
+        if not self.others:
+            return None
+        told = [f"{way} {right / self.judged:.3f}" for way, right in {self.way: self.right, **self.others}.items()]
+        return f"of {self.judged} rows frozen vectors tell right: read {', '.join(told)}"
+
 
 def probe(
     found: Found,
@@ -59,7 +71,7 @@ def probe(
     validation: Split,
     *,
     classes: int,
-    limits: Limits,
+    ways: Mapping[str, Limits],
     most_rows: int,
     advance: Callable[[int, str], None] | None = None,
 ) -> Probe | str:
@@ -70,7 +82,7 @@ def probe(
         train: rows, of which each label gets as many as any other as long as it has them.
         validation: rows that are judged, those out of scope left out.
         classes: C labels, one a row.
-        limits: how rows are packed.
+        ways: how rows are packed, the planned way first, and others to compare it with.
         most_rows: that there is time for, of both together.
         advance: is told of rows done.
 
@@ -83,27 +95,38 @@ def probe(
     if judged < FEWEST_JUDGED or learnt < FEWEST_OF_A_CLASS * classes:
         return f"no probe: there is time and there are rows for {learnt} and {judged} to judge them by, too few"
     begun = time.perf_counter()
-    some, others = _some(train, learnt), _some(inside, judged)
+    some, others = _some(train, learnt), _evenly(inside, judged)
     model = build(found, labels=[str(label) for label in range(classes)], multilabel=False, dropout=0.0)
-    run, width = averaged(model), int(model.config.hidden_size)
-    vectors = [_vectors(run, split, limits, width, advance) for split in (some, others)]
-    fitted = LogisticRegression(C=REGULARISATION, max_iter=ITERATIONS).fit(vectors[0], some.truth)
-    right = int((fitted.predict(vectors[1]) == others.truth).sum())
+    (planned, right), *more = ((way, _right(model, some, others, limits, advance)) for way, limits in ways.items())
     frequent = float(np.bincount(others.truth, minlength=classes).max() / judged)
-    return Probe(len(some), judged, right, frequent, time.perf_counter() - begun)
+    return Probe(len(some), judged, right, frequent, time.perf_counter() - begun, planned, dict(more))
 
 
-def averaged(model: BertClassifier) -> Forward:
+def _right(
+    model: BertClassifier, some: Split, others: Split, limits: Limits, advance: Callable[[int, str], None] | None
+) -> int:
+    """Returns how many of the other rows are right, read in this way."""
+    run, width = averaged(model, window=limits.max_length), int(model.config.hidden_size)
+    learnt, judged = (_vectors(run, split, limits, width, advance) for split in (some, others))
+    fitted = LogisticRegression(C=REGULARISATION, max_iter=ITERATIONS).fit(learnt, some.truth)
+    return int((fitted.predict(judged) == others.truth).sum())
+
+
+def averaged(model: BertClassifier, *, window: int) -> Forward:
     """Returns the encoder without dropout: ids, mask, types int32[B, L] to unit vectors float32[B, H].
 
-    They are the means of the last layer over the tokens, as Sentence-BERT has them (Reimers and Gurevych, 2019).
+    They are the means of the last layer over the tokens, as Sentence-BERT has them (Reimers and Gurevych, 2019). Where
+    L is more than a window, windows lie side by side, and are encoded one by one.
     """
     tokens = tf.TensorSpec([None, None], tf.int32)
 
     @tf.function(input_signature=[tokens, tokens, tokens])
     def run(input_ids: tf.Tensor, attention_mask: tf.Tensor, token_type_ids: tf.Tensor) -> tf.Tensor:
-        batch = dict(zip(INPUTS, (input_ids, attention_mask, token_type_ids), strict=True))
-        states = tf.cast(model.bert(batch, training=False).last_hidden_state, tf.float32)
+        rows, columns = tf.unstack(tf.shape(input_ids))
+        each = columns // tf.maximum(columns // window, 1)
+        folded = (tf.reshape(given, [-1, each]) for given in (input_ids, attention_mask, token_type_ids))
+        made = model.bert(dict(zip(INPUTS, folded, strict=True)), training=False).last_hidden_state
+        states = tf.reshape(tf.cast(made, tf.float32), [rows, columns, model.config.hidden_size])
         mask = tf.cast(attention_mask, tf.float32)[:, :, None]
         return tf.math.l2_normalize(tf.reduce_sum(states * mask, axis=1), axis=1)
 
@@ -115,8 +138,16 @@ def _vectors(
 ) -> NDArray[np.float32]:
     rows = rows_of(split, limits)
     longest = int(rows.lengths.max())
-    buckets: list[Bucket] = [(32, length) for length in sorted({min(longest, 2**power) for power in range(3, 10)})]
+    lengths = sorted({min(longest, 2**power) for power in range(3, longest.bit_length() + 1)} | {longest})
+    buckets: list[Bucket] = [(max(1, min(32, MOST_TOKENS // length)), length) for length in lengths]
     return logits_of(run, rows, buckets, classes=width, advance=advance)
+
+
+def _evenly(split: Split, number: int) -> Split:
+    """Takes so many rows from all over a split, so that labels are about as frequent as they are in it."""
+    mask = np.zeros(len(split), bool)
+    mask[np.linspace(0, len(split) - 1, number).round().astype(np.int64)] = True
+    return chosen(split, mask)
 
 
 def _some(split: Split, number: int) -> Split:

@@ -22,6 +22,7 @@ from tfclassify.quality.mistakes import mistakes
 from tfclassify.quality.predictions import correct, in_scope
 from tfclassify.quality.report import Story, card, page
 from tfclassify.runs import write_json, write_text
+from tfclassify.settings.dialect import written
 
 MISTAKES_SHOWN = 30
 
@@ -81,7 +82,7 @@ def write_report(
         baseline_predictions=judgement.baseline_predictions,
         lengths=training.lengths if training else (),
         buckets=trained.settings.train.buckets,
-        decisions=[(key, str(d.value), d.reason) for key, d in (training.decisions if training else {}).items()],
+        decisions=[(key, written(d.value), d.reason) for key, d in (training.decisions if training else {}).items()],
         notes=notes,
         facts=facts,
     )

@@ -13,9 +13,9 @@ from tfclassify.data import ragged
 from tfclassify.data.corpus import Corpus
 from tfclassify.data.labelling import Split, in_scope
 from tfclassify.data.piece_runs import piece_run
-from tfclassify.data.rows import rows_of
+from tfclassify.data.rows import rows_of, some_rows
 from tfclassify.display import Display
-from tfclassify.learning.exits import Early, early_exits
+from tfclassify.learning.exits import Early, early_exits, fit_heads
 from tfclassify.learning.prediction import covering
 from tfclassify.learning.score_calibration import calibrated
 from tfclassify.learning.trained import Trained, predict_split
@@ -32,8 +32,8 @@ from tfclassify.quality.stacking import Stacking, judge_stacking
 from tfclassify.quality.thresholds import scope_threshold
 
 STACK, CASCADE = "answer.stack", "answer.cascade"
-# Of more training rows, or word pieces, a fixed random sample is fitted.
-MOST_ROWS, MOST_PIECES = 50_000, 5_000_000
+# Of more training rows, or word pieces, a fixed random sample is fitted, for the baseline and for early exits.
+MOST_ROWS, MOST_PIECES, MOST_ROWS_OF_HEADS = 50_000, 5_000_000, 20_000
 # Where it would answer less than this share, looking every text up costs more than it saves.
 LEAST_SHARE = 0.1
 
@@ -66,7 +66,11 @@ def settle(trained: Trained, corpus: Corpus, model: BertClassifier, *, display: 
     validation, asked = corpus.splits["validation"], trained.settings.answer
     predictions = predict_split(trained, validation)
     alone = calibrated(trained, predictions)
-    trained = alone if model.exits is None else replace(alone, early=_early(alone, model, validation, predictions))
+    trained = alone
+    if model.exits is not None:
+        display.start("fitting the heads of early exits", 0)
+        _fit_heads(trained, model, corpus.splits["train"])
+        trained = replace(alone, early=_early(alone, model, validation, predictions))
     if asked.stack == "none" and asked.cascade == "none":
         return Settled(trained)
     display.start("fitting the in-graph baseline", 0)
@@ -74,6 +78,15 @@ def settle(trained: Trained, corpus: Corpus, model: BertClassifier, *, display: 
     pieces = piece_run(validation.store.pieces, validation.store.pieces_b, validation.rows)
     said = ngram_logits(ngrams, pieces, rows=len(validation))
     return settle_beside(trained, predictions, said, ngrams)
+
+
+def _fit_heads(trained: Trained, model: BertClassifier, train: Split) -> None:
+    """Fits the heads on the training rows of the classes, or on a fixed sample of them."""
+    inside = np.flatnonzero(in_scope(train))
+    if len(inside) > MOST_ROWS_OF_HEADS:
+        inside = np.sort(np.random.default_rng(0).choice(inside, MOST_ROWS_OF_HEADS, replace=False))
+    buckets = covering(trained.settings.train.buckets, trained.limits.columns)
+    fit_heads(model, some_rows(rows_of(train, trained.limits), inside), train.truth[inside], buckets)
 
 
 def _early(trained: Trained, model: BertClassifier, validation: Split, predictions: Predictions) -> Early | None:

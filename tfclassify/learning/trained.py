@@ -29,7 +29,7 @@ from tfclassify.model.classifier import BertClassifier, answering, answering_ear
 from tfclassify.model.exits import Exit, Scale
 from tfclassify.model.features import Encoder, encoder, measures_of
 from tfclassify.model.ngrams import read_ngrams, write_ngrams
-from tfclassify.model.routes import TEXT, TEXT_B
+from tfclassify.model.routes import FULL, TEXT, TEXT_B
 from tfclassify.model.rules import PREFIX
 from tfclassify.model.weights import find
 from tfclassify.quality.calibration import scope_score, scores
@@ -317,7 +317,8 @@ def _score(
             return Routes(logits, routes_of(left.lengths, trained.settings.text))
         leaving = trained.early.leaving
         logits, taken = routed_logits(leaving, left, buckets, classes=classes, advance=advance)
-        return Routes(logits, np.array(taken, np.str_))
+        named = routes_of(left.lengths, trained.settings.text)
+        return Routes(logits, np.where(np.array(taken, np.str_) == FULL, named, np.array(taken, np.str_)))
 
     routes = route_rows(posts_of(trained), views, network)
     logits = routes.logits

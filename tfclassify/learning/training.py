@@ -19,37 +19,31 @@ import tf_keras as keras
 from tfclassify.data.batches import epoch_batches, one_batch, steps_per_epoch, training_batches
 from tfclassify.data.corpus import Corpus
 from tfclassify.data.rows import Rows
-from tfclassify.data.shares import share_shapes
 from tfclassify.data.token_store import Pieces, let_go
 from tfclassify.display import Display
-from tfclassify.learning.averages import Average
 from tfclassify.learning.course import Course, Orders
 from tfclassify.learning.features import encoder_of
 from tfclassify.learning.feeding import fed
 from tfclassify.learning.fitting import fit
 from tfclassify.learning.learnt_rows import learnt_rows
-from tfclassify.learning.long_texts import windowed_of
 from tfclassify.learning.memory import in_more_parts, largest_bucket, note_plan, try_step
-from tfclassify.learning.objectives import choose
-from tfclassify.learning.optimizers import AdamW, WarmupLinearDecay
+from tfclassify.learning.networks import compiled, folding_of
 from tfclassify.learning.prediction import forward
 from tfclassify.learning.preflight import Finding, before_training, refuse
 from tfclassify.learning.score_calibration import BY_VALIDATION
 from tfclassify.learning.settling import Settled, settle
-from tfclassify.learning.step import Folding, training_step
+from tfclassify.learning.step import Folding
 from tfclassify.learning.strategies import POLICIES, STRATEGIES, set_precision
 from tfclassify.learning.trained import Trained, limits_of, predict_split
-from tfclassify.learning.weighting import head_bias
 from tfclassify.learning.workers import agreed_number
-from tfclassify.model.classifier import BertClassifier, build
-from tfclassify.model.features import Encoder
+from tfclassify.model.classifier import BertClassifier
 from tfclassify.model.weights import Found, encoder_size
 from tfclassify.planning.facts import Decision
 from tfclassify.planning.planner import Plan
 from tfclassify.quality.metrics import watch
 from tfclassify.quality.thresholds import HALF, tuned
 from tfclassify.runs import Run
-from tfclassify.settings import Settings, TrainSettings, binding, changed
+from tfclassify.settings import Settings, binding, changed
 
 
 @dataclass(frozen=True)
@@ -94,7 +88,7 @@ def learn(
     while True:
         try:
             # A network that has to be built again is the same one then.
-            with _seeded(plan.settings):
+            with seeded(plan.settings):
                 return _learn(plan, corpus, found, pieces, run=run, display=display, callbacks=callbacks)
         except tf.errors.ResourceExhaustedError as error:
             plan = in_more_parts(plan, error)
@@ -122,9 +116,9 @@ def _learn(
     strategy = STRATEGIES[train.strategy]()
     # Each machine has planned by its own speed.
     total_steps = agreed_number(strategy, min(most_steps, train.scheduled_steps or most_steps))
-    folding = _folding(train, strategy.num_replicas_in_sync)
+    folding = folding_of(train, strategy.num_replicas_in_sync)
     with strategy.scope():
-        model = _compiled(found, corpus, settings, features, total_steps=total_steps, folding=folding)
+        model = compiled(found, corpus, settings, features, total_steps=total_steps, folding=folding)
     findings = before_training(
         model,
         settings,
@@ -145,7 +139,7 @@ def _learn(
     try_step(model, _shared(partial(one_batch, rows, largest, multiple=parts), strategy, folding))
     course = fit(
         model,
-        partial(_fed, rows, settings, strategy, folding),
+        partial(fed_batches, rows, settings, strategy, folding),
         orders=_orders(plan, run, rows, steps=steps, total_steps=total_steps, most_steps=most_steps),
         judge=lambda: _watch(trained, corpus),
         display=display,
@@ -178,7 +172,7 @@ def rehearse(plan: Plan, corpus: Corpus, found: Found, pieces: Pieces) -> list[F
     rows = learnt_rows(corpus, settings, limits_of(pieces, settings.text), features)
     strategy = STRATEGIES[settings.train.strategy]()
     with strategy.scope():
-        model = _compiled(found, corpus, settings, features, total_steps=1, folding=None)
+        model = compiled(found, corpus, settings, features, total_steps=1, folding=None)
     spec, replicas = _batches(rows, settings, 1, 0, 0).element_spec, strategy.num_replicas_in_sync
     try:
         return before_training(model, settings, rows.targets, spec, replicas=replicas, optimise=True)
@@ -197,7 +191,7 @@ def _decided(plan: Plan, settled: Settled) -> Mapping[str, Decision]:
 
 
 @contextmanager
-def _seeded(settings: Settings) -> Iterator[None]:
+def seeded(settings: Settings) -> Iterator[None]:
     """Seeds every source of chance, and leaves Python's and NumPy's to the caller as they were.
 
     Deterministic operations cannot be taken back; they stay for the whole process.
@@ -213,71 +207,10 @@ def _seeded(settings: Settings) -> Iterator[None]:
         np.random.set_state(numpy)
 
 
-def _folding(train: TrainSettings, replicas: int) -> Folding | None:
-    if train.shapes == "dynamic":
-        return None
-    shapes = share_shapes(train.buckets, shares=replicas, multiple=train.accumulation_steps)
-    return Folding(shapes, compiled=train.shapes == "compiled", rows=train.embedding_updates == "rows")
-
-
-def _compiled(
-    found: Found,
-    corpus: Corpus,
-    settings: Settings,
-    features: Encoder | None,
-    *,
-    total_steps: int,
-    folding: Folding | None,
-) -> BertClassifier:
-    train = settings.train
-    labels, counted = corpus.labels, corpus.statistics.splits["train"]
-    model = build(
-        found,
-        labels=labels.names,
-        multilabel=labels.multilabel,
-        dropout=settings.model.dropout,
-        features=None if features is None else features.measures,
-        windows=windowed_of(settings.text),
-        exits=settings.model.exits,
-        bias=head_bias(
-            settings.model.head_bias,
-            labels.names,
-            counted.label_counts,
-            rows=counted.rows,
-            multilabel=labels.multilabel,
-        ),
-    )
-    rate = WarmupLinearDecay(
-        train.learning_rate, warmup_steps=round(train.warmup_share * total_steps), total_steps=total_steps
-    )
-    optimizer = AdamW(
-        rate,
-        weight_decay=train.weight_decay,
-        clip_norm=train.clip_norm,
-        row_wise=train.embedding_updates == "rows",
-        average=_average(train, total_steps),
-    )
-    if train.precision == "float16":
-        optimizer = keras.mixed_precision.LossScaleOptimizer(optimizer)
-    step = training_step(
-        choose(train.objectives), accumulation_steps=train.accumulation_steps, folding=folding, seed=settings.seed
-    )
-    model.compile(optimizer=optimizer, step=step, steps_per_execution=train.steps_per_execution)
-    # A step that has to make the optimizer's variables first is traced twice.
-    optimizer.build(model.trainable_variables)
-    return model
-
-
-def _average(train: TrainSettings, total_steps: int) -> Average | None:
-    if train.average == "none":
-        return None
-    start = 1 + round(train.average_start * total_steps)
-    return Average(train.average, start=start, every=train.average_every, decay=train.average_decay)
-
-
-def _fed(
+def fed_batches(
     rows: Rows, settings: Settings, strategy: tf.distribute.Strategy, folding: Folding | None, epoch: int, step: int
 ) -> Any:
+    """Returns the batches from a step of an epoch on, both counted from 0, as the strategy takes them."""
     multiple = strategy.num_replicas_in_sync * settings.train.accumulation_steps
     return _shared(partial(_batches, rows, settings, multiple, epoch, step), strategy, folding)
 

@@ -25,7 +25,7 @@ from tfclassify.errors import UsageError
 from tfclassify.model import joining, windowing
 from tfclassify.model.activations import gelu
 from tfclassify.model.dropout import seed_dropout
-from tfclassify.model.exit_heads import EXIT_PREFIX, ExitHeads, names_of_heads
+from tfclassify.model.exit_heads import EXIT_PREFIX, ExitHeads, mean_of_tokens, names_of_heads
 from tfclassify.model.exits import Exit, Leaving, Scale, leaving
 from tfclassify.model.features import FEATURE_INPUTS, Measures
 from tfclassify.model.joining import FeatureJoin
@@ -33,11 +33,13 @@ from tfclassify.model.routes import INPUTS
 from tfclassify.model.training_pass import Learnt, Network, Rates, learnt
 from tfclassify.model.unpadded import Forward, Shape, unpadded
 from tfclassify.model.weights import Found
-from tfclassify.model.windowing import Windowed, WindowPooling
+from tfclassify.model.windowing import Folded, Windowed, WindowPooling
 
 # What a pre-trained encoder may come without.
 NEW_LAYERS = ("classifier.", "bert.pooler.", joining.PREFIX, windowing.PREFIX, EXIT_PREFIX)
 KNOWN = ("bert.", *NEW_LAYERS)
+# What the names of variables begin with that learn and are in no BERT with a head.
+ADDED_SCOPES = (joining.SCOPE, windowing.SCOPE)
 
 WINDOWS_ALONE = """This is the encoder of a classifier of long texts, for AutoModel and AutoTokenizer.
 
@@ -134,7 +136,7 @@ def build(
     # Keras takes no layer for the model's own whose name the class has.
     width, heads = config.hidden_size, config.num_attention_heads
     model.join = None if features is None else FeatureJoin(features, width=width, classes=len(labels))
-    model.exits = _exit_heads(model, exits, dropout) if exits else None
+    model.exits = _exit_heads(model, exits) if exits else None
     model.windows = None if windows is None else WindowPooling(windows, width=width, heads=heads)
     if bias is not None:
         model.classifier.bias.assign(bias)
@@ -144,14 +146,14 @@ def build(
     return model
 
 
-def _exit_heads(model: BertClassifier, layers: Sequence[int], dropout: float) -> ExitHeads:
+def _exit_heads(model: BertClassifier, layers: Sequence[int]) -> ExitHeads:
     config = model.config
     if not _fits(config):
         raise UsageError(
             f"model.exits is {list(layers)}, but the model has the activation '{config.hidden_act}' and "
             f"{config.position_embedding_type} positions; expected gelu and absolute positions, or model.exits=[]"
         )
-    return ExitHeads(layers, width=config.hidden_size, classes=config.num_labels, dropout=dropout)
+    return ExitHeads(layers, width=config.hidden_size, classes=config.num_labels)
 
 
 def load_weights(model: BertClassifier, file: Path, *, complete: bool = False) -> None:
@@ -201,11 +203,8 @@ def outputs(model: BertClassifier, batch: Mapping[str, tf.Tensor], *, training: 
     """Runs the network once.
 
     Returns:
-        Of one forward pass ``logits`` float32[B, C], and of E early exits, where there are any, ``exits``
-        float32[B, E, C].
+        Of one forward pass ``logits`` float32[B, C].
     """
-    if model.exits is not None:
-        return _with_exits(model, model.exits, batch, training=training)
     if model.join is None and model.windows is None:
         result = model({name: batch[name] for name in INPUTS}, training=training)
         return {"logits": tf.cast(result.logits, tf.float32)}
@@ -221,19 +220,27 @@ def encoded(model: BertClassifier, batch: Mapping[str, tf.Tensor], *, training: 
     tokens = {name: batch[name] for name in INPUTS}
     if model.windows is None:
         return model.bert(**tokens, training=training).pooler_output
-    # Training has static shapes where a device compiles it; an answer reads no more windows than it needs.
-    folded = model.windows.fold(tokens, model.bert.embeddings.weight, training=training, gather=not training)
+    folded = _folded(model, model.windows, tokens, training=training)
     return model.windows(model.bert(**folded.tokens, training=training).pooler_output, folded)
 
 
-def _with_exits(
-    model: BertClassifier, exits: ExitHeads, batch: Mapping[str, tf.Tensor], *, training: bool
-) -> dict[str, tf.Tensor]:
-    given = {name: batch[name] for name in INPUTS}
-    result = model.bert(**given, output_hidden_states=True, training=training)
-    pooled = model.dropout(result.pooler_output, training=training)
-    logits = tf.cast(model.classifier(pooled), tf.float32)
-    return {"logits": logits, "exits": exits(result.hidden_states, batch["attention_mask"], training=training)}
+def _folded(
+    model: BertClassifier, windows: WindowPooling, tokens: Mapping[str, tf.Tensor], *, training: bool
+) -> Folded:
+    # Training has static shapes where a device compiles it; an answer reads no more windows than it needs.
+    return windows.fold(tokens, model.bert.embeddings.weight, training=training, gather=not training)
+
+
+def exit_means(model: BertClassifier, batch: Mapping[str, tf.Tensor]) -> list[tf.Tensor]:
+    """Returns what the heads of early exits read of B texts: float32[B, H] after the layer of each, without dropout."""
+    after = () if model.exits is None else model.exits.after
+    given, windows = {name: batch[name] for name in INPUTS}, model.windows
+    folded = None if windows is None else _folded(model, windows, given, training=False)
+    read = given if folded is None else folded.tokens
+    hidden = model.bert(**read, output_hidden_states=True, training=False).hidden_states
+    if windows is None or folded is None:
+        return [mean_of_tokens(hidden[layer], read["attention_mask"]) for layer in after]
+    return [windows.means(hidden[layer], folded) for layer in after]
 
 
 def learning(model: BertClassifier) -> Learnt | None:
@@ -270,7 +277,7 @@ def answering_early(model: BertClassifier, exits: Sequence[Exit], scale: Scale) 
         exits: when a text may leave by which of them.
         scale: on which all logits are read.
     """
-    return leaving(_by_name(model), _shape(model.config), exits, scale)
+    return leaving(_by_name(model), _shape(model.config), exits, scale, model.windows)
 
 
 def _fits(config: BertConfig) -> bool:

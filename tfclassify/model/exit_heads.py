@@ -3,79 +3,67 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import sqrt
 
+import numpy as np
 import tensorflow as tf
 import tf_keras as keras
-
-from tfclassify.model.dropout import SeededDropout
+from numpy.typing import NDArray
 
 SCOPE, EXIT_PREFIX = "exits", "exits."
-SPREAD = 0.02
-# How many times faster the heads learn than the encoder, whose rate is that of weights which are good already.
-GAIN = 10.0
+
+# Of a linear head: what its inputs are multiplied by, float32[H, C], and what is added, float32[C].
+Linear = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 
 class ExitHeads(keras.layers.Layer):
-    """A head after each of some layers: ``classifier(tanh(dense(mean of the tokens)))``.
+    """A linear head over the mean of the tokens after each of some layers.
 
-    They have weights of their own, which are a part of the model; its last head does not depend on them. They read all
-    tokens because in the first layers of a pre-trained encoder [CLS] is much the same whatever the text.
-
-    All weights are kept divided by ``GAIN``: Adam moves a weight by the learning rate whatever its gradient's size, so
-    that what a weight stands for moves so many times faster.
+    They are fitted when the network has learnt, which learns nothing by them; until then they are zero. They read all
+    tokens, of a text in windows those of all that are read, because in the first layers of a pre-trained encoder [CLS]
+    is much the same whatever the text.
     """
 
-    def __init__(self, layers: Sequence[int], *, width: int, classes: int, dropout: float) -> None:
+    def __init__(self, layers: Sequence[int], *, width: int, classes: int) -> None:
         """Makes the weights.
 
         Args:
             layers: after which there is a head, counted from 1.
             width: of the encoder, H.
             classes: C.
-            dropout: in front of each classifier, a share.
         """
         # Little work, and logits are read in full precision.
-        super().__init__(name=SCOPE, dtype="float32")
+        super().__init__(name=SCOPE, dtype="float32", trainable=False)
         self.after = tuple(layers)
-        self.dropout = SeededDropout(dropout)
-        self.heads = [
-            {
-                "dense": self._made(f"{layer}/dense", width, width, sqrt(1 / width)),
-                "classifier": self._made(f"{layer}/classifier", width, classes, SPREAD),
-            }
-            for layer in self.after
-        ]
+        self.heads = [self._made(f"{SCOPE}/{layer}/classifier", width, classes) for layer in self.after]
 
-    def _made(self, name: str, inputs: int, units: int, spread: float) -> tuple[tf.Variable, tf.Variable]:
-        start = keras.initializers.TruncatedNormal(stddev=spread / GAIN)
-        kernel = self.add_weight(name=f"{SCOPE}/{name}/kernel", shape=[inputs, units], initializer=start)
-        return kernel, self.add_weight(name=f"{SCOPE}/{name}/bias", shape=[units], initializer="zeros")
+    def _made(self, name: str, width: int, classes: int) -> tuple[tf.Variable, tf.Variable]:
+        kernel = self.add_weight(name=f"{name}/kernel", shape=[width, classes], initializer="zeros", trainable=False)
+        return kernel, self.add_weight(name=f"{name}/bias", shape=[classes], initializer="zeros", trainable=False)
 
-    def call(
-        self, hidden: Sequence[tf.Tensor] | Mapping[int, tf.Tensor], mask: tf.Tensor, training: bool = False
-    ) -> tf.Tensor:
+    def take(self, fitted: Mapping[int, Linear]) -> None:
+        """Takes what was fitted for the head after each layer."""
+        for layer, (kernel, bias) in zip(self.after, self.heads, strict=True):
+            kernel.assign(fitted[layer][0])
+            bias.assign(fitted[layer][1])
+
+    def call(self, means: Sequence[tf.Tensor]) -> tf.Tensor:
         """Returns the logits of each head.
 
         Args:
-            hidden: what goes into the first layer and comes out of each, float32[B, L, H].
-            mask: int32[B, L], of the tokens.
-            training: whether units are dropped.
+            means: of the tokens of each text after the layer of each head, E of float32[B, H].
 
         Returns:
             float32[B, E, C] of E heads.
         """
-        made, tokens = [], tf.cast(mask, tf.float32)[:, :, None]
-        number = tf.maximum(tf.reduce_sum(tokens, axis=1), 1.0)
-        for layer, head in zip(self.after, self.heads, strict=True):
-            mean = tf.reduce_sum(tf.cast(hidden[layer], tf.float32) * tokens, axis=1) / number
-            pooled = self.dropout(tf.tanh(_product(mean, *head["dense"])), training=training)
-            made.append(_product(pooled, *head["classifier"]))
-        return tf.stack(made, axis=1)
+        paired = zip(means, self.heads, strict=True)
+        return tf.stack([tf.nn.bias_add(tf.matmul(mean, kernel), bias) for mean, (kernel, bias) in paired], axis=1)
 
 
-def _product(values: tf.Tensor, kernel: tf.Variable, bias: tf.Variable) -> tf.Tensor:
-    return GAIN * tf.nn.bias_add(tf.matmul(values, kernel), bias)
+def mean_of_tokens(hidden: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+    """Returns the means of what comes out of a layer, [B, L, H], over the tokens, int32[B, L]: float32[B, H]."""
+    tokens = tf.cast(mask, tf.float32)[:, :, None]
+    number = tf.maximum(tf.reduce_sum(tokens, axis=1), 1.0)
+    return tf.reduce_sum(tf.cast(hidden, tf.float32) * tokens, axis=1) / number
 
 
 def names_of_heads(heads: ExitHeads) -> list[tuple[tf.Variable, str, bool]]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfclassify.model.exit_heads import EXIT_PREFIX, GAIN, SCOPE
+from tfclassify.model.exit_heads import EXIT_PREFIX, SCOPE
 from tfclassify.model.routes import FULL, INPUTS, Pass, Routed
 from tfclassify.model.unpadded import (
     Places,
@@ -16,10 +16,12 @@ from tfclassify.model.unpadded import (
     Weights,
     dense,
     embedded,
+    folded_by,
     head,
     layer,
     places_of,
 )
+from tfclassify.model.windowing import Folded, WindowPooling
 
 # Logits float32[R, C] of texts, and by which exit each left, int32[R], counted from 0; those that did not come after.
 Left = tuple[tf.Tensor, tf.Tensor]
@@ -79,11 +81,15 @@ class Leaving:
 
 @dataclass(frozen=True)
 class _Still:
-    """The R texts that are still there: their mask int32[R, L], and places and vectors of their T tokens."""
+    """The texts that are still there: their mask int32[R, L], and places and vectors of their T tokens.
+
+    A text is a row, or several where texts are read in windows; ``folded`` says which.
+    """
 
     mask: tf.Tensor
     places: Places
     values: tf.Tensor
+    folded: Folded | None
 
 
 @dataclass(frozen=True)
@@ -92,9 +98,12 @@ class _Network:
     shape: Shape
     exits: Mapping[int, tuple[int, Exit]]
     scale: Scale
+    windows: WindowPooling | None
 
 
-def leaving(weights: Weights, shape: Shape, exits: Sequence[Exit], scale: Scale) -> Leaving:
+def leaving(
+    weights: Weights, shape: Shape, exits: Sequence[Exit], scale: Scale, windows: WindowPooling | None = None
+) -> Leaving:
     """Returns the pass with early exits, as one graph.
 
     Args:
@@ -102,16 +111,20 @@ def leaving(weights: Weights, shape: Shape, exits: Sequence[Exit], scale: Scale)
         shape: of the encoder, with exact GELU and absolute positions.
         exits: by rising layer, each before the last one.
         scale: of the run.
+        windows: folds and pools long texts, which have int32[B, K * L] then, and leave with all of their windows.
     """
-    network = _Network(weights, shape, {each.layer: (place, each) for place, each in enumerate(exits)}, scale)
+    network = _Network(weights, shape, {each.layer: (place, each) for place, each in enumerate(exits)}, scale, windows)
     routes = (*(route_of(each.layer) for each in exits), FULL)
     tokens = tf.TensorSpec([None, None], tf.int32)
 
     @tf.function(input_signature=[tokens, tokens, tokens], autograph=False)
     def numbered(input_ids: tf.Tensor, attention_mask: tf.Tensor, token_type_ids: tf.Tensor) -> Left:
-        places = places_of(attention_mask)
-        values = embedded(weights, shape, places, input_ids, token_type_ids)
-        return _onward(network, _Still(attention_mask, places, values), 0)
+        given = dict(zip(INPUTS, (input_ids, attention_mask, token_type_ids), strict=True))
+        folded = None if windows is None else folded_by(windows, weights, given)
+        read = given if folded is None else folded.tokens
+        places = places_of(read["attention_mask"])
+        values = embedded(weights, shape, places, read["input_ids"], read["token_type_ids"])
+        return _onward(network, _Still(read["attention_mask"], places, values, folded), 0)
 
     def run(given: Mapping[str, tf.Tensor]) -> Routed:
         logits, taken = numbered(*(given[name] for name in INPUTS))
@@ -132,7 +145,7 @@ def _onward(network: _Network, still: _Still, first: int) -> Left:
         still = replace(still, values=values)
         if number + 1 in network.exits:
             return _parted(network, still, number + 1)
-    logits = head(network.weights, still.values)[1]
+    logits = head(network.weights, still.values, network.windows, still.folded)[1]
     return logits, tf.fill(tf.shape(logits)[:1], len(network.exits))
 
 
@@ -141,7 +154,7 @@ def _parted(network: _Network, still: _Still, after: int) -> Left:
     place, exit_ = network.exits[after]
     with tf.name_scope(f"network/{SCOPE}/{after}/"):
         logits, leaves = _judged(network, _means(still), exit_)
-        gone, stay = (tf.cast(tf.where(each)[:, 0], tf.int32) for each in (leaves, tf.logical_not(leaves)))
+        gone, stay = (tf.cast(_places(each), tf.int32) for each in (leaves, tf.logical_not(leaves)))
 
     def onward() -> Left:
         return _onward(network, _staying(still, stay, leaves), after)
@@ -157,28 +170,38 @@ def _parted(network: _Network, still: _Still, after: int) -> Left:
 
 def _means(still: _Still) -> tf.Tensor:
     """Returns the mean of the tokens of each text, float32[R, H]."""
-    sums = tf.math.unsorted_segment_sum(still.values, _rows(still), tf.shape(still.mask)[0])
     number = tf.reduce_sum(tf.cast(still.mask, tf.float32), axis=1, keepdims=True)
-    return sums / tf.maximum(number, 1.0)
+    if still.folded is None:
+        sums = tf.math.unsorted_segment_sum(still.values, _rows(still), tf.shape(still.mask)[0])
+        return sums / tf.maximum(number, 1.0)
+    owners, texts = still.folded.texts, tf.shape(still.folded.read)[0]
+    sums = tf.math.unsorted_segment_sum(still.values, tf.gather(owners, _rows(still)), texts)
+    return sums / tf.maximum(tf.math.unsorted_segment_sum(number, owners, texts), 1.0)
 
 
 def _staying(still: _Still, stay: tf.Tensor, leaves: tf.Tensor) -> _Still:
     """Takes out those who leave: their masks and their tokens."""
-    kept = tf.where(tf.logical_not(tf.gather(leaves, _rows(still))))[:, 0]
-    mask = tf.gather(still.mask, stay)
-    return _Still(mask, places_of(mask), tf.gather(still.values, kept))
+    folded = still.folded
+    rows = stay if folded is None else _places(tf.logical_not(tf.gather(leaves, folded.texts)))
+    owners = _rows(still) if folded is None else tf.gather(folded.texts, _rows(still))
+    mask, kept = tf.gather(still.mask, rows), _places(tf.logical_not(tf.gather(leaves, owners)))
+    further = None if folded is None else folded.of_some(stay)
+    return _Still(mask, places_of(mask), tf.gather(still.values, kept), further)
+
+
+def _places(marks: tf.Tensor) -> tf.Tensor:
+    return tf.where(marks)[:, 0]
 
 
 def _rows(still: _Still) -> tf.Tensor:
-    """Returns whose each token is, int64[T]."""
+    """Returns in which row each token is, int64[T]."""
     return still.places.tokens // tf.shape(still.mask, tf.int64)[1]
 
 
 def _judged(network: _Network, means: tf.Tensor, exit_: Exit) -> tuple[tf.Tensor, tf.Tensor]:
     """Returns the logits of an exit on the run's scale, and who may leave by it, bool[R]."""
     scale, name = network.scale, f"{EXIT_PREFIX}{exit_.layer}"
-    pooled = tf.tanh(GAIN * dense(network.weights, f"{name}.dense", means))
-    own = GAIN * dense(network.weights, f"{name}.classifier", pooled)
+    own = dense(network.weights, f"{name}.classifier", means)
     divided = own / tf.constant(exit_.temperature, tf.float32)
     leaves = _confidence(divided, scale) >= tf.constant(exit_.threshold, tf.float32)
     if exit_.scope_threshold is None or scale.scope_threshold is None:

@@ -42,13 +42,11 @@ class Measures:
         numbers: mean and spread of each column of numbers.
         categories: the values of each column of categories, most frequent first.
         width: units of the layer in which features meet the text's vector.
-        gain: how many times faster the layers of the features learn than the encoder.
     """
 
     numbers: Mapping[str, tuple[float, float]]
     categories: Mapping[str, tuple[str, ...]]
     width: int
-    gain: float
 
     @property
     def flags_and_numbers(self) -> int:
@@ -75,7 +73,6 @@ def measures_of(described: Mapping[str, Any]) -> Measures:
         {str(name): (float(mean), float(spread)) for name, (mean, spread) in described["numbers"].items()},
         {str(name): tuple(map(str, values)) for name, values in described["categories"].items()},
         int(described["width"]),
-        float(described["gain"]),
     )
 
 

@@ -20,17 +20,13 @@ class FeatureJoin(keras.layers.Layer):
     ``logits = GELU(dense([pooled; numbers; vectors of the categories])) @ output``, where the head's own
     ``classifier(pooled)`` is what the logits would be without features. The last matrix begins at zero, so that the
     training begins with the text's logits alone; so does the vector of an unseen category.
-
-    All weights are kept divided by ``measures.gain``: Adam moves a weight by the learning rate whatever its gradient's
-    size, so that what a weight stands for moves so many times faster. Features reach the logits through few weights,
-    which at the rate of a pre-trained encoder would hardly move.
     """
 
     def __init__(self, measures: Measures, *, width: int, classes: int) -> None:
         """Makes the weights: ``width`` is that of the pooled vector, H, and ``classes`` how many logits there are."""
         # In half the bits numbers of many digits would be others; and it is little work.
         super().__init__(name="features", dtype="float32")
-        self.measures, self.gain = measures, measures.gain
+        self.measures = measures
         units, sizes = measures.width, measures.sizes
         widths = [min(WIDEST_CATEGORY, (size + 1) // 2) for size in sizes]
         inputs = measures.flags_and_numbers + sum(widths)
@@ -46,7 +42,7 @@ class FeatureJoin(keras.layers.Layer):
             vectors[1].assign(tf.zeros_like(vectors[1]))
 
     def _made(self, name: str, shape: list[int], limit: float) -> tf.Variable:
-        start = keras.initializers.RandomUniform(-limit / self.gain, limit / self.gain) if limit else "zeros"
+        start = keras.initializers.RandomUniform(-limit, limit) if limit else "zeros"
         return self.add_weight(name=f"{SCOPE}/{name}", shape=shape, dtype=tf.float32, initializer=start)
 
     def specs(self) -> list[tf.TensorSpec]:
@@ -59,11 +55,11 @@ class FeatureJoin(keras.layers.Layer):
     def call(self, pooled: tf.Tensor, features: Mapping[str, tf.Tensor]) -> tf.Tensor:
         """Returns what the features of B rows add to their logits, float32[B, C]."""
         places = tf.unstack(features[CATEGORIES], num=len(self.vectors), axis=1)
-        looked_up = [self.gain * tf.gather(vectors, each) for vectors, each in zip(self.vectors, places, strict=True)]
+        looked_up = [tf.gather(vectors, each) for vectors, each in zip(self.vectors, places, strict=True)]
         values = tf.concat([features[NUMBERS], *looked_up], axis=1)
         text = tf.matmul(tf.cast(pooled, tf.float32), self.of_text)
-        hidden = tf.nn.gelu(self.gain * (text + tf.matmul(values, self.of_features) + self.bias))
-        return self.gain * tf.matmul(hidden, self.output_weights)
+        hidden = tf.nn.gelu(text + tf.matmul(values, self.of_features) + self.bias)
+        return tf.matmul(hidden, self.output_weights)
 
 
 def names_of(join: FeatureJoin) -> list[tuple[tf.Variable, str]]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import pyarrow as pa
+import pyarrow.compute as pc
 import tensorflow as tf
 
 from tfclassify.errors import UsageError
@@ -23,13 +25,21 @@ def check_patterns(rules: Sequence[Rule]) -> None:
     """Raises UsageError where a pattern is none that the graph's own regular expressions take."""
     for rule in rules:
         try:
+            # As it is: around the middle of a pattern, parentheses may close what they never opened. TensorFlow's own
+            # RE2 writes what is wrong to the terminal, too.
+            pc.match_substring_regex(pa.array([""]), rule.pattern)
             _matches(rule, tf.constant([""]))
-        except tf.errors.InvalidArgumentError as error:
-            said = str(error.message).partition("error: ")[2] or str(error.message)
+        except (pa.ArrowInvalid, tf.errors.InvalidArgumentError) as error:
             raise UsageError(
-                f"answer.rules: the pattern of {rule.name} is '{rule.pattern}' ({said}); "
+                f"answer.rules: the pattern of {rule.name} is '{rule.pattern}' ({_said(error, rule.pattern)}); "
                 "expected a regular expression in RE2's syntax"
             ) from error
+
+
+def _said(error: Exception, pattern: str) -> str:
+    """Returns what RE2 says is wrong, without what either library puts around it."""
+    said = str(error).removeprefix("Invalid regular expression: ").partition(" [Op:")[0]
+    return (said.partition("error: ")[2] or said).removesuffix(f": {pattern}")
 
 
 def first_matching(rules: Sequence[Rule], texts: Mapping[str, tf.Tensor]) -> tf.Tensor:

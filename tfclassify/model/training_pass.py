@@ -1,7 +1,7 @@
 """The network as it learns on a processor: what Hugging Face's layers compute, for tokens and never for padding.
 
 The Keras model owns the weights; this reads them, and gradients come to them. Beside padding it leaves out what nobody
-reads: of the last layer all vectors but that of [CLS], unless an exit does. Products are made in the type that the
+reads: of the last layer all vectors but that of [CLS]. Products are made in the type that the
 training asks for, of weights that are cast once a step; layer norms, dropout and sums are made in float32.
 
 Dropout is drawn by :func:`tfclassify.model.dropout.kept`, so that which units are dropped differs from the layers' own
@@ -10,7 +10,7 @@ dropout, and their share by less than 1/65536.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import sqrt
 from typing import Any
@@ -24,7 +24,7 @@ from tfclassify.model.features import FEATURE_INPUTS
 from tfclassify.model.routes import INPUTS
 from tfclassify.model.unpadded import Places, Shape, Weights, places_of
 
-# A forward pass in training: a batch to ``logits`` float32[B, C], and of E early exits ``exits`` float32[B, E, C].
+# A forward pass in training: a batch to ``logits`` float32[B, C].
 Learnt = Callable[[Mapping[str, tf.Tensor]], dict[str, tf.Tensor]]
 
 
@@ -77,45 +77,29 @@ def learnt(model: Any, network: Network, batch: Mapping[str, tf.Tensor]) -> dict
         batch: tokens, and the features of rows that have any.
 
     Returns:
-        What the model's own forward pass returns: ``logits``, and ``exits`` where it has early ones.
+        ``logits`` float32[B, C].
     """
     tokens, folded = {name: batch[name] for name in INPUTS}, None
     if model.windows is not None:
         folded = model.windows.fold(tokens, model.bert.embeddings.weight, training=True, gather=False)
         tokens = folded.tokens
-    vectors, hidden = encoded_tokens(network, tokens, read=() if model.exits is None else model.exits.after)
+    vectors = encoded_tokens(network, tokens)
     pooled = model.dropout(vectors if folded is None else model.windows(vectors, folded), training=True)
     made = {"logits": model.classifier(pooled)}
     if model.join is not None:
         made["logits"] += model.join(pooled, {name: batch[name] for name in FEATURE_INPUTS})
-    if model.exits is not None:
-        made["exits"] = model.exits(hidden, batch["attention_mask"], training=True)
     return made
 
 
-def encoded_tokens(
-    network: Network, batch: Mapping[str, tf.Tensor], *, read: Collection[int] = ()
-) -> tuple[tf.Tensor, dict[int, tf.Tensor]]:
-    """Runs the encoder once, in training.
-
-    Args:
-        network: the encoder.
-        batch: ids, mask and types, int32[B, L].
-        read: after which layers before the last, counted from 1, all vectors are wanted.
-
-    Returns:
-        The pooled vectors, float32[B, H], and after each layer asked for the vectors of a padded batch, float32[B, L,
-        H]; where there is padding, any vector.
-    """
+def encoded_tokens(network: Network, batch: Mapping[str, tf.Tensor]) -> tf.Tensor:
+    """Runs the encoder once, in training: ids, mask and types, int32[B, L], to pooled vectors, float32[B, H]."""
     places = places_of(batch["attention_mask"])
     heads = _heads_of(network, places, batch["attention_mask"])
-    values, hidden = _embedded(network, places, batch), {}
+    values = _embedded(network, places, batch)
     for number in range(network.shape.layers):
         values = _layer(network, places, heads, values, number)
-        if number + 1 in read:
-            hidden[number + 1] = spread(values, places.padded, places.tokens)
     pooled = _dense(network, "bert.pooler.dense", tf.cast(values, network.products))
-    return tf.tanh(tf.cast(pooled, tf.float32)), hidden
+    return tf.tanh(tf.cast(pooled, tf.float32))
 
 
 def _heads_of(network: Network, places: Places, mask: tf.Tensor) -> Heads:

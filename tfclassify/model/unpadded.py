@@ -18,7 +18,7 @@ import tensorflow as tf
 from tfclassify.model.features import FEATURE_INPUTS
 from tfclassify.model.joining import FeatureJoin
 from tfclassify.model.routes import INPUTS
-from tfclassify.model.windowing import WindowPooling
+from tfclassify.model.windowing import Folded, WindowPooling
 
 WINDOWS_SCOPE = "network/windows/"
 MASKED = -1e9
@@ -72,28 +72,26 @@ def unpadded(
 
     @tf.function(input_signature=[tokens, tokens, tokens, *further], autograph=False)
     def run(input_ids: tf.Tensor, attention_mask: tf.Tensor, token_type_ids: tf.Tensor, *features: tf.Tensor) -> Any:
-        if windows is not None:
-            with tf.name_scope(WINDOWS_SCOPE):
-                given = dict(zip(INPUTS, (input_ids, attention_mask, token_type_ids), strict=True))
-                words = weights["bert.embeddings.word_embeddings.weight"]
-                folded = windows.fold(given, words, training=False, gather=True)
-                input_ids, attention_mask, token_type_ids = (folded.tokens[name] for name in INPUTS)
-        places = places_of(attention_mask)
-        values = embedded(weights, shape, places, input_ids, token_type_ids)
+        given = dict(zip(INPUTS, (input_ids, attention_mask, token_type_ids), strict=True))
+        folded = None if windows is None else folded_by(windows, weights, given)
+        read = given if folded is None else folded.tokens
+        places = places_of(read["attention_mask"])
+        values = embedded(weights, shape, places, read["input_ids"], read["token_type_ids"])
         for number in range(shape.layers):
             values = layer(weights, shape, places, values, number)
-        pooled, logits = head(weights, values)
-        if windows is not None:
-            with tf.name_scope(WINDOWS_SCOPE):
-                pooled = windows(pooled, folded)
-            with tf.name_scope("network/classifier/"):
-                logits = dense(weights, "classifier", pooled)
+        pooled, logits = head(weights, values, windows, folded)
         if join is None:
             return logits
         with tf.name_scope("network/features/"):
             return logits + join(pooled, dict(zip(FEATURE_INPUTS, features, strict=True)))
 
     return run
+
+
+def folded_by(windows: WindowPooling, weights: Weights, given: Mapping[str, tf.Tensor]) -> Folded:
+    """Makes a row of each window that is read, of ids, mask and types int32[B, K * L]."""
+    with tf.name_scope(WINDOWS_SCOPE):
+        return windows.fold(given, weights["bert.embeddings.word_embeddings.weight"], training=False, gather=True)
 
 
 def places_of(attention_mask: tf.Tensor) -> Places:
@@ -141,10 +139,22 @@ def layer(weights: Weights, shape: Shape, places: Places, values: tf.Tensor, num
         return _normed(weights, f"{name}.output.LayerNorm", made, shape)
 
 
-def head(weights: Weights, values: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Returns the pooled vectors float32[B, H] and the logits float32[B, C] of the vectors of [CLS]."""
+def head(
+    weights: Weights, values: tf.Tensor, windows: WindowPooling | None = None, folded: Folded | None = None
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns the pooled vectors float32[B, H] and the logits float32[B, C] of the vectors of [CLS].
+
+    Args:
+        weights: by PyTorch's names.
+        values: float32[B, H], or [R, H] of the windows of texts.
+        windows: pools these, where texts have several.
+        folded: which window of which text each row is.
+    """
     with tf.name_scope("network/bert/pooler/"):
         pooled = tf.tanh(dense(weights, "bert.pooler.dense", values))
+    if windows is not None and folded is not None:
+        with tf.name_scope(WINDOWS_SCOPE):
+            pooled = windows(pooled, folded)
     with tf.name_scope("network/classifier/"):
         return pooled, dense(weights, "classifier", pooled)
 

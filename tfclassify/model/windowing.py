@@ -16,13 +16,12 @@ import tf_keras as keras
 from tfclassify.model.routes import FULL, INPUTS, Pass, Routed
 
 SCOPE, PREFIX = "windows", "windows."
+# Where in it windows are chosen.
+SCORER = "scorer"
 ATTENTION, HIERARCHICAL = "attention", "hierarchical"
 # How near log-sum-exp is to the maximum; that of P. Pinheiro and R. Collobert, "From Image-level to Pixel-level
 # Labeling with Convolutional Networks" (CVPR 2015).
 SHARPNESS = 5.0
-# New weights that few numbers go through would hardly move at the rate of a pre-trained encoder, by which Adam moves
-# each of them whatever its gradient: they are kept divided by this.
-GAIN = 10.0
 NO_SCORE = -1e9
 
 
@@ -64,6 +63,18 @@ class Folded:
     scores: tf.Tensor
     places: tf.Tensor | None
 
+    @property
+    def texts(self) -> tf.Tensor:
+        """int64[R], which of the B texts each row is a window of."""
+        rows, number = _size(self.read)
+        places = tf.range(rows * number) if self.places is None else self.places
+        return tf.cast(places, tf.int64) // tf.cast(number, tf.int64)
+
+    def of_some(self, texts: tf.Tensor) -> Folded:
+        """Returns which windows there are of some of the texts, by their rising places int32[S]; without tokens."""
+        read = tf.gather(self.read, texts)
+        return Folded({}, read, tf.gather(self.scores, texts), tf.where(tf.reshape(read, [-1]))[:, 0])
+
 
 class WindowPooling(keras.layers.Layer):
     """Folds windows into rows, and pools their vectors.
@@ -83,8 +94,11 @@ class WindowPooling(keras.layers.Layer):
         if windowed.pool == ATTENTION:
             self.query = self._made("query", [width])
         if windowed.chooses:
-            self.of_mean, self.of_highest = self._made("scorer/mean", [width]), self._made("scorer/highest", [width])
-            self.of_ends = self._made("scorer/ends", [2])
+            self.of_mean, self.of_highest = (
+                self._made(f"{SCORER}/mean", [width]),
+                self._made(f"{SCORER}/highest", [width]),
+            )
+            self.of_ends = self._made(f"{SCORER}/ends", [2])
         if windowed.pool == HIERARCHICAL:
             self.layer = self._layer()
 
@@ -121,8 +135,9 @@ class WindowPooling(keras.layers.Layer):
         there = tf.reshape(tf.reduce_any(tokens["attention_mask"] > 0, axis=1), [rows, number])
         # A row without any token is one window, too.
         there |= tf.range(number)[None, :] == 0
-        scores = self._scores(tokens, there, embeddings)
-        read = there if training or not self.windowed.chooses else _best(scores, there, self.windowed)
+        with tf.name_scope(SCORER):
+            scores = self._scores(tokens, there, embeddings)
+            read = there if training or not self.windowed.chooses else _best(scores, there, self.windowed)
         if not gather:
             return Folded(tokens, read, scores, None)
         places = tf.where(tf.reshape(read, [-1]))[:, 0]
@@ -130,19 +145,23 @@ class WindowPooling(keras.layers.Layer):
 
     def call(self, vectors: tf.Tensor, folded: Folded) -> tf.Tensor:
         """Pools the vectors of windows, [R, H], into those of texts, float32[B, H]."""
-        vectors = tf.cast(vectors, tf.float32)
-        rows, number = _size(folded.read)
-        if folded.places is not None:
-            shape = tf.cast(tf.stack([rows * number, self.width]), tf.int64)
-            vectors = tf.scatter_nd(folded.places[:, None], vectors, shape)
-        together = tf.reshape(vectors, [rows, number, self.width])
+        together = _side_by_side(tf.cast(vectors, tf.float32), folded)
         if self.windowed.pool == ATTENTION:
-            logits = GAIN * tf.linalg.matvec(together, self.query) + folded.scores
+            logits = tf.linalg.matvec(together, self.query) + folded.scores
             shares = tf.nn.softmax(tf.where(folded.read, logits, NO_SCORE))
             return tf.reduce_sum(together * shares[:, :, None], axis=1)
         if self.windowed.pool == HIERARCHICAL:
             return mean(self._transformed(together, folded.read), folded.read)
         return POOLS[self.windowed.pool](together, folded.read)
+
+    def means(self, hidden: tf.Tensor, folded: Folded) -> tf.Tensor:
+        """Returns the mean of the tokens of each text, in the windows that are read: [R, L, H] to float32[B, H]."""
+        tokens = tf.cast(folded.tokens["attention_mask"], tf.float32)[:, :, None]
+        sums, counts = (
+            tf.reduce_sum(tf.where(folded.read[:, :, None], _side_by_side(tf.reduce_sum(each, axis=1), folded), 0.0), 1)
+            for each in (tf.cast(hidden, tf.float32) * tokens, tokens)
+        )
+        return sums / tf.maximum(counts, 1.0)
 
     def _scores(self, tokens: Mapping[str, tf.Tensor], there: tf.Tensor, embeddings: tf.Tensor) -> tf.Tensor:
         """Returns float32[B, K]; nothing of it moves the embeddings, which are the encoder's."""
@@ -158,7 +177,7 @@ class WindowPooling(keras.layers.Layer):
         last = place == tf.reduce_max(tf.where(there, place, 0), axis=1, keepdims=True)
         first = tf.broadcast_to(place == 0, tf.shape(there))
         ends = sqrt(self.width) * tf.cast(tf.stack([first, last], axis=2), tf.float32)
-        return tf.where(there, GAIN * (of_tokens + tf.linalg.matvec(ends, self.of_ends)), NO_SCORE)
+        return tf.where(there, of_tokens + tf.linalg.matvec(ends, self.of_ends), NO_SCORE)
 
     def _transformed(self, vectors: tf.Tensor, read: tf.Tensor) -> tf.Tensor:
         """Sends windows through the layer, norms first; each sees those of its text that are read."""
@@ -236,13 +255,22 @@ def _best(scores: tf.Tensor, there: tf.Tensor, windowed: Windowed) -> tf.Tensor:
 
 def _read_of(number: tf.Tensor, windowed: Windowed) -> tf.Tensor:
     """Returns int32[B]: of so many windows of a text those that are read."""
-    # A third of three windows is one, whatever floats make of it.
-    return tf.cast(tf.math.ceil(windowed.share * tf.cast(number, tf.float32) - 1e-4), tf.int32)
+    # A third of three windows is one, whatever floats make of it; and of no share is it none.
+    return tf.maximum(tf.cast(tf.math.ceil(windowed.share * tf.cast(number, tf.float32) - 1e-4), tf.int32), 1)
 
 
 def _normed(values: tf.Tensor, scale: tf.Tensor, offset: tf.Tensor) -> tf.Tensor:
     mean_, variance = tf.nn.moments(values, axes=[-1], keepdims=True)
     return tf.nn.batch_normalization(values, mean_, variance, offset, scale, 1e-6)
+
+
+def _side_by_side(vectors: tf.Tensor, folded: Folded) -> tf.Tensor:
+    """Returns vectors of rows, [R, H], as those of the windows of each text, [B, K, H]; zeros of what is no row."""
+    (rows, number), width = _size(folded.read), vectors.shape[1]
+    if folded.places is not None:
+        shape = tf.cast(tf.stack([rows * number, width]), tf.int64)
+        vectors = tf.scatter_nd(folded.places[:, None], vectors, shape)
+    return tf.reshape(vectors, [rows, number, width])
 
 
 def _windows_of(tokens: tf.Tensor, windowed: Windowed) -> list[int | tf.Tensor]:

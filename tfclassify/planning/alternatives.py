@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from tfclassify.planning.buckets import Bucket, choose_lengths, expected_batches, make_buckets
-from tfclassify.planning.costs import answer_seconds, peak_memory_bytes, step_seconds
+from tfclassify.planning.buckets import Bucket, choose_lengths, make_buckets
+from tfclassify.planning.costs import answer_seconds, peak_memory_bytes, training_seconds
+from tfclassify.planning.deciders.models import OF_OTHER_LETTERS, by_letters
 from tfclassify.planning.evidence import Band, expected_accuracy
 from tfclassify.planning.facts import Facts
 from tfclassify.planning.presets import PRESETS
 from tfclassify.planning.statistics import cut_lengths, rows_over
-from tfclassify.planning.windows import encoder_shape, row_columns, whole_tokens
+from tfclassify.planning.windows import answered_shape, encoder_shape, whole_tokens
 from tfclassify.settings import Settings, TextSettings
 
 MODELS = ("bert-tiny", "minilm", "bert-base", "bert-large")
@@ -25,9 +26,9 @@ MOST_CUT = 0.01
 class Alternative:
     """A model, the longest input in tokens and the rows of a batch, with what they are predicted to cost.
 
-    ``training_seconds`` are those of as many epochs as are planned; ``answer_seconds`` those of one text of this length
-    alone, ``batch_seconds`` of one among 32 of them. ``cut_share`` of the training texts lose tokens. ``accuracy`` is
-    None where nothing is known of data like these.
+    ``training_seconds`` are those of as many epochs as are planned, each with its judgement; ``answer_seconds`` those
+    of one text of this length alone, ``batch_seconds`` of one among 32 of them. ``cut_share`` of the training texts
+    lose tokens. ``accuracy`` is None where nothing is known of data like these.
     """
 
     model: str
@@ -56,7 +57,7 @@ def alternatives(settings: Settings, facts: Facts) -> tuple[Alternative, ...]:
 
     Lengths are those in the planned model's word pieces, which those of the others are close to.
     """
-    names = dict.fromkeys((*MODELS, settings.model.name))
+    names = dict.fromkeys((*MODELS, *filter(None, [by_letters(facts)]), settings.model.name))
     sizes = {name: facts.encoder if name == settings.model.name else PRESETS[name].size for name in names}
     ordered = sorted(names, key=lambda name: sizes[name].parameters)
     shaped = {length: _lengths(settings, facts, length) for length in _cuts(settings, facts)}
@@ -104,19 +105,19 @@ def _alternative(
     shapes = train.buckets if chosen else make_buckets(lengths, batch_size=rows, batch_tokens=train.batch_tokens)
     text = _reading(settings, length)
     read = tuple(encoder_shape(shape, text) for shape in shapes)
-    one, several = (encoder_shape((number, length * text.windows), text) for number in (1, BATCH))
+    one, several = (answered_shape((number, length * text.windows), text) for number in (1, BATCH))
     cut = rows_over(counted.lengths, whole_tokens(text)) / max(1, counted.rows)
     return Alternative(
         model=model,
         max_length=length,
         batch_size=rows,
         chosen=chosen,
-        training_seconds=_training_seconds(settings, facts, length, shapes),
+        training_seconds=training_seconds(_with(settings, text, shapes, chosen=chosen), facts),
         memory_bytes=peak_memory_bytes(read, facts, parts=train.accumulation_steps if chosen else 1),
         answer_seconds=answer_seconds(one, facts),
         batch_seconds=answer_seconds(several, facts) / BATCH,
         cut_share=cut,
-        accuracy=None if facts.statistics.multilabel or cut > MOST_CUT else _accuracy(model, facts),
+        accuracy=None if cut > MOST_CUT else _accuracy(settings, model, facts),
     )
 
 
@@ -127,17 +128,20 @@ def _reading(settings: Settings, length: int) -> TextSettings:
     return settings.text.model_copy(update={"max_length": length, "windows": 1})
 
 
-def _training_seconds(settings: Settings, facts: Facts, length: int, shapes: Sequence[Bucket]) -> float:
-    train, text = settings.train, _reading(settings, length)
-    columns = row_columns(facts.statistics.splits["train"].lengths, text, most=train.windows)
-    epoch = sum(
-        number * step_seconds(encoder_shape(shape, text), facts, precision=train.precision)
-        for number, shape in expected_batches(columns, shapes)
-    )
-    return train.epochs * epoch
+def _with(settings: Settings, text: TextSettings, shapes: Sequence[Bucket], *, chosen: bool) -> Settings:
+    """Returns the plan with other batch shapes, each of them computed in one go."""
+    parts = {} if chosen else {"accumulation_steps": 1, "scheduled_steps": None}
+    train = settings.train.model_copy(update={"buckets": tuple(shapes), **parts})
+    return settings.model_copy(update={"text": text, "train": train})
 
 
-def _accuracy(model: str, facts: Facts) -> Band | None:
+def _accuracy(settings: Settings, model: str, facts: Facts) -> Band | None:
+    """Returns what is known of one label a row, of texts in the letters that the model is made for."""
+    planned = settings.model.name
+    made_for = by_letters(facts) or (planned if planned in OF_OTHER_LETTERS else None)
+    fits = model == made_for if made_for else model not in OF_OTHER_LETTERS
+    if facts.statistics.multilabel or not fits:
+        return None
     rows = facts.statistics.splits["train"].rows
     return expected_accuracy(model, rows=rows, classes=len(facts.statistics.labels))
 

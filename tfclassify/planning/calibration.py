@@ -20,6 +20,8 @@ TRAINING_PASSES = 3
 # Weights, gradients and two moments in float32; where a network only answers, the weights alone.
 BYTES_PER_TRAINED_PARAMETER, BYTES_PER_PARAMETER = 16, 4
 
+# What calibrating takes at most where nothing else runs.
+CALIBRATING_SECONDS = 20.0
 FRESH_SECONDS, OLDEST_SECONDS, BUSIEST_SHARE, SPEED_APART = 600.0, 24 * 3600.0, 0.2, 0.2
 
 
@@ -78,9 +80,12 @@ def activations(size: EncoderSize, rows: int, length: int) -> float:
     return float(rows * length * size.layers * per_token)
 
 
-def seconds_of_step(calibration: Calibration, size: EncoderSize, rows: int, length: int) -> float:
-    """Predicts the time of one training step of this shape."""
-    return _seconds(calibration.training, size, rows, length)
+def seconds_of_step(
+    calibration: Calibration, size: EncoderSize, rows: int, length: int, *, dense: bool = False
+) -> float:
+    """Predicts the time of one training step of this shape, which updates all embeddings where they are ``dense``."""
+    further = size.embedding_parameters * calibration.training.per_parameter if dense else 0.0
+    return _seconds(calibration.training, size, rows, length) + further
 
 
 def seconds_to_answer(calibration: Calibration, size: EncoderSize, rows: int, length: int) -> float:
@@ -129,6 +134,15 @@ def outdated(calibration: Calibration, *, now: float, flops_per_second: float | 
     if before and flops_per_second and abs(flops_per_second / before - 1) > SPEED_APART:
         return f"it multiplies at {flops_per_second / 1e9:.0f} GFLOP/s now, and at {before / 1e9:.0f} then"
     return None
+
+
+def overtime(calibration: Calibration) -> str | None:
+    """Says how long calibrating took where that was too long, and why; None where it was not."""
+    seconds, busy = calibration.seconds, calibration.busy_share
+    if seconds <= CALIBRATING_SECONDS:
+        return None
+    why = "this machine is a slow one" if busy <= BUSIEST_SHARE else f"other programs had {busy:.0%} of the processor"
+    return f"calibrating took {seconds:.0f} seconds, not up to {CALIBRATING_SECONDS:.0f}: {why}"
 
 
 def calibration_of(values: Mapping[str, Any]) -> Calibration:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from tfclassify.errors import UsageError, nearest
+from collections.abc import Sequence
+
+from tfclassify.errors import UsageError, excerpt, nearest
 from tfclassify.planning.deciders.models import check_deployment
 from tfclassify.planning.deciders.task import decide_task, validation_rows
 from tfclassify.planning.facts import Facts
@@ -11,8 +13,8 @@ from tfclassify.settings import Settings
 
 # The package's own objectives by what a row has: the one label, or several.
 FITTING = {False: "cross_entropy", True: "binary_cross_entropy"}
-EXITS = "exits"
 LEAST_LENGTH_OF_PAIRS = 5
+NAMED_LABELS = 10
 
 
 def check(settings: Settings, facts: Facts) -> None:
@@ -50,24 +52,15 @@ def _check_objectives(settings: Settings, facts: Facts) -> None:
 
 def _check_exits(settings: Settings, facts: Facts) -> None:
     exits, layers = settings.model.exits, facts.encoder.layers
-    learnt = EXITS in (term if isinstance(term, str) else next(iter(term), "") for term in settings.train.objectives)
     if not exits:
-        if learnt:
-            raise UsageError(f"train.objectives has '{EXITS}', but model.exits is empty; give layers, or leave it out")
         return
     asked = f"model.exits is {list(exits)}"
     if exits[-1] >= layers:
         raise UsageError(f"{asked}; expected layers before the last of the model's {layers}")
-    if settings.text.windows > 1:
-        raise UsageError(
-            f"{asked}, but text.windows is {settings.text.windows}; expected one of both, or text.windows=1"
-        )
     if settings.data.features:
         raise UsageError(f"{asked}, but the heads of early exits read the text alone; leave out data.features")
     if not validation_rows(facts):
         raise UsageError(f"{asked}, but how sure texts have to be is planned by validation rows; give data.validation")
-    if not learnt:
-        raise UsageError(f"{asked}, but train.objectives has no '{EXITS}', by which their heads learn; add it")
 
 
 def _check_validation(settings: Settings, facts: Facts) -> None:
@@ -147,12 +140,17 @@ def _check_rules(settings: Settings, facts: Facts) -> None:
         if rule.label not in labels:
             raise UsageError(
                 f"answer.rules: {rule.name} gives the label '{rule.label}', which no training row has"
-                f"{nearest(rule.label, labels)}"
+                f"{nearest(rule.label, labels) or _labels(labels)}"
             )
         if rule.column == "text_b" and not facts.statistics.pairs:
             raise UsageError(
                 f"answer.rules: {rule.name} looks in text_b, but the data have single texts; expected text"
             )
+
+
+def _labels(labels: Sequence[str]) -> str:
+    shown = ", ".join(f"'{excerpt(label)}'" for label in labels[:NAMED_LABELS])
+    return f"; expected one of {shown}{', ...' * (len(labels) > NAMED_LABELS)}"
 
 
 def _check_cascade(settings: Settings) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
 
@@ -20,8 +21,8 @@ from tfclassify.planning.chips import CHIPS, Chip, chip_name, least_seconds
 from tfclassify.planning.facts import Facts
 from tfclassify.planning.presets import EncoderSize
 from tfclassify.planning.statistics import cut_lengths
-from tfclassify.planning.windows import encoder_shape, row_columns, training_columns
-from tfclassify.settings import Settings
+from tfclassify.planning.windows import answered_shape, encoder_shape, row_columns, training_columns
+from tfclassify.settings import AUTO, Settings
 
 # What a step reads and writes in float32, by the programs that benchmarks/roofline.py reads.
 MOVED_BYTES_PER_VALUE = 48.0
@@ -41,19 +42,56 @@ class Costs:
 
 def predict_costs(settings: Settings, facts: Facts) -> Costs:
     """Predicts what a complete plan will cost."""
-    lengths, text = training_columns(settings, facts), settings.text
-    buckets = settings.train.buckets
-    seconds = sum(
-        number * step_seconds(encoder_shape(bucket, text), facts, precision=settings.train.precision)
-        for number, bucket in expected_batches(lengths, buckets)
-    )
-    shapes = tuple(encoder_shape(bucket, text) for bucket in buckets)
+    lengths, buckets = training_columns(settings, facts), settings.train.buckets
+    shapes = tuple(encoder_shape(bucket, settings.text) for bucket in buckets)
     peak = peak_memory_bytes(shapes, facts, parts=settings.train.accumulation_steps)
+    seconds = seconds_of(batches_of_epoch(settings, facts), settings, facts)
     return Costs(seconds, peak, padding_share(lengths, buckets))
 
 
-def step_seconds(bucket: Bucket, facts: Facts, *, precision: str) -> float:
+def batches_of_epoch(settings: Settings, facts: Facts) -> list[tuple[int, Bucket]]:
+    """Returns how many batches of each shape an epoch has."""
+    return expected_batches(training_columns(settings, facts), settings.train.buckets)
+
+
+def seconds_of(batches: Sequence[tuple[int, Bucket]], settings: Settings, facts: Facts) -> float:
+    """Predicts the time of so many training steps of each shape."""
+    train = settings.train
+    return sum(
+        number
+        * step_seconds(
+            encoder_shape(bucket, settings.text),
+            facts,
+            precision=train.precision,
+            parts=train.accumulation_steps,
+            dense=train.embedding_updates == "dense",
+        )
+        for number, bucket in batches
+    )
+
+
+def planned_steps(settings: Settings, facts: Facts) -> int:
+    """Returns the training steps that are planned in all."""
+    train, steps = settings.train, settings.train.epochs * _steps(batches_of_epoch(settings, facts))
+    return min(steps, train.steps or steps, steps if train.scheduled_steps in (AUTO, None) else train.scheduled_steps)
+
+
+def training_seconds(settings: Settings, facts: Facts) -> float:
+    """Predicts the time of all steps that are planned, and of a judgement after each epoch, whole or begun."""
+    batches = batches_of_epoch(settings, facts)
+    epochs = planned_steps(settings, facts) / max(1, _steps(batches))
+    return epochs * seconds_of(batches, settings, facts) + ceil(epochs) * judging_seconds(settings, facts)
+
+
+def step_seconds(bucket: Bucket, facts: Facts, *, precision: str, parts: int = 1, dense: bool = False) -> float:
     """Predicts the time of one training step of this shape; where there are accelerators, the least it can be there.
+
+    Args:
+        bucket: rows and length that the encoder gets.
+        facts: with the machine and the model.
+        precision: number format of the products.
+        parts: in which it is computed, each of them like a batch of its own.
+        dense: whether all rows of the embeddings are updated, not only those that were looked up.
 
     Raises:
         ValueError: a processor was not calibrated.
@@ -62,7 +100,7 @@ def step_seconds(bucket: Bucket, facts: Facts, *, precision: str) -> float:
     if devices := facts.hardware.accelerators:
         share = ceil(rows / len(devices)), length
         return accelerator_seconds(CHIPS[chip_name(devices[0])], facts.encoder, share, precision=precision)
-    return seconds_of_step(known(facts), facts.encoder, rows, length)
+    return parts * seconds_of_step(known(facts), facts.encoder, ceil(rows / parts), length, dense=dense)
 
 
 def answer_seconds(bucket: Bucket, facts: Facts) -> float:
@@ -86,19 +124,16 @@ def answer_bytes(bucket: Bucket, facts: Facts) -> int:
     return bytes_to_answer(facts.calibration, size, *bucket)
 
 
-def probed_rows(settings: Settings, costs: Costs, facts: Facts) -> int:
-    """Returns how many rows can be answered in the share of the training's time that a probe may take."""
-    train = settings.train
-    seconds = train.epochs * costs.seconds_per_epoch
-    if train.time_limit_minutes is not None:
-        seconds = min(seconds, 60 * train.time_limit_minutes)
-    each = answer_seconds((ROWS, settings.text.max_length), facts) / ROWS
-    return int(train.probe * seconds / each)
+def probed_rows(settings: Settings, facts: Facts, *, seconds: float) -> int:
+    """Returns how many rows, each read in one window, the network answers in so much time."""
+    return int(seconds / (answer_seconds((ROWS, settings.text.max_length), facts) / ROWS))
 
 
-def epoch_seconds(facts: Facts) -> float:
-    """Predicts the time of an epoch before any shape is planned: batches of 32 rows of like length."""
-    lengths = cut_lengths(facts.statistics.splits["train"].lengths, facts.encoder.positions)
+def epoch_seconds(settings: Settings, facts: Facts) -> float:
+    """Predicts the time of an epoch before any shape is planned: batches of 32 rows of like length, in one window."""
+    longest = settings.text.max_length
+    most = facts.encoder.positions if longest == AUTO else min(longest, facts.encoder.positions)
+    lengths = cut_lengths(facts.statistics.splits["train"].lengths, most)
     return sum(
         number / ROWS * step_seconds((ROWS, length), facts, precision="float32")
         for length, number in enumerate(lengths)
@@ -116,19 +151,18 @@ def accelerator_seconds(chip: Chip, size: EncoderSize, shape: Bucket, *, precisi
 
 def judging_seconds(settings: Settings, facts: Facts) -> float:
     """Predicts how long it takes to judge the validation rows once."""
-    split = facts.statistics.splits.get("validation")
+    split, text, train = facts.statistics.splits.get("validation"), settings.text, settings.train
     if split is None:
         return 0.0
-    text = settings.text
-    lengths = row_columns(split.lengths, text, most=text.windows)
-    rows = settings.train.batch_size
-    batches = ((ceil(number / rows), length) for length, number in enumerate(lengths) if number)
-    # A pass forwards is a third of a step's products.
-    return sum(
-        number
-        * step_seconds(encoder_shape((rows, length), text), facts, precision=settings.train.precision)
+    rows, columns = train.batch_size, row_columns(split.lengths, text, most=text.windows)
+    # What only fills a batch is not computed. A pass forwards is a third of a step's products, and made in one go.
+    return (
+        sum(
+            number / rows * step_seconds(answered_shape((rows, length), text), facts, precision=train.precision)
+            for length, number in enumerate(columns)
+            if number and length
+        )
         / TRAINING_PASSES
-        for number, length in batches
     )
 
 
@@ -154,3 +188,7 @@ def known(facts: Facts) -> Calibration:
     if facts.calibration is None:
         raise ValueError("the machine was not calibrated")
     return facts.calibration
+
+
+def _steps(batches: Sequence[tuple[int, Bucket]]) -> int:
+    return sum(number for number, _ in batches)

@@ -20,7 +20,7 @@ from tfclassify.planning.deciders import DECIDERS
 from tfclassify.planning.deciders.grounds import GROUNDS
 from tfclassify.planning.facts import Decision, Facts
 from tfclassify.settings import AUTO, Settings, changed
-from tfclassify.settings.dialect import line
+from tfclassify.settings.dialect import line, written
 
 AS_ASKED = "as asked"
 
@@ -116,7 +116,7 @@ def _line(plan: Plan, key: str, value: Any) -> str:
 def reasons_markdown(plan: Plan) -> str:
     """Writes each decision with its reason, the predicted costs, and what else could be trained."""
     rows = [
-        f"| `{key}` | {' | '.join(map(_cell, (each.value, each.reason, each.source, each.changes)))} |"
+        f"| `{key}` | {' | '.join(map(_cell, (written(each.value), each.reason, each.source, each.changes)))} |"
         for key, each in plan.decisions.items()
     ]
     table = ["| key | value | reason | source | what would change it |", "|---|---|---|---|---|"]
@@ -126,19 +126,26 @@ def reasons_markdown(plan: Plan) -> str:
 
 
 def _alternatives(plan: Plan) -> list[str]:
-    head = ["## What else could be trained", "", "Predicted, with as many epochs as are planned:", ""]
+    head = [
+        "## What else could be trained",
+        "",
+        "Predicted, with as many epochs as are planned, and a judgement after each:",
+        "",
+    ]
     times = ["", "## How long an answer takes", "", "Predicted, of the network alone, in float32:", ""]
     return [*head, *table_lines(plan.alternatives), *times, *answered_lines(plan.answered)]
 
 
 def describe_costs(costs: Costs) -> str:
     """Says what is predicted, in one line."""
-    seconds, memory = f"{costs.seconds_per_epoch:.0f} seconds per epoch", f"{costs.peak_memory_bytes / 1e9:.2f} GB"
+    # Of a short epoch whole seconds would be none.
+    seconds = f"{costs.seconds_per_epoch:.{0 if costs.seconds_per_epoch >= 10 else 1}f} seconds per epoch"
+    memory = f"{costs.peak_memory_bytes / 1e9:.2f} GB"
     return f"Predicted: {seconds}, peak memory {memory}, {costs.padding_share:.1%} of all tokens are padding."
 
 
-def _cell(value: Any) -> str:
-    return _on_one_line(str(value)).replace("|", "\\|")
+def _cell(text: str) -> str:
+    return _on_one_line(text).replace("|", "\\|")
 
 
 def _on_one_line(text: str) -> str:

@@ -8,7 +8,7 @@ from math import ceil
 from tfclassify.planning.buckets import Bucket
 from tfclassify.planning.facts import Facts
 from tfclassify.planning.statistics import cut_lengths
-from tfclassify.settings import Settings, TextSettings
+from tfclassify.settings import AUTO, Settings, TextSettings
 
 # What packing adds to the word pieces of a text or a window.
 SPECIALS = 2
@@ -77,3 +77,12 @@ def encoder_shape(bucket: Bucket, text: TextSettings) -> Bucket:
     if text.windows == 1 or columns <= text.max_length:
         return bucket
     return rows * (columns // text.max_length), text.max_length
+
+
+def answered_shape(bucket: Bucket, text: TextSettings) -> Bucket:
+    """Returns what the encoder gets of a batch that is answered: of several windows the share that is chosen."""
+    rows, columns = bucket
+    if text.windows == 1 or columns <= text.max_length:
+        return bucket
+    share = 1.0 if text.chosen_share == AUTO else text.chosen_share
+    return rows * ceil(share * (columns // text.max_length)), text.max_length

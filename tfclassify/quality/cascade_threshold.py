@@ -43,7 +43,7 @@ def cascade_threshold(
     of rows on which one is right and the other wrong, whoever it is. At a certainty of a half it is the estimate.
 
     Args:
-        confidence: float64[N] of the cheap one.
+        confidence: float64[N] of the cheap one, from 0 on; below 0 where it may not answer at all.
         cheap: bool[N], it is right.
         dear: bool[N], the other is.
         bound: share of the accuracy that may be lost.
@@ -62,11 +62,12 @@ def cascade_threshold(
     upper = highest_difference(lost, won, rows=rows, certainty=certainty)
     # Equal confidences are answered together.
     last_of_equals = np.append(falling[1:] < falling[:-1], True)[:rows]
-    allowed = np.flatnonzero((upper <= bound) & last_of_equals)
+    allowed = np.flatnonzero((upper <= bound) & last_of_equals & (falling >= 0))
     if not len(allowed):
         return None
     last = int(allowed[-1])
-    threshold = (falling[last] + falling[last + 1]) / 2 if last + 1 < rows else falling[last] / 2
+    below = max(0.0, falling[last + 1]) if last + 1 < rows else 0.0
+    threshold = (falling[last] + below) / 2
     return _described(float(threshold), confidence, cheap, dear)
 
 

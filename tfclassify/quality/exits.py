@@ -90,12 +90,19 @@ def plan_exits(
 
 
 def _falling(exits: Sequence[ExitScores], layers: int) -> Iterator[list[float | None]]:
-    """Gives thresholds that let more and more rows leave; each lies halfway between two rows, close to none of them."""
+    """Gives thresholds that let more and more rows leave, in the end all that are allowed to.
+
+    Each lies halfway between two rows, close to none of them; the last halfway from the last row to where confidence
+    would not count any more.
+    """
     saved = [layers - each.layer for each in exits]
     prices = [
         (1.0 - each.confidence[each.allowed].astype(np.float64)) / left for each, left in zip(exits, saved, strict=True)
     ]
     worth = np.unique(np.concatenate(prices)) if prices else np.zeros(0)
+    # At this price the first exit would let anybody leave.
+    if len(worth) and (end := 1.0 / max(saved)) > worth[-1]:
+        worth = np.append(worth, end)
     between = (worth[1:] + worth[:-1]) / 2
     for price in between[np.unique(np.linspace(0, len(between) - 1, TRIED).astype(int))] if len(between) else ():
         yield [float(1.0 - price * left) for left in saved]

@@ -90,9 +90,8 @@ def _logits(trained: Trained, baseline: NgramOps | None, given: dict[str, tf.Ten
 def _routed(trained: Trained, baseline: NgramOps | None, given: dict[str, tf.Tensor]) -> Routed:
     """Puts before the network what may answer without it: of texts rules, and the baseline where it is sure."""
     posts = posts_of(trained)
-    # Where texts may leave early none has several windows.
-    found = naming_windows(whole(_forward(trained)), windowed_of(trained.settings.text))
-    found = found if trained.early is None else trained.early.leaving.run
+    network = whole(_forward(trained)) if trained.early is None else trained.early.leaving.run
+    found = naming_windows(network, windowed_of(trained.settings.text))
     if posts.baseline is not None and baseline is not None:
         if posts.baseline.stack is not None:
             found = stacked(found, posts.baseline)

@@ -24,6 +24,7 @@ LAYER = re.compile(r"/encoder/layer_\._(\d+)/")
 # Pieces of word tables of words, and of what is cut out of them, come from one function.
 WORD_PIECES = "tokenize"
 MATRIX = "/kernel"
+CHOICE = "window choice"
 VARIABLE = "VarHandleOp"
 
 
@@ -70,22 +71,30 @@ def _stages(facts: Mapping[str, Any], weights: Mapping[str, Sequence[int]]) -> I
     width = next(
         shape[-1] for name, shape in weights.items() if "word_embeddings" in name or "/embeddings/weight" in name
     )
-    classes, length = len(facts["labels"]), f"L ≤ {facts['max_length']}"
-    tokens, vectors = f"int32[B, {length}]", f"float32[B, {length}, {width}]"
+    classes, length, windows = len(facts["labels"]), f"L ≤ {facts['max_length']}", int(facts.get("windows", 1))
+    # Rows of the encoder: texts, or windows of them.
+    rows, share = "B" if windows == 1 else "B * K", float(facts.get("chosen_share", 1.0))
+    tokens, vectors = f"int32[{rows}, {length}]", f"float32[{rows}, {length}, {width}]"
+    packed = tokens if windows == 1 else f"int32[B, K * L], K ≤ {windows}, {length}"
     texts = ("text string[B]", *(["text_b string[B]"] if facts["pairs"] else []))
     kinds = facts["data"].get("features", {})
     exits = {int(found[1]) for name in weights if (found := EXIT.search(f"/{name}"))}
     yield Stage("word pieces", "characters, words, word pieces", texts, ("int32[B, None]",))
-    yield Stage("packing", "[CLS] and [SEP], cut, padded to the longest", ("int32[B, None]",), (tokens,) * 3)
-    yield from _before_the_network(facts, weights, texts, tokens)
-    yield Stage("embeddings", "words, positions, types", (tokens,) * 2, (vectors,))
+    yield Stage("packing", "[CLS] and [SEP], cut, padded to the longest", ("int32[B, None]",), (packed,) * 3)
+    yield from _before_the_network(facts, weights, texts, packed)
+    if share < 1.0:
+        text = (
+            f"{share:.0%} of the windows of each text, rounded up, by a score of their words; the others go no further"
+        )
+        yield Stage(CHOICE, text, (packed,) * 2, (tokens,) * 2)
+    yield Stage("embeddings", "words, positions, types", (packed if share == 1.0 else tokens,) * 2, (vectors,))
     for number in sorted({int(found[1]) for name in weights if (found := LAYER.search(f"/{name}"))}):
         yield Stage(f"layer {number + 1}", "attention and feed-forward", (vectors, tokens), (vectors,))
         if number + 1 in exits:
             text = "texts that are sure enough of a label leave, the others go on"
             yield Stage(f"exit {number + 1}", text, (vectors,), (f"logits float32[B, {classes}]", vectors))
-    yield Stage("pooling", "the vector of [CLS]", (vectors,), (f"float32[B, {width}]",))
-    if (windows := int(facts.get("windows", 1))) > 1:
+    yield Stage("pooling", "the vector of [CLS]", (vectors,), (f"float32[{rows}, {width}]",))
+    if windows > 1:
         text = f"up to {windows} of a text, each a row for the encoder; their vectors pooled"
         yield Stage("windows", text, (f"float32[B * K, {width}]",), (f"float32[B, {width}]",))
     if kinds:
@@ -154,6 +163,7 @@ def stage_of(name: str) -> str | None:
         "/bert/pooler/": "pooling",
         "/classifier/": "head",
         f"/{SCOPE}/": "features",
+        f"/{windowing.SCOPE}/{windowing.SCORER}/": CHOICE,
         f"/{windowing.SCOPE}/": "windows",
         f"/{rules.SCOPE}/": "rules",
         f"/{ngrams.SCOPE}/": "baseline",

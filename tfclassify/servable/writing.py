@@ -18,6 +18,7 @@ from tfclassify.data.features import NUMBER
 from tfclassify.data.token_store import Pieces
 from tfclassify.display import Display
 from tfclassify.errors import UsageError
+from tfclassify.learning.long_texts import windowed_of
 from tfclassify.learning.trained import Trained, answer
 from tfclassify.model.cascades import baseline_facts
 from tfclassify.model.routes import TEXT, TEXT_B
@@ -137,7 +138,7 @@ def check_operations(folder: Path, server: str) -> tuple[str, ...]:
 
 def describe(trained: Trained, order: Order, proof: Proof, *, folder: Path, run: Run, version: int) -> dict[str, Any]:
     """Returns what is written beside a SavedModel as ``servable.json``."""
-    labels = trained.labels
+    labels, windowed = trained.labels, windowed_of(trained.settings.text)
     return {
         "name": order.name,
         "version": version,
@@ -151,6 +152,7 @@ def describe(trained: Trained, order: Order, proof: Proof, *, folder: Path, run:
         "pads": trained.answering is None,
         "max_length": trained.limits.max_length,
         "windows": trained.limits.columns // trained.limits.max_length,
+        "chosen_share": 1.0 if windowed is None else windowed.share,
         "buckets": [list(bucket) for bucket in trained.settings.train.buckets],
         "temperature": trained.temperature,
         "threshold": trained.threshold if labels.multilabel else None,

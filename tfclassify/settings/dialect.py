@@ -90,3 +90,8 @@ def line(key: str, value: Any) -> str:
         {key: value}, Dumper=Dumper, default_flow_style=True, allow_unicode=True, sort_keys=False, width=float("inf")
     )
     return flow.strip().removeprefix("{").removesuffix("}")
+
+
+def written(value: Any) -> str:
+    """Writes a value as an override takes it: text as it stands, anything else as YAML."""
+    return value if isinstance(value, str) else line("value", value).removeprefix("value: ")

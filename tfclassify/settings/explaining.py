@@ -24,6 +24,7 @@ WANTED = {
     "int_parsing_size": "a whole number of fewer digits",
     "int_type": "a whole number",
     "less_than": "a number below {lt}",
+    "less_than_equal": "a number of at most {le}",
     "literal_error": "{expected}",
     "missing": "one value more",
     "string_too_long": "no more characters than {max_length}",
@@ -63,7 +64,9 @@ def explain(error: ValidationError, values: Mapping[str, Any], tree: type[BaseMo
     if not deepest:
         name = ".".join(str(part) for part in mine[0]["loc"])
         return f"{name} is missing; give it as {name}=..."
-    wanted = " or ".join(dict.fromkeys(_wanted(problem, deepest, tree) for problem in mine))
+    # Of the kinds of a value one will do; of fields that are missing none.
+    between = " and " if all(problem["type"] == "missing" for problem in mine) else " or "
+    wanted = between.join(dict.fromkeys(_wanted(problem, deepest, tree) for problem in mine))
     return f"{'.'.join(deepest)} is {shown(mine[0]['input'])}; expected {wanted}"
 
 

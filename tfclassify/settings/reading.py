@@ -97,7 +97,15 @@ def _no_settings(argument: str, tree: type[BaseModel]) -> str:
     if key in keys(tree):
         return f"{key} has no value; give it as {key}=..."
     expected = "a settings file (.yaml) nor an override (section.key=value, such as data.train=FILE)"
-    return f"{argument!r} is neither {expected}{nearest(key, keys(tree))}"
+    return f"{argument!r} is neither {expected}{_likely(argument, tree) or nearest(key, keys(tree))}"
+
+
+def _likely(argument: str, tree: type[BaseModel]) -> str:
+    """Says what a word was likely meant for: the end of a list that the shell cut, or a file that lacks its key."""
+    if argument.endswith(("]", "}", "],", "},")):
+        return "; a value with spaces is given in quotes, such as 'data.features=[price, brand]'"
+    meant = next((key for key in ("input", "data.train", "servable") if key in keys(tree)), None)
+    return f"; did you mean '{meant}={argument}'?" if meant is not None and os.path.isfile(argument) else ""
 
 
 def _nearest_file(path: Path) -> str:

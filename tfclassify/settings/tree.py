@@ -186,8 +186,8 @@ class TrainSettings(BaseModel):
     With a time limit they are planned again as it passes."""
     learning_rate: Planned[PositiveFloat] = AUTO
     """Peak learning rate of AdamW."""
-    feature_learning_rate: Planned[PositiveFloat] = AUTO
-    """Peak learning rate of the layers that data.features go through."""
+    added_learning_rate: Planned[PositiveFloat] = AUTO
+    """Peak learning rate of layers that are added to BERT and its head: by data.features or text.pool."""
     windows: Planned[PositiveInt] = AUTO
     """Windows of a text, at most, that a training step reads, drawn anew in each epoch; answers read all."""
     batch_size: Planned[PositiveInt] = AUTO
@@ -237,7 +237,7 @@ class TrainSettings(BaseModel):
     time_limit_minutes: PositiveFloat | None = None
     """Minutes of training, its validation included, for which the steps are planned; by default there is no limit."""
     probe: Share = 0.0
-    """Share of the training's time, at most, in which a probe looks at what the frozen network knows; 0 for none."""
+    """Share of the training's time, at most, for a look at what the frozen network knows and at rates; 0 for none."""
     skips: PositiveInt = 3
     """Steps in a row with a loss or gradient that is no finite number after which the training goes back."""
     returns: Annotated[int, Field(ge=0), NO_FLAG] = 2

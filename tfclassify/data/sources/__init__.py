@@ -1,6 +1,6 @@
 """Sources: functions from a location and its columns to Arrow record batches, in bounded memory."""
 
-from tfclassify.data.sources.columns import Columns, Source
+from tfclassify.data.sources.columns import Columns, Source, other_delimiter
 from tfclassify.data.sources.finding import SOURCES, column_names, find_source
 from tfclassify.data.sources.fingerprints import Mark, files_of, fingerprint, is_unchanged, mark_of
 from tfclassify.data.sources.folder import passed_over
@@ -22,6 +22,7 @@ __all__ = [
     "is_unchanged",
     "mark_of",
     "numbered",
+    "other_delimiter",
     "passed_over",
     "read_piped",
     "sample_splits",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeVar
 
@@ -56,6 +56,14 @@ class Source(Protocol):
     def __call__(self, location: str, columns: Columns, *, skipped: Skipped = ...) -> Iterator[pa.RecordBatch]:
         """Raises UsageError where the location cannot be read as asked."""
         ...
+
+
+def other_delimiter(names: Sequence[str]) -> str:
+    """Says so where the one name of a header looks like several with another delimiter between them; else nothing."""
+    if len(names) == 1 and "\t" in names[0]:
+        return "; the header has tabs in it: set data.delimiter='\"\\t\"'"
+    sign = next((sign for sign in ";|" if len(names) == 1 and sign in names[0]), None)
+    return "" if sign is None else f"; the header has '{sign}' in it: set data.delimiter='{sign}'"
 
 
 def uncounted(row: int) -> None:

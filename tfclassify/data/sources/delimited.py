@@ -13,7 +13,16 @@ import pyarrow as pa
 
 from tfclassify.data.sources.ahead import BLOCK_BYTES, Ahead, fill, give_back, lines, take, without_mark
 from tfclassify.data.sources.blocks import NO_ROWS, Rows, likely_rows, size_of, text_of, whole_rows
-from tfclassify.data.sources.columns import LONGEST_ROW_BYTES, Columns, Skipped, different, parts, slices, uncounted
+from tfclassify.data.sources.columns import (
+    LONGEST_ROW_BYTES,
+    Columns,
+    Skipped,
+    different,
+    other_delimiter,
+    parts,
+    slices,
+    uncounted,
+)
 from tfclassify.data.sources.files import UTF_8, codec_of, file_path, measured, named, open_lines, reading, undecodable
 from tfclassify.data.sources.packed import format_of, open_raw
 from tfclassify.errors import UsageError
@@ -217,7 +226,9 @@ def _miscounted(fields: list[str], names: list[str]) -> str:
     if len(fields) == len(names):
         return ""
     found = "1 field" if len(fields) == 1 else f"{len(fields)} fields"
-    return f"has {found}; expected {len(names)}; quote fields that hold a delimiter{OR_SKIP}"
+    # Of one column more fields are rather a delimiter that was not meant.
+    hint = other_delimiter(names) or f"; quote fields that hold a delimiter{OR_SKIP}"
+    return f"has {found}; expected {len(names)}{hint}"
 
 
 def _explained(fault: str, location: str, columns: Columns, feed: Feed) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tfclassify.planning.buckets import choose_lengths, make_buckets, padding_share
+from tfclassify.planning.buckets import choose_lengths, make_buckets, padding_share, rows_for
 from tfclassify.planning.costs import peak_memory_bytes
 from tfclassify.planning.facts import Decision, Facts
 from tfclassify.planning.statistics import added, quantile_length, rows_over
@@ -34,7 +34,7 @@ def decide_batch_size(settings: Settings, facts: Facts) -> Decision:
     rows = facts.statistics.splits["train"].rows
     if rows < 500:
         return Decision(16, f"{rows} training rows make few steps of more")
-    return Decision(32, f"{rows} training rows; larger batches gain little speed on this model and need higher rates")
+    return Decision(32, f"{rows} training rows; the larger of the two that the BERT paper fine-tunes with")
 
 
 def decide_batch_tokens(settings: Settings, facts: Facts) -> Decision:
@@ -91,8 +91,10 @@ def decide_accumulation(settings: Settings, facts: Facts) -> Decision:
 
 
 def _peak(settings: Settings, facts: Facts, tokens: int) -> int:
-    length = settings.text.max_length
-    return peak_memory_bytes(((min(settings.train.batch_size, tokens // length), length),), facts)
+    """Predicts the memory of a full batch of the longest texts, in all the windows that a step reads of them."""
+    columns = settings.text.max_length * settings.train.windows
+    rows = rows_for(columns, batch_size=settings.train.batch_size, batch_tokens=tokens)
+    return peak_memory_bytes((encoder_shape((rows, columns), settings.text),), facts)
 
 
 def _that_a_window_has(length: int, settings: Settings, facts: Facts) -> int:

@@ -11,7 +11,7 @@ GROUNDS: dict[str, tuple[str, str]] = {
     "model.task": (DATA, "another number of labels, or several in a row (data.labels)"),
     "model.dropout": (
         f"{BERT}, section A.2; Liu et al., Drop Dropout on Single-Epoch Language Model Pretraining (2025)",
-        "300,000 training rows, of which an epoch is enough",
+        "one epoch of 300,000 training rows",
     ),
     "model.head_bias": (
         "Lin et al., Focal Loss for Dense Object Detection (2017), section 3.3",
@@ -55,7 +55,7 @@ GROUNDS: dict[str, tuple[str, str]] = {
     "text.chosen_share": ("no measurement yet: benchmarks/windows.py makes one", "goal=fast, or asking for it"),
     "train.windows": ("the tokens of a step that the goal allows for a text", "another goal, or other lengths"),
     "train.batch_size": (
-        "Mosbach et al., On the Stability of Fine-tuning BERT (2021), which trains on few rows with batches of 16",
+        f"{BERT}, section A.3: 16 or 32; Mosbach et al., On the Stability of Fine-tuning BERT (2021): 16 for few rows",
         "500 training rows, more or less",
     ),
     "train.batch_tokens": ("the cost model's memory", "more or less free memory"),
@@ -80,7 +80,7 @@ GROUNDS: dict[str, tuple[str, str]] = {
         f"the rate of the runs in {BENCHMARKS} at width 384; Devlin et al. (2019) take 2e-5 to 5e-5 at width 768",
         "another width of the model, or more classes",
     ),
-    "train.feature_learning_rate": ("the usual rate of Adam for a new layer", "data.features"),
+    "train.added_learning_rate": ("the usual rate of Adam for a new layer", "data.features or text.pool"),
     "train.warmup_share": (
         f"{BERT}; Mosbach et al., On the Stability of Fine-tuning BERT (2021)",
         "nothing in the data",
@@ -92,7 +92,7 @@ GROUNDS: dict[str, tuple[str, str]] = {
         "Izmailov et al., Averaging Weights Leads to Wider Optima (2018)",
         "another kind of train.average",
     ),
-    "train.average_every": (CALIBRATION, "another number of steps"),
+    "train.average_every": ("no measurement: each costs a pass over all weights", "another number of steps"),
     "train.average_decay": ("Polyak and Juditsky, Acceleration of Stochastic Approximation (1992)", "train.average"),
     "train.early_stopping": (
         "Prechelt, Early Stopping: But When? (1998)",

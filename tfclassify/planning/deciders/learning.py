@@ -4,37 +4,38 @@ from __future__ import annotations
 
 from math import ceil, inf, isinf
 
-from tfclassify.planning.buckets import Bucket, expected_batches
-from tfclassify.planning.costs import judging_seconds, step_seconds
+from tfclassify.planning.costs import batches_of_epoch, judging_seconds, planned_steps, seconds_of
 from tfclassify.planning.deciders.models import training_rows
-from tfclassify.planning.deciders.task import ROWS_SEEN, validation_rows
+from tfclassify.planning.deciders.task import validation_rows
 from tfclassify.planning.facts import Decision, Facts
 from tfclassify.planning.statistics import imbalance
-from tfclassify.planning.windows import encoder_shape, training_columns
 from tfclassify.settings import AUTO, Settings
 
 EPOCHS = {"fast": 0.5, "balanced": 1.0, "best": 1.5}
 FEWEST_EPOCHS, MOST_EPOCHS = 3, 20
-RATE_AT_WIDTH_384 = 1e-4
+# Of a class so many rows are seen on top of what FEWEST_EPOCHS see of it.
+SEEN_OF_A_CLASS = 800
+# Of so many rows or more an epoch is enough.
+ROWS_SEEN = 300_000
+DROPOUT = 0.1
+# Falls to the 3.5e-5 of width 768, which lies among the rates of the BERT paper.
+RATE_AT_WIDTH_384, FALL_WITH_WIDTH = 1e-4, 1.5
 MANY_CLASSES, HIGHEST_FACTOR = 25, 3.0
 UNEVEN = 20
-FEATURE_RATE = 2e-3
+# Of layers that begin with nothing: that of the layer which features go through, and else so many times the encoder's.
+FEATURE_RATE, ADDED_FACTOR = 2e-3, 10.0
+LEARNT_POOLS = ("attention", "hierarchical")
 CHECKPOINTS, FEWEST_SECONDS, MOST_SECONDS = 20, 10.0, 600.0
 NOT_AVERAGED = "not used: nothing is averaged"
-EXITS_WEIGHT = 0.5
 AVERAGED_STEPS, REMEMBERED_SHARE = 100, 0.1
 ROOM = 2.0
 
 
 def decide_objectives(settings: Settings, facts: Facts) -> Decision:
-    """Takes the likelihood of the labels, by the last head and, where texts may leave early, by the others."""
-    several = settings.model.task == "multilabel"
-    reason = "labels are independent of each other" if several else "a row has one label"
-    whole = "binary_cross_entropy" if several else "cross_entropy"
-    if not settings.model.exits:
-        return Decision((whole,), reason)
-    early = {"exits": {"weight": EXITS_WEIGHT}}
-    return Decision((whole, early), f"{reason}; the heads of early exits learn beside the last one")
+    """Takes the likelihood of the labels."""
+    if settings.model.task == "multilabel":
+        return Decision(("binary_cross_entropy",), "labels are independent of each other")
+    return Decision(("cross_entropy",), "a row has one label")
 
 
 def decide_class_weights(settings: Settings, facts: Facts) -> Decision:
@@ -60,7 +61,7 @@ def decide_metric(settings: Settings, facts: Facts) -> Decision:
     ratio = imbalance(facts.statistics.splits["train"].label_counts)
     if ratio > UNEVEN:
         return Decision("macro_f1", _ratio(ratio))
-    return Decision("accuracy", f"the largest class has no more than {UNEVEN} times the rows of the smallest")
+    return Decision("accuracy", f"{_ratio(ratio)}, which up to {UNEVEN} times leaves accuracy a fair judge")
 
 
 def decide_epochs(settings: Settings, facts: Facts) -> Decision:
@@ -69,7 +70,7 @@ def decide_epochs(settings: Settings, facts: Facts) -> Decision:
     Where the time is short, there is room for a machine that is faster than it is predicted to be.
     """
     rows, per_class = training_rows(facts)
-    wanted = (FEWEST_EPOCHS + 800 / max(per_class, 1)) * EPOCHS[settings.goal]
+    wanted = (FEWEST_EPOCHS + SEEN_OF_A_CLASS / max(per_class, 1)) * EPOCHS[settings.goal]
     epochs = min(MOST_EPOCHS, max(1, round(wanted)), max(1, ceil(ROWS_SEEN / rows)))
     why = f"{rows} training rows, {per_class:.0f} a class; goal={settings.goal}"
     fitting = _fitting_epochs(settings, facts)
@@ -79,13 +80,21 @@ def decide_epochs(settings: Settings, facts: Facts) -> Decision:
     return Decision(epochs, why)
 
 
+def decide_dropout(settings: Settings, facts: Facts) -> Decision:
+    """Drops as much in front of the head as inside the encoder, unless rows are so many that each is seen but once."""
+    rows, epochs = training_rows(facts)[0], settings.train.epochs
+    if epochs == 1 and rows >= ROWS_SEEN:
+        return Decision(0.0, f"{rows} training rows, each of which is seen once: nothing can be learnt by heart")
+    return Decision(DROPOUT, f"as in front of the head in the BERT paper; epochs={epochs} of {rows} training rows")
+
+
 def decide_scheduled_steps(settings: Settings, facts: Facts) -> Decision:
     """Lets the rate fall to 0 when the time is over, by the predicted speed."""
     minutes, fitting = settings.train.time_limit_minutes, _fitting_epochs(settings, facts)
     if minutes is None or fitting is None:
         return Decision(None, "there is no time limit: all steps of the epochs are made")
-    steps, per_epoch = _total_steps(settings, facts), sum(number for number, _ in _batches(settings, facts))
-    scheduled = max(1, int(fitting * per_epoch))
+    steps = planned_steps(settings, facts)
+    scheduled = max(1, int(fitting * sum(number for number, _ in batches_of_epoch(settings, facts))))
     if scheduled >= steps:
         return Decision(None, f"all {steps} steps are predicted to be made in {minutes:g} minutes")
     return Decision(scheduled, f"of {steps} steps, by what they are predicted to take in {minutes:g} minutes")
@@ -93,13 +102,10 @@ def decide_scheduled_steps(settings: Settings, facts: Facts) -> Decision:
 
 def _fitting_epochs(settings: Settings, facts: Facts) -> float | None:
     """Returns how many epochs fit into the time limit, with their judgements; None where there is no limit."""
-    if settings.train.time_limit_minutes is None or not (batches := _batches(settings, facts)):
+    if settings.train.time_limit_minutes is None or not (batches := batches_of_epoch(settings, facts)):
         return None
-    seconds = sum(
-        number * step_seconds(encoder_shape(bucket, settings.text), facts, precision=settings.train.precision)
-        for number, bucket in batches
-    )
-    return 60 * settings.train.time_limit_minutes / (seconds + judging_seconds(settings, facts))
+    seconds = seconds_of(batches, settings, facts) + judging_seconds(settings, facts)
+    return 60 * settings.train.time_limit_minutes / seconds
 
 
 def decide_learning_rate(settings: Settings, facts: Facts) -> Decision:
@@ -107,20 +113,23 @@ def decide_learning_rate(settings: Settings, facts: Facts) -> Decision:
     classes, width = len(facts.statistics.labels), facts.encoder.width
     independent = settings.model.task == "multilabel"
     factor = HIGHEST_FACTOR if independent else min(HIGHEST_FACTOR, max(1.0, classes / MANY_CLASSES))
-    rate = RATE_AT_WIDTH_384 * (384 / width) ** 1.5 * factor
-    return Decision(
-        float(f"{rate:.2g}"), f"width {width}, {classes} {'independent labels' if independent else 'classes'}"
-    )
+    rate = RATE_AT_WIDTH_384 * (384 / width) ** FALL_WITH_WIDTH * factor
+    kind = "independent labels" if independent else "classes"
+    told = f"{rate / factor:.2g} at width {width}, {factor:.2g} times that for {classes} {kind}"
+    return Decision(float(f"{rate:.2g}"), told)
 
 
-def decide_feature_learning_rate(settings: Settings, facts: Facts) -> Decision:
-    """Takes the rate of a new and small network, which is above that of a pre-trained one."""
-    rate = settings.train.learning_rate
-    if not settings.data.features:
-        return Decision(rate, "not used: there are no features beside the text")
-    if rate >= FEATURE_RATE:
-        return Decision(rate, "as train.learning_rate, which is not below that of a new network")
-    return Decision(FEATURE_RATE, f"their layers are new and small; at {rate:g} they would hardly move")
+def decide_added_learning_rate(settings: Settings, facts: Facts) -> Decision:
+    """Takes the rate of new and small layers, which is above that of a pre-trained network."""
+    rate, text = settings.train.learning_rate, settings.text
+    if settings.data.features:
+        if rate >= FEATURE_RATE:
+            return Decision(rate, "as train.learning_rate, which is not below that of a new network")
+        return Decision(FEATURE_RATE, f"the layers of features are new and small; at {rate:g} they would hardly move")
+    if text.windows != 1 and text.pool in LEARNT_POOLS:
+        reason = f"{ADDED_FACTOR:g} times train.learning_rate: {text.pool} over windows begins with nothing"
+        return Decision(float(f"{ADDED_FACTOR * rate:.6g}"), reason)
+    return Decision(rate, "not used: no layer is added to the network and its head")
 
 
 def decide_warmup(settings: Settings, facts: Facts) -> Decision:
@@ -152,7 +161,7 @@ def decide_average_start(settings: Settings, facts: Facts) -> Decision:
 
 def decide_average_every(settings: Settings, facts: Facts) -> Decision:
     """Takes a hundred of the steps: each costs a pass over all weights."""
-    steps = _total_steps(settings, facts)
+    steps = planned_steps(settings, facts)
     every = max(1, steps // AVERAGED_STEPS)
     if settings.train.average == "none":
         return Decision(every, NOT_AVERAGED)
@@ -165,7 +174,7 @@ def decide_average_decay(settings: Settings, facts: Facts) -> Decision:
         return Decision(
             0.0, NOT_AVERAGED if settings.train.average == "none" else "all steps since the start count alike"
         )
-    remembered = max(1.0, _total_steps(settings, facts) * REMEMBERED_SHARE)
+    remembered = max(1.0, planned_steps(settings, facts) * REMEMBERED_SHARE)
     decay = float(f"{1 - 1 / remembered:.6g}")
     return Decision(decay, f"about the latest {remembered:.0f} steps count")
 
@@ -174,33 +183,22 @@ def decide_early_stopping(settings: Settings, facts: Facts) -> Decision:
     """Waits for a third of the epochs, at least three: some tasks learn how rare labels are before all else."""
     if not validation_rows(facts):
         return Decision(0, "there are no validation rows to stop by")
-    patience = max(3, ceil(settings.train.epochs / 3))
-    return Decision(patience, f"{settings.train.epochs} epochs with a falling rate; the last ones gain little each")
+    epochs = settings.train.epochs
+    patience = max(3, ceil(epochs / 3))
+    if epochs == 1:
+        return Decision(patience, "not used: there is one epoch")
+    return Decision(patience, f"{epochs} epochs with a falling rate; the last ones gain little each")
 
 
 def decide_checkpoint_steps(settings: Settings, facts: Facts) -> Decision:
     """Saves twenty times, but neither while one is still being written nor so rarely that much would be lost."""
-    total, batches = _total_steps(settings, facts), _batches(settings, facts)
-    seconds = sum(
-        number * step_seconds(encoder_shape(bucket, settings.text), facts, precision=settings.train.precision)
-        for number, bucket in batches
-    )
+    total, batches = planned_steps(settings, facts), batches_of_epoch(settings, facts)
     if not batches:
         return Decision(0, "the shapes of the batches hold no training row")
-    pace = seconds / sum(number for number, _ in batches)
+    pace = seconds_of(batches, settings, facts) / sum(number for number, _ in batches)
     wanted = min(max(total / CHECKPOINTS, FEWEST_SECONDS / pace), MOST_SECONDS / pace)
     steps = max(1, min(ceil(wanted), total))
     return Decision(steps, f"of about {total} steps in all; {steps * pace:.0f} seconds of work, by the predicted speed")
-
-
-def _total_steps(settings: Settings, facts: Facts) -> int:
-    steps = settings.train.epochs * sum(number for number, _ in _batches(settings, facts))
-    scheduled = settings.train.scheduled_steps
-    return min(steps, settings.train.steps or steps, steps if scheduled in (AUTO, None) else scheduled)
-
-
-def _batches(settings: Settings, facts: Facts) -> list[tuple[int, Bucket]]:
-    return expected_batches(training_columns(settings, facts), settings.train.buckets)
 
 
 def _judged(settings: Settings) -> str:
@@ -211,7 +209,7 @@ def _judged(settings: Settings) -> str:
 def _ratio(ratio: float) -> str:
     if isinf(ratio):
         return "there is a class without training rows"
-    return f"the largest class has {ratio:.0f} times the rows of the smallest"
+    return f"the largest class has {ratio:.3g} times the rows of the smallest"
 
 
 LEARNING = {
@@ -219,9 +217,10 @@ LEARNING = {
     "train.class_weights": decide_class_weights,
     "train.metric": decide_metric,
     "train.epochs": decide_epochs,
+    "model.dropout": decide_dropout,
     "train.scheduled_steps": decide_scheduled_steps,
     "train.learning_rate": decide_learning_rate,
-    "train.feature_learning_rate": decide_feature_learning_rate,
+    "train.added_learning_rate": decide_added_learning_rate,
     "train.warmup_share": decide_warmup,
     "train.weight_decay": decide_weight_decay,
     "train.clip_norm": decide_clip_norm,

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from tfclassify.errors import UsageError
 from tfclassify.hardware import Hardware
+from tfclassify.planning.buckets import Bucket
 from tfclassify.planning.costs import answer_bytes, answer_seconds, epoch_seconds
 from tfclassify.planning.facts import Decision, Facts
-from tfclassify.planning.presets import PRESETS, EncoderSize
+from tfclassify.planning.presets import PRESETS
 from tfclassify.planning.statistics import added, quantile_length, unknown_share
-from tfclassify.settings import AUTO, Settings
+from tfclassify.planning.windows import SPECIALS, answered_shape, expected_windows
+from tfclassify.settings import AUTO, Settings, changed
 
-CHINESE, MULTILINGUAL, MINILM = "bert-base-chinese", "multilingual", "minilm"
+CHINESE, MULTILINGUAL, MINILM, SMALLEST = "bert-base-chinese", "multilingual", "minilm", "bert-tiny"
+BASELINE = "TF-IDF with logistic regression, the baseline of the report"
+OF_OTHER_LETTERS = (CHINESE, MULTILINGUAL)
 LATIN, HAN = "Latin", "Han"
 # Below it, the texts in other letters are more than oddities.
 LEAST_SHARE = 0.8
@@ -24,9 +28,9 @@ LEAST_EPOCHS = 3
 COVERED_SHARE = 0.995
 # Models of texts in Latin letters by what is taken first; the others follow where it cannot be.
 LADDERS: Mapping[str, Sequence[str]] = {
-    "fast": ("minilm", "bert-tiny"),
-    "balanced": ("minilm", "bert-tiny"),
-    "best": ("bert-large", "bert-base", "minilm", "bert-tiny"),
+    "fast": (MINILM, SMALLEST),
+    "balanced": (MINILM, SMALLEST),
+    "best": ("bert-large", "bert-base", MINILM, SMALLEST),
 }
 BENCHMARK = "benchmarks/results/training.jsonl: minilm is 1.6 to 8.7 points above the baseline on 5 data sets"
 FEW_ROWS_SOURCE = "Tunstall et al., Efficient Few-Shot Learning Without Prompts (2022)"
@@ -55,72 +59,109 @@ def choose_model(
     if facts is None:
         return Decision(MINILM, "its vocabulary serves to count, until the data are known")
     wanted, reason, source = _wanted(asked, hardware, facts)
-    able = [name for name in wanted if not misses(asked, PRESETS[name].size, facts)]
+    able = [name for name in wanted if not misses(asked, _with(name, facts))]
     if not able:
         raise UsageError(_impossible(asked, facts, wanted))
     # What is nowhere at all is the finder's to refuse, which names the places.
     chosen = next((name for name in able if name not in nowhere), able[0])
-    before = [name for name in wanted[: wanted.index(chosen)] if name not in able]
-    slower = [f"{name} {misses(asked, PRESETS[name].size, facts)[0]}" for name in before]
+    said = [
+        f"{name} {misses(asked, _with(name, facts))[0]}" for name in wanted[: wanted.index(chosen)] if name not in able
+    ]
     missing = [name for name in able[: able.index(chosen)] if name in nowhere]
     if missing:
-        slower.append(f"the files of {' and '.join(missing)} are nowhere to be had")
-    why = "; ".join([reason, *slower, *_baseline(asked, chosen, facts)])
-    return Decision(chosen, why, source, _changes(asked, facts, missing))
+        said.append(f"the files of {' and '.join(missing)} are nowhere to be had")
+    alone = baseline_alone(changed(asked, {"model.name": chosen}), _with(chosen, facts))
+    why = "; ".join([reason, *said, *filter(None, [alone])])
+    return Decision(chosen, why, source, _changes(asked, missing))
 
 
-def misses(asked: Settings, size: EncoderSize, facts: Facts) -> list[str]:
-    """Says which of the limits of time and memory a model of this size would not keep, with what it would take."""
-    found, known = [], replace(facts, encoder=size)
-    length = usual_length(known)
-    if (limit := asked.deploy.latency_ms) is not None:
-        needed = 1000 * answer_seconds((1, length), known)
+def misses(settings: Settings, facts: Facts) -> list[str]:
+    """Says which of the limits of its deployment the model would not keep, with what it would take."""
+    found, (rows, length) = [], usual_shape(settings, facts)
+    if (limit := settings.deploy.latency_ms) is not None:
+        needed = 1000 * answer_seconds((rows, length), facts)
         if needed > limit:
-            found.append(f"would take {needed:.3g} ms for a text of {length} tokens, and deploy.latency_ms={limit:g}")
-    if (limit := asked.deploy.memory_mb) is not None:
-        needed = answer_bytes((1, length), known) / 1e6
+            tokens = f"{rows * length} tokens"
+            found.append(f"would take {needed:.3g} ms for a text of {tokens}, and deploy.latency_ms={limit:g}")
+    if (limit := settings.deploy.memory_mb) is not None:
+        needed = answer_bytes((rows, length), facts) / 1e6
         if needed > limit:
             found.append(f"would take {needed:.0f} MB to answer, and deploy.memory_mb={limit:g}")
     return found
 
 
-def usual_length(facts: Facts) -> int:
-    """Returns the tokens of a text that is longer than nearly all others, as far as the model reads it."""
+def usual_shape(settings: Settings, facts: Facts) -> Bucket:
+    """Returns what the encoder gets of a text that is longer than nearly all others: windows, and their length.
+
+    What was not planned yet counts as what costs least: a text is one window, as long as the model reads.
+    """
+    text, positions = settings.text, facts.encoder.positions
     lengths = added([split.lengths for split in facts.statistics.splits.values()])
-    return max(1, min(facts.encoder.positions, quantile_length(lengths, COVERED_SHARE)))
+    tokens = max(1, quantile_length(lengths, COVERED_SHARE))
+    window = positions if text.max_length == AUTO else min(text.max_length, positions)
+    if text.windows in (AUTO, 1) or tokens <= window:
+        return 1, min(window, tokens)
+    stride = window - SPECIALS if text.window_stride == AUTO else text.window_stride
+    read = text.model_copy(update={"max_length": window, "window_stride": stride})
+    return answered_shape((1, window * expected_windows(tokens, read)), read)
 
 
 def check_deployment(settings: Settings, facts: Facts) -> None:
-    """Refuses a model that was asked for and does not keep the limits of its deployment.
+    """Refuses what was asked for where it does not keep the limits of its deployment.
 
     Raises:
         UsageError: it does not; says what it takes, and which model takes less.
     """
-    found = misses(settings, facts.encoder, facts)
+    found = misses(settings, facts)
     if found:
-        nearest = next((name for name in LADDERS["fast"] if not misses(settings, PRESETS[name].size, facts)), None)
+        nearest = next((name for name in LADDERS["fast"] if not misses(settings, _with(name, facts))), None)
         remedy = f"set model.name={nearest}" if nearest else _least(settings, facts)
         raise UsageError(f"{settings.model.name} {found[0]}; {remedy}")
 
 
+def by_letters(facts: Facts) -> str | None:
+    """Returns the model of texts in other letters than Latin; None where most letters are Latin, or none are known."""
+    shares = {script: share for script, share in facts.scripts.items() if script != "no letters"}
+    least = LEAST_SHARE * sum(shares.values())
+    if not shares or shares.get(LATIN, 0.0) >= least:
+        return None
+    return CHINESE if shares.get(HAN, 0.0) >= least else MULTILINGUAL
+
+
+def baseline_alone(settings: Settings, facts: Facts) -> str | None:
+    """Says where training a network cannot pay, so that the baseline alone would be the answer; None where it can."""
+    name = settings.model.name
+    if by_letters(facts) is not None and name in LADDERS["best"]:
+        return f"{name} knows English only: {BASELINE}, may do better"
+    if settings.train.time_limit_minutes is None or (facts.calibration is None and not facts.hardware.accelerators):
+        return None
+    seconds, limit = epoch_seconds(settings, facts), settings.train.time_limit_minutes
+    if seconds <= 60 * limit:
+        return None
+    too_long = f"an epoch takes {seconds:.0f} seconds, more than train.time_limit_minutes={limit:g}"
+    return f"{too_long}: {BASELINE}, may do as well"
+
+
+def _with(name: str, facts: Facts) -> Facts:
+    return replace(facts, encoder=PRESETS[name].size)
+
+
 def _wanted(asked: Settings, hardware: Hardware, facts: Facts) -> tuple[list[str], str, str]:
     """Returns the models to be tried in this order, why the first one comes first, and who says so."""
-    shares = {script: share for script, share in facts.scripts.items() if script != "no letters"}
-    latin, han = shares.get(LATIN, 0.0), shares.get(HAN, 0.0)
-    if shares and latin < LEAST_SHARE * sum(shares.values()):
-        name = CHINESE if han >= LEAST_SHARE * sum(shares.values()) else MULTILINGUAL
-        letters = f"{han:.0%} of the texts are in Han letters" if name == CHINESE else _foreign(latin)
-        return [name, MINILM, "bert-tiny"], letters, LANGUAGE_SOURCE
+    if (name := by_letters(facts)) is not None:
+        script, told = (HAN, "{:.0%} of") if name == CHINESE else (LATIN, "only {:.0%} of")
+        letters = f"{told.format(facts.scripts.get(script, 0.0))} the texts are in {script} letters"
+        return [name, MINILM, SMALLEST], letters, LANGUAGE_SOURCE
     unknown = unknown_share(facts.statistics.splits["train"])
     if unknown > MOST_UNKNOWN:
         reason = f"{unknown:.0%} of the tokens are unknown to an English vocabulary"
-        return [MULTILINGUAL, MINILM, "bert-tiny"], reason, LANGUAGE_SOURCE
+        return [MULTILINGUAL, MINILM, SMALLEST], reason, LANGUAGE_SOURCE
     if asked.goal == "best":
         return _best(asked, hardware, facts)
     size = PRESETS[MINILM].size
     reason = f"{size.layers} layers of width {size.width}, small enough to be trained on a processor"
     if asked.train.time_limit_minutes is not None and (slow := _too_slow(asked, MINILM, facts)):
-        return ["bert-tiny", MINILM], slow, "the calibration of this machine"
+        return [SMALLEST, MINILM], slow, "the calibration of this machine"
     return list(LADDERS[asked.goal]), reason, BENCHMARK
 
 
@@ -128,7 +169,7 @@ def _best(asked: Settings, hardware: Hardware, facts: Facts) -> tuple[list[str],
     rows, per_class = training_rows(facts)
     ladder = list(LADDERS["best"])
     if per_class < FEW_ROWS:
-        return ladder[2:], f"{per_class:.0f} rows a class; its vectors tell sentences apart already", FEW_ROWS_SOURCE
+        return ladder[2:], f"{per_class:.3g} rows a class; its vectors tell sentences apart already", FEW_ROWS_SOURCE
     if not hardware.accelerators or rows < MANY_ROWS:
         ladder.remove("bert-large")
     size, slow = PRESETS[MINILM].size, None
@@ -152,52 +193,33 @@ def _too_slow(asked: Settings, name: str, facts: Facts) -> str | None:
         return None
     minutes = asked.train.time_limit_minutes
     limit = LONGEST_SECONDS if minutes is None else 60 * minutes
-    seconds = LEAST_EPOCHS * epoch_seconds(replace(facts, encoder=PRESETS[name].size))
+    seconds = LEAST_EPOCHS * epoch_seconds(asked, _with(name, facts))
     if seconds <= limit:
         return None
     told = f"{limit / 60:.0f} minutes are the most" if minutes is None else f"train.time_limit_minutes={minutes:g}"
     return f"{name} would take {seconds / 60:.1f} minutes for {LEAST_EPOCHS} epochs, and {told}"
 
 
-def _baseline(asked: Settings, chosen: str, facts: Facts) -> Iterator[str]:
-    """Recommends the baseline alone where a network cannot pay."""
-    shares = facts.scripts
-    foreign = shares and shares.get(LATIN, 0.0) < LEAST_SHARE * (1 - shares.get("no letters", 0.0))
-    if foreign and chosen not in (CHINESE, MULTILINGUAL):
-        yield f"{chosen} knows English only: TF-IDF with logistic regression, the baseline of the report, may do better"
-    minutes = asked.train.time_limit_minutes
-    if minutes is not None and (facts.calibration is not None or facts.hardware.accelerators):
-        seconds = epoch_seconds(replace(facts, encoder=PRESETS[chosen].size))
-        if seconds > 60 * minutes:
-            yield (
-                f"an epoch takes {seconds:.0f} seconds, more than train.time_limit_minutes={minutes:g}: "
-                "TF-IDF with logistic regression, the baseline of the report, may do as well"
-            )
-
-
-def _changes(asked: Settings, facts: Facts, missing: Sequence[str]) -> str:
+def _changes(asked: Settings, missing: Sequence[str]) -> str:
     said = [f"files of {name} on this machine (model.name=FOLDER)" for name in missing]
     others = " or ".join(f"goal={goal}" for goal in ("balanced", "best") if goal != asked.goal)
     return "; ".join([*said, f"{others}, texts in other letters, or limits in deploy"])
 
 
-def _foreign(latin: float) -> str:
-    return f"only {latin:.0%} of the texts are in Latin letters"
-
-
 def _impossible(asked: Settings, facts: Facts, wanted: Sequence[str]) -> str:
     smallest = min(wanted, key=lambda name: PRESETS[name].size.parameters)
-    return f"{smallest} {misses(asked, PRESETS[smallest].size, facts)[0]}; {_least(asked, facts)}"
+    return f"{smallest} {misses(asked, _with(smallest, facts))[0]}; {_least(asked, facts)}"
 
 
-def _least(asked: Settings, facts: Facts) -> str:
-    """Says what the smallest model takes, in the words of a setting."""
-    known = replace(facts, encoder=PRESETS["bert-tiny"].size)
-    length = usual_length(known)
-    milliseconds, megabytes = 1000 * answer_seconds((1, length), known), answer_bytes((1, length), known) / 1e6
-    if asked.deploy.latency_ms is not None and milliseconds > asked.deploy.latency_ms:
-        return f"expected at least deploy.latency_ms={_above(milliseconds)}, what bert-tiny takes, or shorter texts"
-    return f"expected at least deploy.memory_mb={megabytes + 1:.0f}, what bert-tiny takes"
+def _least(settings: Settings, facts: Facts) -> str:
+    """Says that the baseline is left, and what the smallest model takes in the words of a setting."""
+    known = _with(SMALLEST, facts)
+    shape = usual_shape(settings, known)
+    milliseconds, megabytes = 1000 * answer_seconds(shape, known), answer_bytes(shape, known) / 1e6
+    slow = settings.deploy.latency_ms is not None and milliseconds > settings.deploy.latency_ms
+    least = f"deploy.latency_ms={_above(milliseconds)}" if slow else f"deploy.memory_mb={megabytes + 1:.0f}"
+    shorter = ", or a smaller text.max_length" if slow else ""
+    return f"{BASELINE}, alone would be the answer; expected at least {least}, what {SMALLEST} takes{shorter}"
 
 
 def _above(value: float) -> str:

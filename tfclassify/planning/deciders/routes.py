@@ -67,7 +67,7 @@ def decide_baseline_buckets(settings: Settings, facts: Facts) -> Decision:
     affordable = 1 << int(log2(MOST_WEIGHTS / max(classes, 1)))
     # A text's tokens have twice as many n-grams, most of them seen before.
     wanted = 1 << ceil(log2(max(2 * tokens, 1)))
-    buckets = max(LEAST_BUCKETS, min(wanted, affordable, MOST_BUCKETS))
+    buckets = min(max(LEAST_BUCKETS, wanted), affordable, MOST_BUCKETS)
     return Decision(
         buckets,
         f"for {tokens} training tokens and {classes} labels, two bytes a weight",

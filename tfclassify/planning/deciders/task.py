@@ -5,17 +5,14 @@ from __future__ import annotations
 from math import ceil
 from statistics import NormalDist
 
-from tfclassify.planning.deciders.models import choose_model, training_rows
+from tfclassify.planning.deciders.models import choose_model
 from tfclassify.planning.facts import Decision, Facts
-from tfclassify.settings import AUTO, Settings
+from tfclassify.settings import Settings
 
 SCOPE_SHARE = 0.95
 FEATURE_WIDTH = 64
-FEWEST_LAYERS, MANY_CLASSES = 4, 25
-DROPOUT = 0.1
+FEWEST_LAYERS = 4
 LOSS_CONFIDENCE = 0.8
-# Of so many rows or more an epoch is enough.
-ROWS_SEEN = 300_000
 
 
 def decide_model(settings: Settings, facts: Facts) -> Decision:
@@ -37,14 +34,6 @@ def decide_lower_case(settings: Settings, facts: Facts) -> Decision:
     """Treats letters as the model's vocabulary expects it."""
     kind = "lower-cased" if facts.lower_case else "cased"
     return Decision(facts.lower_case, f"the model's vocabulary is {kind}")
-
-
-def decide_dropout(settings: Settings, facts: Facts) -> Decision:
-    """Drops as much in front of the head as inside the encoder, unless rows are so many that each is seen but once."""
-    rows, _ = training_rows(facts)
-    if rows >= ROWS_SEEN:
-        return Decision(0.0, f"{rows} training rows, each of which is seen once: nothing can be learnt by heart")
-    return Decision(DROPOUT, f"as in front of the head in the BERT paper; {rows} training rows are seen several times")
 
 
 def decide_head_bias(settings: Settings, facts: Facts) -> Decision:
@@ -81,8 +70,6 @@ def decide_exits(settings: Settings, facts: Facts) -> Decision:
         )
     if settings.data.features:
         return Decision((), "heads of early exits read the text alone, and there are features beside it")
-    if settings.text.windows not in (AUTO, 1):
-        return Decision((), f"a text is read in up to {settings.text.windows} windows, which do not leave one by one")
     if layers < FEWEST_LAYERS:
         return Decision((), f"of {layers} layers too little is saved; {FEWEST_LAYERS} would do")
     if not bound:
@@ -93,10 +80,9 @@ def decide_exits(settings: Settings, facts: Facts) -> Decision:
     needed = max(1, ceil(NormalDist().inv_cdf(float(settings.answer.loss_confidence)) / bound) - 2)
     if rows < needed:
         return Decision((), f"{rows} validation rows cannot show a loss below {bound:g}; {needed} could")
-    classes = len(facts.statistics.labels)
     step = max(1, layers // 6)
-    exits = tuple(range(2 * step if classes > MANY_CLASSES else step, layers - 1, step))
-    return Decision(exits, f"goal=fast; {layers} layers, {classes} classes, and {rows} validation rows to plan by")
+    exits = tuple(range(2 * step, layers - 1, step))
+    return Decision(exits, f"goal=fast; {layers} layers, and {rows} validation rows to plan by")
 
 
 def decide_calibration(settings: Settings, facts: Facts) -> Decision:
@@ -136,7 +122,6 @@ def validation_rows(facts: Facts) -> int:
 TASK = {
     "model.name": decide_model,
     "model.task": decide_task,
-    "model.dropout": decide_dropout,
     "model.head_bias": decide_head_bias,
     "model.feature_width": decide_feature_width,
     "answer.loss_confidence": decide_loss_confidence,

@@ -5,10 +5,11 @@ from __future__ import annotations
 from math import ceil
 
 from tfclassify.planning.costs import peak_memory_bytes
+from tfclassify.planning.deciders.models import misses
 from tfclassify.planning.facts import Decision, Facts
 from tfclassify.planning.statistics import added, quantile_length, rows_over
 from tfclassify.planning.windows import SPECIALS, whole_tokens
-from tfclassify.settings import AUTO, Settings
+from tfclassify.settings import Settings, changed
 
 COVERED_SHARE = 0.95
 # Share of the texts that have to be longer than one window for several to be worth their price.
@@ -27,20 +28,20 @@ def decide_windows(settings: Settings, facts: Facts) -> Decision:
         return Decision(1, f"no text is longer than {length} tokens")
     if facts.statistics.pairs:
         return Decision(1, "pairs of texts are read together, which windows would take apart")
-    if settings.model.exits not in (AUTO, ()):
-        return Decision(1, f"texts may leave after {len(settings.model.exits)} layers, which are of one window")
     if length < facts.encoder.positions:
         return Decision(1, f"{cut} of {rows} texts are longer than {length} tokens; ask for windows to read them whole")
     of_texts = f"{cut / rows:.1%} of the texts are longer than {length} tokens"
     if cut / rows < WORTH_IT:
         return Decision(1, f"{of_texts}, too few to read more of")
     covering = ceil((quantile_length(lengths, COVERED_SHARE) - SPECIALS) / (length - SPECIALS))
-    allowed = max(1, TOKENS_READ[settings.goal] // length)
-    windows = min(covering, allowed, _that_fit(facts, length, allowed))
+    wanted = min(covering, max(1, TOKENS_READ[settings.goal] // length))
+    windows, more = _kept(settings, facts, wanted)
     if windows == 1:
-        return Decision(1, f"{of_texts}; goal={settings.goal} reads {TOKENS_READ[settings.goal]} tokens of a text")
-    lost = rows_over(lengths, length + (length - SPECIALS) * (windows - 1))
-    return Decision(windows, f"{of_texts}; so {windows * length} tokens are read, and {lost / rows:.1%} lose some")
+        more = more or f"goal={settings.goal} reads {TOKENS_READ[settings.goal]} tokens of a text"
+        return Decision(1, f"{of_texts}; {more}")
+    tokens = length + (length - SPECIALS) * (windows - 1)
+    lost = f"so {tokens} tokens are read, and {rows_over(lengths, tokens) / rows:.1%} lose some"
+    return Decision(windows, "; ".join(filter(None, [of_texts, lost, more])))
 
 
 def decide_stride(settings: Settings, facts: Facts) -> Decision:
@@ -95,15 +96,23 @@ def decide_training_windows(settings: Settings, facts: Facts) -> Decision:
     return Decision(windows, f"{tokens} tokens of a text in a step, others in each epoch; goal={settings.goal}")
 
 
-def _that_fit(facts: Facts, length: int, windows: int) -> int:
-    """Returns how many windows of one text are computed in the memory that is free."""
-    if facts.hardware.accelerators:
-        # What an accelerator has is not known here.
-        return windows
-    free = facts.hardware.memory_bytes
-    while windows > 1 and peak_memory_bytes(((windows, length),), facts) > free:
-        windows -= 1
-    return windows
+def _kept(settings: Settings, facts: Facts, windows: int) -> tuple[int, str]:
+    """Returns how many windows memory and the limits of the deployment allow, and what one more would take."""
+    more = ""
+    while windows > 1 and (found := _too_much(settings, facts, windows)):
+        windows, more = windows - 1, found
+    return windows, more
+
+
+def _too_much(settings: Settings, facts: Facts, windows: int) -> str | None:
+    """Says which limit so many windows of one text would not keep; None if they keep all that are known."""
+    length, free = settings.text.max_length, facts.hardware.memory_bytes
+    needed = peak_memory_bytes(((windows, length),), facts)
+    # What an accelerator has is not known here.
+    if not facts.hardware.accelerators and needed > free:
+        return f"{windows} windows would take {needed / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free"
+    read = changed(settings, {"text.windows": windows, "text.window_stride": length - SPECIALS})
+    return next((f"{windows} windows: the model {missed}" for missed in misses(read, facts)), None)
 
 
 def _lengths(facts: Facts) -> tuple[int, ...]:

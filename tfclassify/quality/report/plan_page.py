@@ -10,6 +10,7 @@ from tfclassify.planning.alternatives import duration, expectation, milliseconds
 from tfclassify.planning.planner import Plan, describe_costs
 from tfclassify.quality.report.pictures.alternatives import alternatives_picture
 from tfclassify.quality.report.templating import packaged, page_templates
+from tfclassify.settings.dialect import written
 
 
 def plan_page(plan: Plan) -> str:
@@ -28,7 +29,7 @@ def plan_page(plan: Plan) -> str:
             picture=alternatives_picture(plan.alternatives) if plan.alternatives else None,
             alternatives=plan.alternatives,
             answered=plan.answered,
-            decisions=[(key, str(each.value), each) for key, each in plan.decisions.items()],
+            decisions=[(key, written(each.value), each) for key, each in plan.decisions.items()],
         )
     )
 
