@@ -1,8 +1,8 @@
 """The network as it learns on a processor: what Hugging Face's layers compute, for tokens and never for padding.
 
 The Keras model owns the weights; this reads them, and gradients come to them. Beside padding it leaves out what nobody
-reads: of the last layer all vectors but that of [CLS]. Products are made in the type that the
-training asks for, of weights that are cast once a step; layer norms, dropout and sums are made in float32.
+reads: of the last layer all vectors but that of [CLS]. Products and attention are computed in the type that the
+training asks for, of weights that are cast once a step; layer norms, GELU, dropout and sums are computed in float32.
 
 Dropout is drawn by :func:`tfclassify.model.dropout.kept`, so that which units are dropped differs from the layers' own
 dropout, and their share by less than 1/65536.
