@@ -139,8 +139,8 @@ def step_times(asked: argparse.Namespace, plan: dict[str, str], strategy: Any, b
     return times
 
 
-def network(name: str, folding: Any, *, row_wise: bool) -> Any:
-    """Builds and compiles a model with random weights."""
+def network(name: str, folding: Any, *, row_wise: bool, layers: bool = False) -> Any:
+    """Builds and compiles a model with random weights, which learns by its own layers or as the package takes it."""
     from tfclassify.learning.objectives import cross_entropy
     from tfclassify.learning.optimizers import AdamW
     from tfclassify.learning.step import training_step
@@ -155,7 +155,8 @@ def network(name: str, folding: Any, *, row_wise: bool) -> Any:
         found = Found("random", Path(folder), "generated", None)
         model = build(found, labels=list("abcd"), multilabel=False, dropout=0.1)
     optimizer = AdamW(1e-5, row_wise=row_wise)
-    model.compile(optimizer=optimizer, step=training_step([(1.0, cross_entropy)], folding=folding))
+    step = training_step([(1.0, cross_entropy)], folding=folding, layers=layers)
+    model.compile(optimizer=optimizer, step=step)
     optimizer.build(model.trainable_variables)
     return model
 

@@ -66,7 +66,7 @@ def compiled(name: str, shape: tuple[int, int], policy: str, *, optimise: bool) 
     keras.mixed_precision.set_global_policy(policy)
     with tempfile.TemporaryDirectory() as folder:
         model = build(_random(PRESETS[name].size, Path(folder)), labels=list("abcd"), multilabel=False, dropout=0.1)
-    optimizer, step = AdamW(1e-5, row_wise=False), training_step([(1.0, cross_entropy)])
+    optimizer, step = AdamW(1e-5, row_wise=False), training_step([(1.0, cross_entropy)], layers=True)
     model.compile(optimizer=optimizer, step=step)
     optimizer.build(model.trainable_variables)
     tokens, rows = tf.TensorSpec([None, None], tf.int32), tf.TensorSpec([None], tf.int32)

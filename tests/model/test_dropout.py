@@ -12,7 +12,7 @@ from small_networks import batch_of, network, small_files
 
 from tfclassify.learning.strategies import set_precision
 from tfclassify.model.classifier import outputs
-from tfclassify.model.dropout import SeededDropout, drawn_from
+from tfclassify.model.dropout import SeededDropout, drawn_from, dropped_share, kept
 
 RATES = {"hidden_dropout_prob": 0.2, "attention_probs_dropout_prob": 0.3}
 
@@ -75,3 +75,34 @@ def test_a_network_drops_the_same_in_a_graph(tmp_path: Path) -> None:
     np.testing.assert_array_equal(found[0], found[2])
     np.testing.assert_allclose(found[0], logits(tf.constant(5, tf.int64)), rtol=1e-5)
     assert not np.allclose(found[0], found[1])
+
+
+# Of 16 bits
+
+
+def drawn(seed: int, step: int, part: int = 0, *, masks: int = 1, rate: float = 0.25) -> list[np.ndarray]:
+    with drawn_from(seed, tf.constant(step, tf.int64), part):
+        return [kept(tf.constant([64, 63]), rate).numpy() for _ in range(masks)]
+
+
+def test_the_share_that_is_not_kept() -> None:
+    (made,) = drawn(0, 0)
+    assert made.shape == (64, 63)
+    assert np.mean(~made) == pytest.approx(0.25, abs=0.03)
+    assert dropped_share(0.25) == 0.25
+    assert dropped_share(0.1) == pytest.approx(0.1, abs=2**-17)
+
+
+def test_masks_differ_between_layers_steps_parts_seeds_and_rows() -> None:
+    np.testing.assert_array_equal(drawn(3, 7, masks=2), drawn(3, 7, masks=2))
+    made = [*drawn(3, 7, masks=3), *drawn(4, 7), *drawn(3, 8), *drawn(3, 7, 1), *drawn(2**31 - 1, 2**36, 4095)]
+    # Rows of one mask against each other, too.
+    made += [np.roll(made[0], 1, axis=0), np.roll(made[0], 1, axis=1)]
+    for place, one in enumerate(made):
+        for other in made[place + 1 :]:
+            assert 0.3 < np.mean(one != other) < 0.45
+
+
+def test_a_mask_of_which_nobody_knows_the_step() -> None:
+    with pytest.raises(RuntimeError, match=r"inside drawn_from\(seed, step\)"):
+        kept(tf.constant([4]), 0.5)

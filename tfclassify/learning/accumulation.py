@@ -78,7 +78,8 @@ def _empty(gradient: Gradient, variable: tf.Variable, parts: int) -> Any:
     if not isinstance(gradient, tf.IndexedSlices):
         return tf.zeros(variable.shape, gradient.dtype)
     return tuple(
-        tf.TensorArray(each.dtype, parts, element_shape=each.shape) for each in (gradient.values, gradient.indices)
+        tf.TensorArray(each.dtype, parts, infer_shape=False, element_shape=[None, *each.shape[1:]])
+        for each in (gradient.values, gradient.indices)
     )
 
 
@@ -97,6 +98,6 @@ def _whole(total: Any, gradient: Gradient, variable: tf.Variable) -> Gradient:
         return None
     if not isinstance(gradient, tf.IndexedSlices):
         return total
-    values, indices = (each.stack() for each in total)
-    rows = tf.reshape(values, [-1, *variable.shape[1:]])
-    return tf.IndexedSlices(rows, tf.reshape(indices, [-1]), tf.constant(variable.shape.as_list()))
+    # Each part has as many look-ups as it has tokens.
+    values, indices = (each.concat() for each in total)
+    return tf.IndexedSlices(values, indices, tf.constant(variable.shape.as_list()))

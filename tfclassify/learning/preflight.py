@@ -75,6 +75,7 @@ def before_training(
         seed=settings.seed,
         # The variables of all replicas are on none of their devices.
         updates=replicas == 1,
+        layers=True,
     )
     return found + check_steps(model, step, shapes, spec, precision=train.precision, optimise=optimise)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import tensorflow as tf
@@ -13,8 +14,10 @@ from tfclassify.data.batches import Bucket
 from tfclassify.learning.accumulation import NUMBER, Gradient, accumulated
 from tfclassify.learning.folding import by_bucket
 from tfclassify.learning.objectives import Objective
-from tfclassify.model.classifier import BertClassifier, Step, outputs
+from tfclassify.learning.strategies import accelerators
+from tfclassify.model.classifier import BertClassifier, Step, learning, outputs
 from tfclassify.model.dropout import drawn_from
+from tfclassify.model.training_pass import Learnt
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,7 @@ def training_step(
     folding: Folding | None = None,
     seed: int = 0,
     updates: bool = True,
+    layers: bool = False,
 ) -> Step:
     """Makes the step that ``BertClassifier.compile`` takes.
 
@@ -48,6 +52,7 @@ def training_step(
             update; what the update is does not depend on it.
         folding: of elements that have one constant shape; None takes batches of any shape in one graph.
         updates: False leaves the weights alone and returns the gradients as well, for programs that are only read.
+        layers: True computes by the network's own layers even where there is a faster way, as accelerators do.
         seed: of dropout; which units are dropped is a function of it, the step, the replica and the part.
     """
 
@@ -55,10 +60,11 @@ def training_step(
         rows = _over_replicas(tf.math.count_nonzero(batch["weights"], dtype=tf.float32))
         everywhere = tf.maximum(rows, 1.0)
         variables = model.trainable_variables
+        forward = _forward(model, layers=layers or folding is not None)
 
         def differentiated(part: Mapping[str, tf.Tensor]) -> tuple[tf.Tensor, list[Gradient]]:
             with tf.GradientTape() as tape, drawn_from(seed, model.optimizer.iterations, part[NUMBER]):
-                result = outputs(model, part, training=True)
+                result = forward(part)
                 losses = tf.add_n([weight * _of_rows(term(result, part, model)) for weight, term in objectives])
                 total = tf.reduce_sum(losses * part["weights"])
                 loss = _scaled(model.optimizer, total / everywhere)
@@ -78,6 +84,15 @@ def training_step(
         return _over_replicas(total) / everywhere, rows
 
     return step
+
+
+def _forward(model: BertClassifier, *, layers: bool) -> Learnt:
+    """Returns the forward pass: one of our own on a processor, where it fits, else the network's layers.
+
+    Its shapes are those of the tokens that there are, which what is compiled for static ones cannot take.
+    """
+    own = None if layers or accelerators() else learning(model)
+    return own or partial(outputs, model, training=True)
 
 
 def _of_rows(losses: tf.Tensor) -> tf.Tensor:

@@ -19,6 +19,8 @@ import tf_keras as keras
 # Room in one 64-bit word for the run's seed (31 bits) above the number of the mask within its step, and in another for
 # the step above the part and the replica.
 MASK_BITS, PART_BITS, REPLICA_BITS = 20, 12, 12
+# Of 16 random bits; and the algorithm by its number, which is the same on every device.
+LEVELS, PHILOX = 1 << 16, 1
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,42 @@ def drawn_from(seed: int, step: tf.Tensor, part: tf.Tensor | int = 0) -> Iterato
         _CHANCE.reset(token)
 
 
+def dropped_share(rate: float) -> float:
+    """Returns the share that :func:`kept` drops: the nearest that 16 bits can tell."""
+    return round(rate * LEVELS) / LEVELS
+
+
+def kept(shape: tf.Tensor, rate: float) -> tf.Tensor:
+    """Draws which units stay, as the surrounding :func:`drawn_from` says: bool of a shape, 16 random bits for each.
+
+    On a processor half of the time of dropout goes into random numbers, and of 16 bits they take half the time of
+    floats.
+
+    Raises:
+        RuntimeError: nobody has said what to draw from.
+    """
+    first, place = _words()
+    units = tf.reduce_prod(shape)
+    # The mask is the key, and the step the upper half of the counter, of which the numbers of a mask are the lower.
+    bits = tf.raw_ops.StatelessRandomUniformFullIntV2(
+        shape=[(units + 3) // 4],
+        key=tf.constant([first], tf.uint64),
+        counter=tf.stack([tf.constant(0, tf.uint64), tf.cast(place, tf.uint64)]),
+        alg=PHILOX,
+        dtype=tf.uint64,
+    )
+    drawn = tf.reshape(tf.reshape(tf.bitcast(bits, tf.uint16), [-1])[:units], shape)
+    return drawn >= tf.constant(round(rate * LEVELS), tf.uint16)
+
+
+def _words() -> tuple[int, tf.Tensor]:
+    """Returns the two words that the next mask is drawn from."""
+    chance = _CHANCE.get()
+    if chance is None:
+        raise RuntimeError("a forward pass in training has to be inside drawn_from(seed, step)")
+    return (chance.seed << MASK_BITS) + next(chance.masks), chance.place
+
+
 class SeededDropout(keras.layers.Layer):
     """Sets a share of its inputs to 0 and scales the others up, as the surrounding :func:`drawn_from` says."""
 
@@ -70,13 +108,10 @@ class SeededDropout(keras.layers.Layer):
         """
         if not training or not self.rate:
             return inputs
-        chance = _CHANCE.get()
-        if chance is None:
-            raise RuntimeError("a forward pass in training has to be inside drawn_from(seed, step)")
-        first = (chance.seed << MASK_BITS) + next(chance.masks)
+        first, place = _words()
         # The algorithm by name: the one that is chosen by itself differs from device to device.
         return tf.nn.experimental.stateless_dropout(
-            inputs, self.rate, seed=tf.stack([tf.constant(first, tf.int64), chance.place]), rng_alg="philox"
+            inputs, self.rate, seed=tf.stack([tf.constant(first, tf.int64), place]), rng_alg="philox"
         )
 
     def get_config(self) -> dict[str, Any]:
