@@ -24,6 +24,8 @@ pytestmark = pytest.mark.slow
 ALL = {
     "text.max_length": 8,
     "text.windows": 3,
+    # Of texts of three windows a step reads two, drawn anew in each epoch.
+    "train.windows": 2,
     "text.pool": "attention",
     "text.chosen_share": 0.5,
     "text.maps": ["mask_personal_data"],

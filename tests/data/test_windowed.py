@@ -12,7 +12,7 @@ from made_stores import pieces, ragged, split_of, store
 
 from tfclassify.data import windowed
 from tfclassify.data.batches import epoch_batches, fill, one_batch, training_batches
-from tfclassify.data.rows import Limits, Rows, rows_cut, rows_of, rows_of_pieces
+from tfclassify.data.rows import Limits, Rows, rows_cut, rows_of, rows_of_pieces, some_rows
 from tfclassify.data.windowed import Sampling
 from tfclassify.text.windows import Windowing
 
@@ -88,6 +88,35 @@ def test_windows_are_drawn_by_seed_epoch_and_row(most: int, seed: int, epoch: in
     windows = once[0].strip("|").split("|")
     assert windows == [each for each in ("abcd", "efgh", "ij") if each in windows]
     assert len(windows) == min(most, 3)
+
+
+def test_drawn_windows_say_which_they_are() -> None:
+    split = split_of(store(TEXTS), range(5), [0] * 5)
+    rows = rows_of(split, limits(), sampling=Sampling(2, 0))
+    (batch,) = epoch_batches(rows.lengths, ((8, 18),), seed=0, epoch=0, shuffle=False)
+    names = {"abcd": 0, "efgh": 1, "ij": 2}
+    seen = set()
+    for epoch in range(20):
+        made = fill(rows.of_epoch(epoch), batch)
+        assert (made["window_places"].shape, made["window_counts"].shape) == ((8, 2), (8,))
+        place = batch.rows.tolist().index(2)
+        (text,) = texts_of(made["input_ids"][[place]], made["attention_mask"][[place]])
+        assert made["window_places"][place].tolist() == [names[each] for each in text.strip("|").split("|")]
+        seen |= {tuple(made["window_places"][place])}
+        # Of texts of 1, 1, 3 and 4 windows; rows that only fill the batch have none.
+        assert made["window_counts"].tolist() == [[1, 1, 3, 4, 4][row] for row in batch.rows] + [0] * 3
+    assert seen == {(0, 1), (0, 2), (1, 2)}
+
+
+def test_batches_of_the_training_hold_what_was_drawn() -> None:
+    split = split_of(store(TEXTS), range(5), [0] * 5)
+    drawn, whole = (rows_of(split, limits(), sampling=sampling) for sampling in (Sampling(2, 0), None))
+    for batch in training_batches(drawn, ((2, 6), (2, 24)), seed=0, epochs=1):
+        assert batch["window_places"].shape == (2, 2)
+    (batch,) = one_batch(some_rows(drawn, np.arange(3)), (2, 18))
+    assert batch["window_counts"].numpy().tolist() == [3, 3]
+    (batch,) = one_batch(whole, (2, 24))
+    assert not {"window_places", "window_counts"} & batch.keys()
 
 
 def test_each_epoch_draws_anew_and_answers_read_all() -> None:

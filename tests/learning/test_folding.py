@@ -16,6 +16,7 @@ from tfclassify.learning.objectives import OBJECTIVES, Objective
 from tfclassify.learning.optimizers import AdamW
 from tfclassify.learning.step import Folding, training_step
 from tfclassify.model.weights import Found
+from tfclassify.model.windowing import Windowed
 
 SHAPES = ((8, 3), (8, 6), (4, 9))
 STEPS = 12
@@ -34,6 +35,8 @@ def batches(objective: str) -> list[dict[str, tf.Tensor]]:
 
 def as_data(made: Sequence[Mapping[str, tf.Tensor]]) -> tf.data.Dataset:
     spec = {name: tf.TensorSpec([None] * tensor.shape.rank, tensor.dtype) for name, tensor in made[0].items()}
+    if "window_places" in spec:
+        spec["window_places"] = tf.TensorSpec([None, made[0]["window_places"].shape[1]], tf.int32)
     if made[0]["labels"].shape.rank == 2:
         spec["labels"] = tf.TensorSpec([None, 3], tf.float32)
     return tf.data.Dataset.from_generator(lambda: iter(made), output_signature=spec)
@@ -92,3 +95,27 @@ def test_parts_and_rows_of_tables_go_through_branches(small: Found, compiled: bo
     folding = Folding(SHAPES, compiled, rows=True)
     folded, _, _ = trained(small, "cross_entropy", data, folding=folding, parts=2, rows=True)
     check_same(folded, alone(small, "cross_entropy", rows=True))
+
+
+def test_drawn_windows_keep_their_places_in_static_shape(small: Found) -> None:
+    shapes = ((8, 3), (4, 9))
+    model = network(small, windows=Windowed(length=3, most=5, pool="hierarchical"))
+    # It begins as if it were not there.
+    model.windows.layer["output"].assign(tf.eye(8))
+    model.compile(optimizer=AdamW(0.01), step=training_step([]))
+
+    def drawn(number: int) -> dict[str, tf.Tensor]:
+        rows, length = shapes[number]
+        places = tf.constant([[number, 4]] * rows)
+        return {**batch_of(rows, length), "window_places": places, "window_counts": tf.fill([rows], 5)}
+
+    terms = [(1.0, OBJECTIVES["cross_entropy"])]
+    folding = Folding(shapes, compiled=False)
+    folded = tf.function(training_step(terms, folding=folding, updates=False, layers=True), autograph=False)
+    place = next(i for i, each in enumerate(model.trainable_variables) if "windows/positions" in each.name)
+    for element, expected in zip(flattened(as_data([drawn(0), drawn(1)]), shapes), ([0], [1, 4]), strict=True):
+        made = [np.asarray(each) for each in folded(model, element)[1]]
+        assert np.flatnonzero(np.abs(made[place]).sum(axis=1)).tolist() == expected
+    _, plain = training_step(terms, updates=False, layers=True)(model, drawn(1))
+    for left, right in zip(made, plain, strict=True):
+        np.testing.assert_allclose(left, right, atol=1e-6)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from math import ceil
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from tfclassify.model.classifier import (
     BertClassifier,
     answering,
     encoded,
+    learning,
     load_weights,
     outputs,
     save_weights,
@@ -68,6 +70,16 @@ def batch(texts: list[list[list[int]]], number: int) -> Batch:
 
 def logits(model: BertClassifier, given_batch: Batch) -> np.ndarray:
     return outputs(model, given_batch, training=False)["logits"].numpy()
+
+
+def outputs_of(model: BertClassifier, given_batch: Batch) -> tf.Tensor:
+    return outputs(model, given_batch, training=True)["logits"]
+
+
+def learnt_of(model: BertClassifier, given_batch: Batch) -> tf.Tensor:
+    run = learning(model)
+    assert run is not None
+    return run(given_batch)["logits"]
 
 
 def texts_of(seed: int, *windows: int) -> list[list[list[int]]]:
@@ -160,6 +172,57 @@ def test_the_scorer_learns_from_what_the_attention_does(networks: dict) -> None:
         loss = tf.reduce_sum(tf.square(outputs(model, batch(texts_of(1, 3, 4), K), training=True)["logits"]))
     gradients = tape.gradient(loss, model.windows.weights)
     assert all(np.abs(gradient).max() > 0 for gradient in gradients)
+
+
+def some_windows(text: list[list[int]], places: list[int]) -> Batch:
+    """A batch of one text, of which these windows were drawn, with room for one more."""
+    made = batch([[text[place] for place in places]], len(places) + 1)
+    drawn = {"window_places": tf.constant([places]), "window_counts": tf.constant([len(text)])}
+    return {**made, **drawn}
+
+
+@pytest.mark.parametrize("pass_", [outputs_of, learnt_of])
+def test_drawn_windows_train_the_positions_that_answers_use(
+    networks: dict, pass_: Callable[[BertClassifier, Batch], tf.Tensor]
+) -> None:
+    model, _ = networks["hierarchical", 1.0]
+    (text,) = texts_of(5, K)
+    positions = model.windows.layer["positions"]
+    for places in ([0, 2], [1, 3], [3]):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(tf.square(pass_(model, some_windows(text, places))))
+        moved = tf.convert_to_tensor(tape.gradient(loss, positions)).numpy()
+        assert np.flatnonzero(np.abs(moved).max(axis=1)).tolist() == places
+
+
+def test_all_windows_of_a_text_drawn_are_the_text(networks: dict) -> None:
+    for kind in (("hierarchical", 1.0), ("attention", 0.5)):
+        model, _ = networks[kind]
+        (text,) = texts_of(5, K)
+        whole, drawn = batch([text], K), some_windows(text, [*range(K)])
+        found = [outputs(model, each, training=True)["logits"] for each in (drawn, whole)]
+        np.testing.assert_allclose(*found, atol=1e-6)
+
+
+def test_scores_of_drawn_windows_are_those_of_the_whole_text(networks: dict) -> None:
+    """The first and the last that were drawn need not be the first and the last of the text."""
+    model, _ = networks["attention", 0.5]
+    (text,) = texts_of(5, K)
+
+    def scored(given_batch: Batch) -> np.ndarray:
+        folded = model.windows.fold(given_batch, model.bert.embeddings.weight, training=True, gather=False)
+        return folded.scores.numpy()[0]
+
+    whole = scored(batch([text], K))
+    for places in ([0, 2], [1, 2], [1, 3], [2]):
+        np.testing.assert_allclose(scored(some_windows(text, places))[: len(places)], whole[places], atol=1e-6)
+
+
+def test_drawn_windows_of_static_shape_compile(networks: dict) -> None:
+    model, _ = networks["hierarchical", 1.0]
+    made = some_windows(texts_of(4, 4)[0], [1, 3])
+    run = tf.function(lambda given: outputs(model, given, training=True)["logits"], jit_compile=True, autograph=False)
+    np.testing.assert_allclose(run(made), outputs(model, made, training=True)["logits"], atol=1e-5)
 
 
 def test_routes() -> None:

@@ -163,9 +163,11 @@ def test_short_texts_are_packed_without_windows() -> None:
 
 def test_some_windows_of_a_text() -> None:
     found = Spans(np.array([[0, 4, 8], [12, 14, 14]]), np.array([[4, 4, 4], [2, 0, 0]], np.int32))
-    made = sampled(found, [np.array([0, 2]), np.array([0])])
+    made, drawn = sampled(found, [np.array([0, 2]), np.array([0])], most=2)
     assert made.starts[0].tolist() == [0, 8]
     assert made.lengths.tolist() == [[4, 4], [2, 0]]
+    assert drawn.places.tolist() == [[0, 2], [0, 0]]
+    assert drawn.counts.tolist() == [3, 1]
 
 
 def test_counts_of_windows() -> None:

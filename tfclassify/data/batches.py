@@ -14,6 +14,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from tfclassify.data.rows import Rows
+from tfclassify.text.packing import WINDOW_COUNTS, WINDOW_PLACES, Drawn
 
 Bucket = tuple[int, int]
 Arrays = dict[str, NDArray]
@@ -122,7 +123,8 @@ def fill(rows: Rows, batch: Batch, *, multiple: int = 1) -> Arrays:
 
     Returns:
         ``input_ids``, ``attention_mask``, ``token_type_ids`` int32[B, L]; ``labels`` int32[B] or float32[B, C];
-        ``weights`` float32[B], 0 for rows that only fill the batch; and what the rows' features are, [B, ...].
+        ``weights`` float32[B], 0 for rows that only fill the batch; what the rows' features are, [B, ...]; and where at
+        most M windows of a text are drawn, which: ``window_places`` int32[B, M] and ``window_counts`` int32[B].
     """
     size, used = shared_rows(batch.bucket[0], multiple), len(batch.rows)
     packed = rows.pack(batch.rows, (size, batch.bucket[1]))
@@ -135,7 +137,12 @@ def fill(rows: Rows, batch: Batch, *, multiple: int = 1) -> Arrays:
         "labels": _filled(rows.targets[batch.rows], size),
         "weights": _filled(rows.weights[batch.rows], size),
         **{name: _filled(values, size) for name, values in _features(rows, batch.rows).items()},
+        **{name: _filled(values, size) for name, values in _windows(packed.drawn).items()},
     }
+
+
+def _windows(drawn: Drawn | None) -> Mapping[str, NDArray[np.int32]]:
+    return {} if drawn is None else {WINDOW_PLACES: drawn.places, WINDOW_COUNTS: drawn.counts}
 
 
 def _features(rows: Rows, chosen: NDArray[np.int32]) -> Mapping[str, NDArray]:
@@ -195,7 +202,12 @@ def _signature(rows: Rows) -> Mapping[str, tf.TensorSpec]:
         "labels": tf.TensorSpec([None, *targets.shape[1:]], targets.dtype),
         "weights": tf.TensorSpec([None], tf.float32),
         **{name: tf.TensorSpec([None, *values.shape[1:]], values.dtype) for name, values in features.items()},
+        **({} if rows.drawn is None else _specs_of_windows(rows.drawn)),
     }
+
+
+def _specs_of_windows(most: int) -> Mapping[str, tf.TensorSpec]:
+    return {WINDOW_PLACES: tf.TensorSpec([None, most], tf.int32), WINDOW_COUNTS: tf.TensorSpec([None], tf.int32)}
 
 
 def _filled(values: NDArray, size: int) -> NDArray:

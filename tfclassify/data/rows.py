@@ -47,8 +47,8 @@ class Rows:
 
     ``pack(rows, shape)`` gives ids, mask and types in a static shape; ``targets`` is int32[N], or float32[N, C] in a
     multi-label task; ``weights`` is float32[N]. ``features(rows)`` gives, of rows that have any, what the network takes
-    beside the tokens: arrays of R rows by name. ``pack_in(epoch)`` is what packs rows in an epoch counted from 0, where
-    that is not the same in each.
+    beside the tokens: arrays of R rows by name. Where windows are drawn, ``drawn`` is how many of a text at most, and
+    ``pack_in(epoch)`` is what packs rows in an epoch counted from 0, which is not the same in each.
     """
 
     lengths: NDArray[np.int32]
@@ -56,6 +56,7 @@ class Rows:
     targets: NDArray
     weights: NDArray[np.float32]
     features: Callable[[NDArray[np.int32]], Mapping[str, NDArray]] | None = None
+    drawn: int | None = None
     pack_in: Callable[[int], Pack] | None = None
 
     def __len__(self) -> int:
@@ -90,6 +91,7 @@ def some_rows(rows: Rows, places: NDArray[np.intp]) -> Rows:
         targets=rows.targets[places],
         weights=rows.weights[places],
         features=None if features is None else lambda chosen: features(numbers[chosen]),
+        drawn=rows.drawn,
     )
 
 
@@ -119,8 +121,8 @@ def _rows(
     if limits.windowing is None or second is not None:
         return Rows(*_packing(first, second, places, limits), targets, weights)
     texts = LongTexts(first, places, limits.windowing, limits.cls, limits.sep, sampling, breaks)
-    again = None if sampling is None else partial(packing_of, texts)
-    return Rows(columns_of(texts), packing_of(texts, 0), targets, weights, pack_in=again)
+    made = Rows(columns_of(texts), packing_of(texts, 0), targets, weights)
+    return made if sampling is None else replace(made, drawn=sampling.most, pack_in=partial(packing_of, texts))
 
 
 def _packing(first: Ragged, second: Ragged | None, places: Places, limits: Limits) -> tuple[NDArray[np.int32], Pack]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,11 +59,14 @@ def packing_of(texts: LongTexts, epoch: int) -> Pack:
 
     def packed(rows: NDArray[np.int32], shape: tuple[int, int]) -> Packed:
         flat, found = _cut(texts, rows)
+        drawn = None
         if texts.sampling is not None:
-            found = sampled(found, _drawn(found, rows, texts.sampling, epoch))
+            chosen = _drawn(found, rows, texts.sampling, epoch)
+            found, drawn = sampled(found, chosen, most=texts.sampling.most)
         # Rows taken at random would have the whole file in memory in the end.
         ragged.let_go(texts.pieces.values, texts.pieces.offsets)
-        return pack_windows(flat, found, texts.how, shape=shape, cls=texts.cls, sep=texts.sep)
+        made = pack_windows(flat, found, texts.how, shape=shape, cls=texts.cls, sep=texts.sep)
+        return replace(made, drawn=drawn)
 
     return packed
 

@@ -217,18 +217,15 @@ def outputs(model: BertClassifier, batch: Mapping[str, tf.Tensor], *, training: 
 
 def encoded(model: BertClassifier, batch: Mapping[str, tf.Tensor], *, training: bool) -> tf.Tensor:
     """Returns what the head gets of B texts, [B, H], before dropout."""
-    tokens = {name: batch[name] for name in INPUTS}
     if model.windows is None:
-        return model.bert(**tokens, training=training).pooler_output
-    folded = _folded(model, model.windows, tokens, training=training)
+        return model.bert(**{name: batch[name] for name in INPUTS}, training=training).pooler_output
+    folded = _folded(model, model.windows, batch, training=training)
     return model.windows(model.bert(**folded.tokens, training=training).pooler_output, folded)
 
 
-def _folded(
-    model: BertClassifier, windows: WindowPooling, tokens: Mapping[str, tf.Tensor], *, training: bool
-) -> Folded:
+def _folded(model: BertClassifier, windows: WindowPooling, batch: Mapping[str, tf.Tensor], *, training: bool) -> Folded:
     # Training has static shapes where a device compiles it; an answer reads no more windows than it needs.
-    return windows.fold(tokens, model.bert.embeddings.weight, training=training, gather=not training)
+    return windows.fold(batch, model.bert.embeddings.weight, training=training, gather=not training)
 
 
 def exit_means(model: BertClassifier, batch: Mapping[str, tf.Tensor]) -> list[tf.Tensor]:

@@ -81,7 +81,7 @@ def learnt(model: Any, network: Network, batch: Mapping[str, tf.Tensor]) -> dict
     """
     tokens, folded = {name: batch[name] for name in INPUTS}, None
     if model.windows is not None:
-        folded = model.windows.fold(tokens, model.bert.embeddings.weight, training=True, gather=False)
+        folded = model.windows.fold(batch, model.bert.embeddings.weight, training=True, gather=False)
         tokens = folded.tokens
     vectors = encoded_tokens(network, tokens)
     pooled = model.dropout(vectors if folded is None else model.windows(vectors, folded), training=True)

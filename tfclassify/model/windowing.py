@@ -14,6 +14,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from tfclassify.model.routes import FULL, INPUTS, Pass, Routed
+from tfclassify.text.packing import WINDOW_COUNTS, WINDOW_PLACES
 
 SCOPE, PREFIX = "windows", "windows."
 # Where in it windows are chosen.
@@ -56,12 +57,14 @@ class Folded:
         read: bool[B, K], which windows go into a text's vector.
         scores: float32[B, K], the scorer's; zeros where nothing is chosen.
         places: int64[R], which of all B * K windows the rows are; None where they are all of them.
+        drawn: int32[B, K], which window of its text each is, counted from 0; None where they are the first K of it.
     """
 
     tokens: Mapping[str, tf.Tensor]
     read: tf.Tensor
     scores: tf.Tensor
     places: tf.Tensor | None
+    drawn: tf.Tensor | None = None
 
     @property
     def texts(self) -> tf.Tensor:
@@ -73,7 +76,8 @@ class Folded:
     def of_some(self, texts: tf.Tensor) -> Folded:
         """Returns which windows there are of some of the texts, by their rising places int32[S]; without tokens."""
         read = tf.gather(self.read, texts)
-        return Folded({}, read, tf.gather(self.scores, texts), tf.where(tf.reshape(read, [-1]))[:, 0])
+        drawn = None if self.drawn is None else tf.gather(self.drawn, texts)
+        return Folded({}, read, tf.gather(self.scores, texts), tf.where(tf.reshape(read, [-1]))[:, 0], drawn)
 
 
 class WindowPooling(keras.layers.Layer):
@@ -125,7 +129,8 @@ class WindowPooling(keras.layers.Layer):
         """Makes a row of each window.
 
         Args:
-            batch: ids, mask and types, int32[B, W].
+            batch: ids, mask and types, int32[B, W]; of drawn windows ``window_places`` and ``window_counts``, too, as
+                :func:`tfclassify.data.batches.fill` makes them.
             embeddings: of the word pieces, float32[V, H].
             training: whether all windows are read whatever their scores.
             gather: whether only those that are read become rows; else all of them do, in static shape.
@@ -135,13 +140,14 @@ class WindowPooling(keras.layers.Layer):
         there = tf.reshape(tf.reduce_any(tokens["attention_mask"] > 0, axis=1), [rows, number])
         # A row without any token is one window, too.
         there |= tf.range(number)[None, :] == 0
+        drawn = _drawn(batch, number)
         with tf.name_scope(SCORER):
-            scores = self._scores(tokens, there, embeddings)
+            scores = self._scores(tokens, there, embeddings, drawn=drawn, counts=batch.get(WINDOW_COUNTS))
             read = there if training or not self.windowed.chooses else _best(scores, there, self.windowed)
         if not gather:
-            return Folded(tokens, read, scores, None)
+            return Folded(tokens, read, scores, None, drawn)
         places = tf.where(tf.reshape(read, [-1]))[:, 0]
-        return Folded({name: tf.gather(each, places) for name, each in tokens.items()}, read, scores, places)
+        return Folded({name: tf.gather(each, places) for name, each in tokens.items()}, read, scores, places, drawn)
 
     def call(self, vectors: tf.Tensor, folded: Folded) -> tf.Tensor:
         """Pools the vectors of windows, [R, H], into those of texts, float32[B, H]."""
@@ -151,7 +157,7 @@ class WindowPooling(keras.layers.Layer):
             shares = tf.nn.softmax(tf.where(folded.read, logits, NO_SCORE))
             return tf.reduce_sum(together * shares[:, :, None], axis=1)
         if self.windowed.pool == HIERARCHICAL:
-            return mean(self._transformed(together, folded.read), folded.read)
+            return mean(self._transformed(together, folded), folded.read)
         return POOLS[self.windowed.pool](together, folded.read)
 
     def means(self, hidden: tf.Tensor, folded: Folded) -> tf.Tensor:
@@ -163,7 +169,15 @@ class WindowPooling(keras.layers.Layer):
         )
         return sums / tf.maximum(counts, 1.0)
 
-    def _scores(self, tokens: Mapping[str, tf.Tensor], there: tf.Tensor, embeddings: tf.Tensor) -> tf.Tensor:
+    def _scores(
+        self,
+        tokens: Mapping[str, tf.Tensor],
+        there: tf.Tensor,
+        embeddings: tf.Tensor,
+        *,
+        drawn: tf.Tensor | None,
+        counts: tf.Tensor | None,
+    ) -> tf.Tensor:
         """Returns float32[B, K]; nothing of it moves the embeddings, which are the encoder's."""
         if not self.windowed.chooses:
             return tf.zeros_like(there, tf.float32)
@@ -173,17 +187,15 @@ class WindowPooling(keras.layers.Layer):
         count = tf.maximum(tf.reduce_sum(tf.cast(mask, tf.float32), axis=1), 1.0)
         highest = tf.reduce_max(tf.where(mask, tf.linalg.matvec(values, self.of_highest), NO_SCORE), axis=1)
         of_tokens = tf.reshape(tf.reduce_sum(averaged, axis=1) / count + highest, tf.shape(there))
-        place = tf.range(tf.shape(there)[1])[None, :]
-        last = place == tf.reduce_max(tf.where(there, place, 0), axis=1, keepdims=True)
-        first = tf.broadcast_to(place == 0, tf.shape(there))
-        ends = sqrt(self.width) * tf.cast(tf.stack([first, last], axis=2), tf.float32)
+        ends = sqrt(self.width) * tf.cast(_ends(there, drawn, counts), tf.float32)
         return tf.where(there, of_tokens + tf.linalg.matvec(ends, self.of_ends), NO_SCORE)
 
-    def _transformed(self, vectors: tf.Tensor, read: tf.Tensor) -> tf.Tensor:
+    def _transformed(self, vectors: tf.Tensor, folded: Folded) -> tf.Tensor:
         """Sends windows through the layer, norms first; each sees those of its text that are read."""
-        made = self.layer
+        made, read = self.layer, folded.read
         # A batch may have room for more windows than any text has.
-        places = tf.minimum(tf.range(tf.shape(read)[1]), self.windowed.most - 1)
+        first = tf.minimum(tf.range(tf.shape(read)[1]), self.windowed.most - 1)
+        places = first if folded.drawn is None else folded.drawn
         placed = vectors + tf.gather(made["positions"], places)
         normed = _normed(placed, made["attention.scale"], made["attention.offset"])
         queries, keys, values = (self._headed(normed @ made[name]) for name in ("query", "key", "value"))
@@ -242,6 +254,23 @@ def naming_windows(then: Pass, windowed: Windowed | None) -> Pass:
 def names_of(pooling: WindowPooling) -> list[tuple[tf.Variable, str]]:
     """Returns the weights with the names that they have in files."""
     return [(variable, variable.name.split(":")[0].replace("/", ".")) for variable in pooling.weights]
+
+
+def _drawn(batch: Mapping[str, tf.Tensor], number: int | tf.Tensor) -> tf.Tensor | None:
+    """Returns int32[B, K]: of K windows of each text, where windows are drawn, which of its windows they are."""
+    if WINDOW_PLACES not in batch:
+        return None
+    # A batch may have room for more windows than are drawn of a text, and for fewer where all of its texts are short.
+    places = batch[WINDOW_PLACES]
+    return tf.gather(places, tf.minimum(tf.range(number), tf.shape(places)[1] - 1), axis=1)
+
+
+def _ends(there: tf.Tensor, drawn: tf.Tensor | None, counts: tf.Tensor | None) -> tf.Tensor:
+    """Returns bool[B, K, 2]: whether a window is the first of its text, and whether it is the last."""
+    place = tf.range(tf.shape(there)[1])[None, :] if drawn is None else drawn
+    known = tf.reduce_max(tf.where(there, place, 0), axis=1) if counts is None else counts - 1
+    first = tf.broadcast_to(place == 0, tf.shape(there))
+    return tf.stack([first, place == known[:, None]], axis=2)
 
 
 def _best(scores: tf.Tensor, there: tf.Tensor, windowed: Windowed) -> tf.Tensor:

@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 
 Lengths = NDArray[np.int32]
 
+# The names under which a batch says of drawn windows which they are.
+WINDOW_PLACES, WINDOW_COUNTS = "window_places", "window_counts"
+
 
 @dataclass(frozen=True)
 class Slices:
@@ -20,12 +23,27 @@ class Slices:
 
 
 @dataclass(frozen=True)
+class Drawn:
+    """Which windows of N texts were drawn: int32[N, M] ``places`` in their text, and int32[N] ``counts`` of all it has.
+
+    Places are counted from 0, and rise; those of no window are 0.
+    """
+
+    places: NDArray[np.int32]
+    counts: Lengths
+
+
+@dataclass(frozen=True)
 class Packed:
-    """int32[N, L] ``ids``, ``mask`` (1 for tokens, 0 for padding) and ``types`` (1 for the second text)."""
+    """int32[N, L] ``ids``, ``mask`` (1 for tokens, 0 for padding) and ``types`` (1 for the second text).
+
+    ``drawn`` says which windows they are, where not all of each text were taken.
+    """
 
     ids: NDArray[np.int32]
     mask: NDArray[np.int32]
     types: NDArray[np.int32]
+    drawn: Drawn | None = None
 
 
 def specials(*, pair: bool) -> int:

@@ -15,7 +15,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from tfclassify.text.packing import Lengths, Packed, Slices, pack, specials
+from tfclassify.text.packing import Drawn, Lengths, Packed, Slices, pack, specials
 
 # What ends a sentence, and what may stand between that and its border. Ids do not say whether a space follows, so that
 # "3.14" has a border as well; it only matters where no other is near.
@@ -177,19 +177,19 @@ def pack_windows(flat: Flat, found: Spans, how: Windowing, *, shape: tuple[int, 
     empty = np.flatnonzero((lengths == 0) & (np.arange(number) > 0))
     for each in (made.ids, made.mask):
         each[empty] = 0
-    return Packed(*(each.reshape(shape) for each in (made.ids, made.mask, made.types)))
+    ids, mask, types = (each.reshape(shape) for each in (made.ids, made.mask, made.types))
+    return Packed(ids, mask, types)
 
 
-def sampled(found: Spans, chosen: Sequence[NDArray[np.int64]]) -> Spans:
-    """Takes of each text the windows at some rising places; what is left over is empty."""
-    most = max((len(each) for each in chosen), default=1)
+def sampled(found: Spans, chosen: Sequence[NDArray[np.int64]], *, most: int) -> tuple[Spans, Drawn]:
+    """Takes of each text the windows at some rising places, at most M of them; what is left over is empty."""
     places = np.zeros((len(chosen), most), np.int64)
     there = np.zeros((len(chosen), most), bool)
     for row, each in enumerate(chosen):
         places[row, : len(each)], there[row, : len(each)] = each, True
     starts = np.take_along_axis(found.starts, places, axis=1)
     lengths = np.take_along_axis(found.lengths, places, axis=1)
-    return Spans(starts, np.where(there, lengths, 0).astype(np.int32))
+    return Spans(starts, np.where(there, lengths, 0).astype(np.int32)), Drawn(places.astype(np.int32), counts(found))
 
 
 def _fitted(values: NDArray, number: int) -> NDArray:
