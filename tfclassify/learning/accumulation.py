@@ -105,7 +105,7 @@ def _whole(total: Any, gradient: Gradient, variable: tf.Variable) -> Gradient:
 
 
 def _one_by_one(kept: tf.TensorArray, of_part: tf.Tensor) -> tf.Tensor:
-    """Returns the rows of all parts; where a part has a row for each token, and not for padding, their numbers differ."""
+    """Returns the rows of all parts, which have different numbers of them where padding has no row."""
     if of_part.shape[0] is None:
         return kept.concat()
     stacked = kept.stack()
