@@ -145,8 +145,8 @@ def test_a_misspelt_key(capsys: pytest.CaptureFixture[str]) -> None:
         "tfclassify evaluate: no field 'ouptut' in the settings; fields: run, output, data; did you mean 'output'?"
     )
     assert refused(["train", "text.max_lenght=9"], capsys) == (
-        "tfclassify train: no field 'max_lenght' in text; fields: max_length, windows, window_stride, keep, pool, "
-        "chosen_share, lower_case, maps; did you mean 'max_length'?"
+        "tfclassify train: no field 'max_lenght' in text; fields: max_length, windows, window_stride, keep, "
+        "head_share, pool, chosen_share, lower_case, maps; did you mean 'max_length'?"
     )
 
 

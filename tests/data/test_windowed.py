@@ -18,7 +18,7 @@ from tfclassify.text.windows import Windowing
 
 CLS, SEP = 1, 2
 TEXTS = ["abc", "", "abcdefghij", "k" * 30, "lm. nopqrstuv"]
-HOW = Windowing(6, 4, 4, "head", (ord("."),), ())
+HOW = Windowing(6, 4, 4, 1.0, (ord("."),), ())
 
 
 def limits(how: Windowing = HOW) -> Limits:
@@ -61,7 +61,7 @@ def test_rows_that_lose_tokens() -> None:
 
 
 def test_head_and_tail_of_one_window() -> None:
-    how = Windowing(6, 1, 4, "head_tail")
+    how = Windowing(6, 1, 4, 0.25)
     rows = rows_of_pieces(pieces(["abcdefghij", "abc"]), None, limits(how))
     assert rows.lengths.tolist() == [6, 5]
     assert read(rows, [0, 1], 6) == ["ahij|", "abc|"]

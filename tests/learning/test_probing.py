@@ -73,7 +73,7 @@ def test_ways_to_read_long_texts_are_compared(found: Found) -> None:
     texts = ["m" * 18 + ("abc", "xyz")[label] * 2 for label in truth]
     split = split_of(store(texts), range(60), truth)
     windows, tails = (
-        Limits(16, 2, 3, Windowing(16, most, 14, keep, (), ())) for most, keep in ((2, "head"), (1, "head_tail"))
+        Limits(16, 2, 3, Windowing(16, most, 14, head_share)) for most, head_share in ((2, 1.0), (1, 0.25))
     )
     ways = {"in 2 windows": windows, "by the head": LIMITS, "by head and tail": tails}
     made = probe(found, split, split, classes=2, ways=ways, most_rows=80)

@@ -32,6 +32,7 @@ ASKED: dict[str, Any] = {
     "answer__scope": 0.95,
     "answer__stack": "none",
     "answer__cascade": "none",
+    "answer__cascade_share": 0.1,
     "answer__loss_confidence": 0.8,
     "answer__baseline_buckets": 4096,
 }
@@ -119,11 +120,12 @@ def test_a_cascade_keeps_its_bound() -> None:
     assert f"it answers {numbers['share']:.1%} of 200 validation rows" in made.decisions[CASCADE].reason
 
 
-def test_a_cascade_that_would_answer_too_little_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(settling, "LEAST_SHARE", 1.1)
-    made = settled(answer__cascade=0.03)
+def test_a_cascade_that_would_answer_too_little_is_not_taken() -> None:
+    made = settled(answer__cascade=0.03, answer__cascade_share=1.0)
     assert made.trained.baseline is None
-    assert "it would cost more than it saves" in made.decisions[CASCADE].reason
+    reason = made.decisions[CASCADE].reason
+    assert reason.startswith("not taken: it answers ")
+    assert reason.endswith("; fewer than answer.cascade_share=1 are not worth looking up")
 
 
 def test_a_baseline_that_is_never_sure_enough_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,7 @@ from tfclassify.planning.deciders.routes import (
     ROWS_TO_STACK,
     decide_baseline_buckets,
     decide_cascade,
+    decide_cascade_share,
     decide_stack,
 )
 from tfclassify.planning.planner import make_plan
@@ -52,6 +53,13 @@ def test_cascade(goal: str, task: str, rows: int, value: Any) -> None:
         assert "600" in made.reason or value == LOSS
     if goal != "fast":
         assert f"goal={goal}" in made.reason
+
+
+@pytest.mark.parametrize(("cascade", "told"), [("none", "not used"), (0.01, "each text is looked up")])
+def test_share_of_a_cascade(cascade: Any, told: str) -> None:
+    made = decide_cascade_share(asked(answer__cascade=cascade), facts())
+    assert made.value == 0.1
+    assert made.reason.startswith(told)
 
 
 @pytest.mark.parametrize(

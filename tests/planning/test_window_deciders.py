@@ -104,6 +104,17 @@ def test_what_stays_of_a_cut_text(long: int, keep: str) -> None:
     assert decision.reason.startswith(f"{long}.0% of the texts" if long else "not used: no text is longer than 1022")
 
 
+@pytest.mark.parametrize(
+    ("keep", "reason"),
+    [
+        ("head", "not used: of a text that is cut its beginning stays"),
+        ("head_tail", "128 of 510 tokens, as where head and tail came out best on IMDb (arXiv:1905.05583)"),
+    ],
+)
+def test_most_of_what_stays_is_from_the_end(keep: str, reason: str) -> None:
+    assert decide("text.head_share", of_lengths(of_100=9), text__keep=keep) == Decision(0.25, reason)
+
+
 def test_pairs_keep_their_heads() -> None:
     known = of_lengths(of_900=100, pairs=True)
     assert decide("text.keep", known, text__windows=1, text__window_stride=510).value == "head"

@@ -39,7 +39,7 @@ def test_the_same_as_outside_of_a_graph(rows: list[list[int]], how: Windowing, d
 
 @pytest.mark.parametrize("number", [1, 3, 20])
 def test_the_same_in_a_graph(number: int) -> None:
-    how = Windowing(8, 3, 5, "head_tail", (5,), (6,))
+    how = Windowing(8, 3, 5, 0.25, (5,), (6,))
     run = tf.function(lambda pieces: pack_windows(pieces, how, special=SPECIAL), autograph=False)
     pieces = ragged([[*range(5, 5 + number)], []])
     graph, eager = run(pieces), pack_windows(pieces, how, special=SPECIAL)
@@ -48,7 +48,7 @@ def test_the_same_in_a_graph(number: int) -> None:
 
 
 def test_no_rows_at_all() -> None:
-    made = pack_windows(ragged([]), Windowing(8, 3, 6, "head", (5,), (6,)), special=SPECIAL)
+    made = pack_windows(ragged([]), Windowing(8, 3, 6, 1.0, (5,), (6,)), special=SPECIAL)
     assert {name: tensor.shape.as_list() for name, tensor in made.items()} == {
         "input_ids": [0, 1],
         "attention_mask": [0, 1],

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from tfclassify.model.routes import FULL
 from tfclassify.model.windowing import Windowed, window_routes
+from tfclassify.planning.deciders.windows import HEAD_SHARE
 from tfclassify.settings import AUTO, TextSettings
 from tfclassify.text.packing import specials
 from tfclassify.text.windows import Windowing, windowing
@@ -22,7 +23,8 @@ def windowing_of(text: TextSettings, vocabulary: Sequence[str]) -> Windowing | N
     keep = "head" if text.keep == AUTO else text.keep
     if (most, keep) == (1, "head"):
         return None
-    return windowing(vocabulary, length=text.max_length, most=most, stride=_stride(text), keep=keep)
+    share = 1.0 if keep == "head" else _head_share(text)
+    return windowing(vocabulary, length=text.max_length, most=most, stride=_stride(text), head_share=share)
 
 
 def windowed_of(text: TextSettings) -> Windowed | None:
@@ -42,6 +44,11 @@ def routes_of(columns: NDArray[np.int32], text: TextSettings) -> NDArray[np.str_
     marks = np.repeat(np.arange(numbers.max()) < numbers[:, None], windowed.length, axis=1)
     named = window_routes(tf.constant(marks.astype(np.int32)), windowed).numpy()
     return np.array([each.decode() for each in named])[which]
+
+
+def _head_share(text: TextSettings) -> float:
+    # As runs that do not say it were trained.
+    return HEAD_SHARE if text.head_share == AUTO else text.head_share
 
 
 def _stride(text: TextSettings) -> int:

@@ -30,12 +30,11 @@ from tfclassify.quality.ngram_fit import fit_ngrams
 from tfclassify.quality.predictions import Predictions
 from tfclassify.quality.stacking import Stacking, judge_stacking
 from tfclassify.quality.thresholds import scope_threshold
+from tfclassify.settings import AnswerSettings
 
 STACK, CASCADE = "answer.stack", "answer.cascade"
 # Of more training rows, or word pieces, a fixed random sample is fitted, for the baseline and for early exits.
 MOST_ROWS, MOST_PIECES, MOST_ROWS_OF_HEADS = 50_000, 5_000_000, 20_000
-# Where it would answer less than this share, looking every text up costs more than it saves.
-LEAST_SHARE = 0.1
 
 
 @dataclass(frozen=True)
@@ -147,7 +146,7 @@ def settle_beside(trained: Trained, predictions: Predictions, said: NDArray[np.f
     if asked.cascade != "none":
         bound = float(asked.cascade)
         baseline, found = _cascade(baseline, trained, predictions, said, bound=bound)
-        decisions[CASCADE] = Decision(asked.cascade, _of_cascade(found, asked.loss_confidence, baseline))
+        decisions[CASCADE] = Decision(asked.cascade, _of_cascade(found, asked, baseline))
         numbers[CASCADE] = None if found is None else asdict(found)
     used = baseline.stack is not None or baseline.margin is not None
     return Settled(replace(trained, baseline=baseline if used else None), decisions, numbers)
@@ -174,7 +173,7 @@ def _cascade(
         bound=bound,
         certainty=asked.loss_confidence,
     )
-    if found is None or found.share < LEAST_SHARE:
+    if found is None or found.share < asked.cascade_share:
         return baseline, found
     return replace(baseline, margin=found.confidence, least=least), found
 
@@ -194,11 +193,11 @@ def _of_stack(found: Stacking) -> str:
     return f"taken, the network {found.weights[0]:.3g} times and the baseline {found.weights[1]:.3g} times: {on}"
 
 
-def _of_cascade(found: Threshold | None, certainty: float, baseline: InGraphBaseline) -> str:
+def _of_cascade(found: Threshold | None, asked: AnswerSettings, baseline: InGraphBaseline) -> str:
     if found is None:
-        return f"not taken: the baseline is nowhere sure enough, asked for a certainty of {certainty:g}"
+        return f"not taken: the baseline is nowhere sure enough, asked for a certainty of {asked.loss_confidence:g}"
     loss = f"loses {found.loss:.4f} ({found.interval[0]:.4f} to {found.interval[1]:.4f}) of the accuracy"
     share = f"it answers {found.share:.1%} of {found.rows} validation rows and {loss}"
     if baseline.margin is None:
-        return f"not taken: {share}; below {LEAST_SHARE:.0%} it would cost more than it saves"
+        return f"not taken: {share}; fewer than answer.cascade_share={asked.cascade_share:g} are not worth looking up"
     return f"taken from {found.confidence:.3g} between the best and the second logit: {share}"

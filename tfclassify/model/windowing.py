@@ -21,7 +21,8 @@ SCOPE, PREFIX = "windows", "windows."
 SCORER = "scorer"
 ATTENTION, HIERARCHICAL = "attention", "hierarchical"
 # How near log-sum-exp is to the maximum; that of P. Pinheiro and R. Collobert, "From Image-level to Pixel-level
-# Labeling with Convolutional Networks" (CVPR 2015).
+# Labeling with Convolutional Networks" (CVPR 2015). No setting: mean and maximum are pools themselves, and a place
+# between them that fits the data is what attention learns.
 SHARPNESS = 5.0
 NO_SCORE = -1e9
 

@@ -142,6 +142,8 @@ class TextSettings(BaseModel):
     """Tokens from the start of one full window to that of the next; those that a window holds: none is read twice."""
     keep: Planned[Literal["head", "head_tail"]] = AUTO
     """What stays of a text that its windows do not hold: its beginning, or its beginning and its end."""
+    head_share: Planned[Annotated[float, Field(gt=0.0, lt=1.0), NO_FLAG]] = AUTO
+    """Share of what stays that is from its beginning, where text.keep is head_tail; the rest is from its end."""
     pool: Planned[Literal["mean", "max", "log_sum_exp", "attention", "hierarchical"]] = AUTO
     """How the vectors of windows become one for each text."""
     chosen_share: Planned[Annotated[float, Field(gt=0.0, le=1.0), NO_FLAG]] = AUTO
@@ -282,6 +284,8 @@ class AnswerSettings(BaseModel):
     """Whether the in-graph baseline is added to the network where validation rows say that this is better."""
     cascade: Planned[Literal["none"] | Share] = AUTO
     """Share of the accuracy, at most, that may be lost where the in-graph baseline answers what it is sure of."""
+    cascade_share: Planned[Limit] = AUTO
+    """Share of the validation rows, at least, that the baseline has to be sure of; of fewer it answers none."""
     loss_confidence: Planned[Annotated[float, Field(ge=0.5, lt=1.0), NO_FLAG]] = AUTO
     """How likely, at least, answer.cascade and answer.exit_loss are kept, by validation rows; 0.5: their estimate."""
     baseline_buckets: Planned[Annotated[int, Field(ge=256, le=2**24), NO_FLAG]] = AUTO

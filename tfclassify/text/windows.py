@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,9 +21,6 @@ from tfclassify.text.packing import Drawn, Lengths, Packed, Slices, pack, specia
 ENDS = (".", "!", "?", "…", "。", "！", "？", "．", "।")
 CLOSERS = ('"', "'", ")", "]", "”", "’", "»", "」", "』", "）", "】")
 MOST_CLOSERS = 2
-# Of a text that does not fit whole, the share of what stays that is taken from its beginning: 128 of 510 tokens, with
-# which C. Sun et al., "How to Fine-Tune BERT for Text Classification?" (arXiv:1905.05583), came out best.
-HEAD_SHARE = 0.25
 
 Places = NDArray[np.int64]
 
@@ -37,7 +33,7 @@ class Windowing:
         length: tokens of a window, [CLS] and [SEP] included.
         most: windows of a text, at most.
         stride: word pieces from one full window's start to the next one's.
-        keep: of a text that does not fit whole, its beginning, or its beginning and its end.
+        head_share: of what stays of a text that does not fit whole, the share from its beginning; the rest is its end.
         ends: ids of what ends a sentence.
         closers: ids of what may stand behind that.
     """
@@ -45,7 +41,7 @@ class Windowing:
     length: int
     most: int
     stride: int
-    keep: Literal["head", "head_tail"]
+    head_share: float
     ends: tuple[int, ...] = ()
     closers: tuple[int, ...] = ()
 
@@ -67,7 +63,7 @@ class Windowing:
     @property
     def head(self) -> int:
         """Word pieces that stay of the beginning of a longer one."""
-        return self.capacity if self.keep == "head" else max(1, int(self.capacity * HEAD_SHARE))
+        return max(1, int(self.capacity * self.head_share))
 
     @property
     def least(self) -> int:
@@ -98,13 +94,11 @@ class Spans:
     lengths: Lengths
 
 
-def windowing(
-    vocabulary: Sequence[str], *, length: int, most: int, stride: int, keep: Literal["head", "head_tail"]
-) -> Windowing:
+def windowing(vocabulary: Sequence[str], *, length: int, most: int, stride: int, head_share: float) -> Windowing:
     """Returns how texts are cut into windows, with the marks of sentences as this vocabulary has them."""
     ids = {piece: place for place, piece in enumerate(vocabulary)}
     ends, closers = (tuple(ids[mark] for mark in marks if mark in ids) for marks in (ENDS, CLOSERS))
-    return Windowing(length, most, stride, keep, ends, closers)
+    return Windowing(length, most, stride, head_share, ends, closers)
 
 
 def kept(texts: Slices, how: Windowing, breaks: Sequence[NDArray] | None = None) -> Flat:

@@ -48,6 +48,10 @@ GROUNDS: dict[str, tuple[str, str]] = {
     ),
     "text.window_stride": (DATA, "nothing in the data"),
     "text.keep": ("Sun et al., How to Fine-Tune BERT for Text Classification? (2019)", "fewer texts that are cut"),
+    "text.head_share": (
+        "Sun et al., How to Fine-Tune BERT for Text Classification? (2019)",
+        "asking for it, where it is known which part of the texts decides",
+    ),
     "text.pool": (
         "Ilse et al., Attention-based Deep Multiple Instance Learning (2018)",
         "asking for it; benchmarks/windows.py compares pools on data of your own",

@@ -13,12 +13,15 @@ ROWS_TO_STACK = 100
 # Of fewer rows none may be lost: three in n is the least loss that rules of thumb can tell from none.
 ROWS_PER_LOSS = 3
 LOSS = 0.005
+# Every text is looked up, so that what few of them save does not pay for all.
+CASCADE_SHARE = 0.1
 LEAST_BUCKETS, MOST_BUCKETS = 1 << 14, 1 << 18
 # Two bytes a weight: 32 MB at most, a third of the smallest encoder.
 MOST_WEIGHTS = 16_000_000
 
 STACKED = 'L. Breiman, "Stacked regressions", 1996; tests/quality/test_stacking.py'
 BOUND = 'A. Agresti, Y. Min, "Comparing matched proportions", 2005; benchmarks/routes.py'
+SAVING = "no measurement: benchmarks/routes.py shows what cascades save"
 HASHED = 'J. L. Carter, M. N. Wegman, "Universal classes of hash functions", 1979'
 
 
@@ -61,6 +64,14 @@ def decide_cascade(settings: Settings, facts: Facts) -> Decision:
     return Decision(LOSS, reason, BOUND, f"another goal, several labels a row, or fewer than {needed} validation rows")
 
 
+def decide_cascade_share(settings: Settings, facts: Facts) -> Decision:
+    """Asks for so many texts that are answered early that looking all of them up is worth it."""
+    reason = "each text is looked up by the baseline first, which fewer answers than this would hardly pay for"
+    if settings.answer.cascade == "none":
+        reason = "not used: the network answers all texts"
+    return Decision(CASCADE_SHARE, reason, SAVING, "asking for it; of a slower network fewer answers pay")
+
+
 def decide_baseline_buckets(settings: Settings, facts: Facts) -> Decision:
     """Takes some buckets for each training token's n-grams, within 32 MB of weights."""
     classes, tokens = len(facts.statistics.labels), facts.statistics.splits["train"].tokens
@@ -79,5 +90,6 @@ def decide_baseline_buckets(settings: Settings, facts: Facts) -> Decision:
 ROUTES = {
     "answer.stack": decide_stack,
     "answer.cascade": decide_cascade,
+    "answer.cascade_share": decide_cascade_share,
     "answer.baseline_buckets": decide_baseline_buckets,
 }
