@@ -99,6 +99,21 @@ def test_not_stacked_where_the_network_knows_it_all() -> None:
     assert made.decisions[STACK].reason.startswith("not taken: ")
 
 
+@pytest.mark.parametrize("inside", [0, 1])
+def test_of_too_few_rows_in_scope_nothing_is_taken_and_the_reason_says_so(inside: int) -> None:
+    corpus = made_corpus()
+    validation = corpus.splits["validation"]
+    truth = np.where(np.arange(len(validation)) < inside, validation.truth, -1).astype(np.int32)
+    splits = {**corpus.splits, "validation": replace(validation, truth=truth)}
+    made = settled(replace(corpus, splits=splits), answer__stack="validation", answer__cascade=0.01)
+    assert made.trained.baseline is None
+    assert (made.numbers[STACK], made.numbers[CASCADE]) == (None, None)
+    assert made.decisions[STACK].reason == (
+        f"not taken: in-scope validation rows to judge by: {inside}; expected at least 2"
+    )
+    assert made.decisions[CASCADE].reason.startswith("not taken: the baseline is nowhere sure enough")
+
+
 def _telling(split: Split) -> tuple[np.ndarray, np.ndarray]:
     """Returns the rows, and their truth, that have a letter which gives it away."""
     kept = np.array([bool({*map(chr, split.store.pieces[row])} & set("opqr")) for row in split.rows])

@@ -51,6 +51,17 @@ def test_few_rows_tell_nothing() -> None:
     assert judge_stacking(first, second, truth).weights is None
 
 
+@pytest.mark.parametrize("several", [False, True])
+@pytest.mark.parametrize("number", [0, 1, 2, 3])
+def test_of_fewer_rows_than_two_nothing_is_said(number: int, several: bool) -> None:
+    first, second = np.ones((number, 3)), np.eye(3)[np.arange(number) % 3]
+    truth = second.astype(bool) if several else np.arange(number) % 3
+    found = judge_stacking(first, second, truth)
+    assert (found is None) == (number < 2)
+    if found is not None:
+        assert np.isfinite([found.gain, *found.interval, *found.right]).all()
+
+
 def test_weights_stay_finite_where_all_is_right() -> None:
     truth = np.arange(60) % 3
     logits = 9.0 * np.eye(3)[truth]

@@ -28,7 +28,7 @@ from tfclassify.quality.calibration import fit_temperature, scores
 from tfclassify.quality.cascade_threshold import Threshold, cascade_threshold
 from tfclassify.quality.ngram_fit import fit_ngrams
 from tfclassify.quality.predictions import Predictions
-from tfclassify.quality.stacking import Stacking, judge_stacking
+from tfclassify.quality.stacking import FEWEST_ROWS, Stacking, judge_stacking
 from tfclassify.quality.thresholds import scope_threshold
 from tfclassify.settings import AnswerSettings
 
@@ -136,8 +136,9 @@ def settle_beside(trained: Trained, predictions: Predictions, said: NDArray[np.f
     numbers: dict[str, Any] = {}
     if asked.stack != "none":
         stacking = _stacking(baseline, predictions, said)
-        baseline = replace(baseline, stack=stacking.weights)
-        decisions[STACK], numbers[STACK] = Decision(asked.stack, _of_stack(stacking)), asdict(stacking)
+        baseline = replace(baseline, stack=None if stacking is None else stacking.weights)
+        decisions[STACK] = Decision(asked.stack, _of_stack(stacking, rows=int(_inside(predictions).sum())))
+        numbers[STACK] = None if stacking is None else asdict(stacking)
     if baseline.stack is not None:
         # Who leaves the network early goes on to be read as the network alone is.
         alone = Scale(several, trained.temperature, trained.scope_threshold)
@@ -152,7 +153,7 @@ def settle_beside(trained: Trained, predictions: Predictions, said: NDArray[np.f
     return Settled(replace(trained, baseline=baseline if used else None), decisions, numbers)
 
 
-def _stacking(baseline: InGraphBaseline, predictions: Predictions, said: NDArray[np.float64]) -> Stacking:
+def _stacking(baseline: InGraphBaseline, predictions: Predictions, said: NDArray[np.float64]) -> Stacking | None:
     inside = _inside(predictions)
     network = predictions.logits[inside].astype(np.float64)
     return judge_stacking(network, said[inside] / baseline.temperature, predictions.truth[inside])
@@ -184,7 +185,9 @@ def _inside(predictions: Predictions) -> NDArray[np.bool_]:
     return predictions.truth >= 0
 
 
-def _of_stack(found: Stacking) -> str:
+def _of_stack(found: Stacking | None, *, rows: int) -> str:
+    if found is None:
+        return f"not taken: in-scope validation rows to judge by: {rows}; expected at least {FEWEST_ROWS}"
     gain = f"{found.gain:.4f} nats a row ({found.interval[0]:.4f} to {found.interval[1]:.4f})"
     right = f"right {found.right[0]:.4f} alone, {found.right[1]:.4f} together"
     on = f"on {found.rows} validation rows left out of the fit the two gain {gain}, {right}"

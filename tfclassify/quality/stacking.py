@@ -15,6 +15,8 @@ from tfclassify.quality.intervals import Z_95
 from tfclassify.quality.thresholds import best_threshold
 
 FOLDS = 5
+# One row left out leaves none to fit on, and of one gain nobody knows how it varies.
+FEWEST_ROWS = 2
 GREATEST = 20.0
 # So small a pull towards the first alone keeps rows that are all right from asking for infinite weights.
 PULL = 1e-3
@@ -42,7 +44,7 @@ class Stacking:
     right: tuple[float, float]
 
 
-def judge_stacking(first: Logits, second: Logits, truth: Truth) -> Stacking:
+def judge_stacking(first: Logits, second: Logits, truth: Truth) -> Stacking | None:
     """Fits weights by cross-validation, and keeps them where both are better beyond chance, and no less often right.
 
     Args:
@@ -50,9 +52,14 @@ def judge_stacking(first: Logits, second: Logits, truth: Truth) -> Stacking:
         second: float64[N, C], logits of another, calibrated.
         truth: int32[N] of in-scope rows, or bool[N, C].
 
+    Returns:
+        None where there are fewer rows than two, of which nothing can be said.
+
     Source: L. Breiman, "Stacked regressions", Machine Learning 24 (1996).
     """
     rows = len(truth)
+    if rows < FEWEST_ROWS:
+        return None
     folds = np.random.default_rng(0).permutation(rows) % FOLDS
     alone, both = np.zeros_like(first, np.float64), np.zeros_like(first, np.float64)
     nothing = np.zeros_like(second)
