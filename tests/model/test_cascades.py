@@ -135,6 +135,14 @@ def test_both_are_weighted_and_added() -> None:
     assert together(InGraphBaseline(MODEL), plain, np.array([[1.0, -1.0]])) is plain
 
 
+def test_rows_without_a_token_are_looked_up_as_nothing() -> None:
+    none = dict.fromkeys(INPUTS, tf.zeros([2, 5], tf.int32))
+    for baseline in (SURE, replace(SURE, stack=(1.0, 1.0), margin=None), replace(SURE, margin=-1.0, least=None)):
+        routed = passing(baseline)(none)
+        assert np.isfinite(routed.logits).all()
+    assert routed.route.numpy().tolist() == [b"baseline"] * 2
+
+
 def test_where_no_pieces_are_known_tokens_are_looked_up() -> None:
     whole, tokens = given_of(["ab", "xdc"]), given_of(["ab", "xdc"])
     del tokens[PIECES]

@@ -182,6 +182,18 @@ def test_no_rows(some: Leaving) -> None:
     assert routed.route.shape == (0,)
 
 
+def test_rows_without_a_token(model: BertClassifier) -> None:
+    """Whether they leave by the first exit, by the second or by none, alone or beside others."""
+    none = dict.fromkeys(INPUTS, tf.zeros([3, 7], tf.int32))
+    for thresholds in ([0.0, NEVER], [NEVER, 0.0], [NEVER, NEVER]):
+        exits = [Exit(after, threshold) for after, threshold in zip(AFTER, thresholds, strict=True)]
+        run = answering_early(model, exits, Scale(multilabel=False)).run
+        alone, beside = run(none), run({name: tf.concat([none[name], batch([4, 7], 0)[name]], 0) for name in INPUTS})
+        assert np.isfinite(alone.logits).all()
+        np.testing.assert_allclose(beside.logits[:3], alone.logits, atol=2e-6)
+        assert beside.route.numpy()[:3].tolist() == alone.route.numpy().tolist()
+
+
 def test_logits_come_to_the_scale_of_the_run(model: BertClassifier, everything: Everything) -> None:
     given_batch = batch([5, 8, 3], 2)
     own = everything(given_batch)["exits"][:, 0].numpy()

@@ -117,6 +117,12 @@ def test_windows(tmp_path: Path, pool: str) -> None:
     check_same(*(differentiated(model, run, tokens) for run in (layers_of(model), pass_of(model))))
 
 
+def test_a_batch_without_a_token_has_finite_gradients(both: Both) -> None:
+    _, _, learnt = both
+    tokens = {name: tf.zeros_like(each) for name, each in batch([3, 2], 5).items()}
+    assert all(np.isfinite(each).all() for each in learnt(tokens))
+
+
 def test_encoders_that_it_does_not_fit(tmp_path: Path) -> None:
     for number, config in enumerate(({"hidden_act": "relu"}, {"position_embedding_type": "relative_key"})):
         assert learning(network(small_files(tmp_path / str(number), **config))) is None

@@ -16,6 +16,8 @@ from tfclassify.model.routes import INPUTS
 from tfclassify.model.unpadded import Forward
 
 LONGEST = 16
+# Tokens of rows: one row without any, a batch of such rows, and one among others.
+EMPTY = ([0], [0, 0, 0], [5, 0, 3])
 
 
 @pytest.fixture(scope="module", params=[1, 3], ids=["one layer", "three layers"])
@@ -64,6 +66,18 @@ def test_a_row_without_a_token_does_no_harm_to_the_others(both: tuple[BertClassi
         kept = np.array(lengths) > 0
         np.testing.assert_allclose(found[kept], expected[kept], atol=2e-6)
         assert np.isfinite(found).all()
+
+
+def test_a_row_without_a_token_is_read_alike_alone_and_in_any_batch(both: tuple[BertClassifier, Forward]) -> None:
+    def answered(lengths: list[int]) -> np.ndarray:
+        made = batch(lengths, 6, 0)
+        made["input_ids"] *= made["attention_mask"]
+        return both[1](*(made[name] for name in INPUTS)).numpy()
+
+    alone, three, among = map(answered, EMPTY)
+    assert np.isfinite(three).all()
+    np.testing.assert_allclose(three, np.repeat(alone, 3, axis=0), atol=2e-6)
+    np.testing.assert_allclose(among[[1]], alone, atol=2e-6)
 
 
 def test_an_encoder_that_it_does_not_fit(tmp_path: Path) -> None:

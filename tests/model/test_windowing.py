@@ -244,6 +244,19 @@ def test_no_rows(networks: dict) -> None:
         assert fast(none, none, none).shape == (0, 3)
 
 
+def test_texts_without_a_token(networks: dict) -> None:
+    """Their first window is read as its first column, whoever is beside them, in answers and in training."""
+    none = dict.fromkeys(INPUTS, tf.zeros([2, 2 * L], tf.int32))
+    beside = {name: tf.concat([none[name], batch(texts_of(0, 2, 1), 2)[name]], 0) for name in INPUTS}
+    for model, fast in networks.values():
+        alone = fast(*(none[name] for name in INPUTS)).numpy()
+        assert np.isfinite(alone).all()
+        np.testing.assert_allclose(fast(*(beside[name] for name in INPUTS))[:2], alone, atol=1e-5)
+        np.testing.assert_allclose(learnt_of(model, none), alone, atol=1e-5)
+        assert np.isfinite(logits(model, none)).all()
+        assert set(window_routes(none["attention_mask"], model.windows.windowed).numpy()) == {b"full"}
+
+
 @pytest.mark.parametrize("kind", [("hierarchical", 1.0), ("attention", 0.5)], ids=str)
 def test_weights_are_written_and_read(networks: dict, found: Found, tmp_path: Path, kind: tuple[str, float]) -> None:
     model, _ = networks[kind]

@@ -210,6 +210,20 @@ def test_a_stock_server_has_all_ops_and_every_node_is_drawn(nodes: Callable[[str
     assert parameters(trained) == sum(int(np.prod(shape)) for shape in weights.values())
 
 
+@pytest.mark.parametrize("kind", NODES)
+@pytest.mark.parametrize("shape", [(3, 8), (3, 16), (1, 3), (2, 0), (0, 8), (0, 0)], ids=str)
+def test_tokens_may_be_none_at_all(nodes: Callable[[str], Nodes], kind: str, shape: tuple[int, int]) -> None:
+    if kind == "exits" and shape[1] > 8:
+        pytest.skip("its texts are one window")
+    _, _, signatures = nodes(kind)
+    names = ("input_ids", "attention_mask", "token_type_ids")
+    logits = signatures[TOKENS](**dict.fromkeys(names, tf.zeros(shape, tf.int32)))["logits"].numpy()
+    assert logits.shape == (shape[0], 3)
+    assert np.isfinite(logits).all()
+    # Without any token a text has no baseline's answer, and is the same whatever its padding.
+    assert (logits == logits[:1]).all()
+
+
 @pytest.mark.parametrize("kind", ["exits", "all"])
 def test_tokens_know_no_rules_and_leave_by_the_same_exits(nodes: Callable[[str], Nodes], kind: str) -> None:
     _, _, signatures = nodes(kind)

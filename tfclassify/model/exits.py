@@ -9,7 +9,7 @@ from typing import Any
 import tensorflow as tf
 
 from tfclassify.model.exit_heads import EXIT_PREFIX, SCOPE
-from tfclassify.model.routes import FULL, INPUTS, Pass, Routed
+from tfclassify.model.routes import FULL, INPUTS, Pass, Routed, with_a_token
 from tfclassify.model.unpadded import (
     Places,
     Shape,
@@ -119,7 +119,7 @@ def leaving(
 
     @tf.function(input_signature=[tokens, tokens, tokens], autograph=False)
     def numbered(input_ids: tf.Tensor, attention_mask: tf.Tensor, token_type_ids: tf.Tensor) -> Left:
-        given = dict(zip(INPUTS, (input_ids, attention_mask, token_type_ids), strict=True))
+        given = with_a_token(dict(zip(INPUTS, (input_ids, attention_mask, token_type_ids), strict=True)))
         folded = None if windows is None else folded_by(windows, weights, given)
         read = given if folded is None else folded.tokens
         places = places_of(read["attention_mask"])

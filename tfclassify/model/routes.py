@@ -38,6 +38,17 @@ Pass = Callable[[Mapping[str, tf.Tensor]], Routed]
 First = Callable[[Mapping[str, tf.Tensor]], tuple[Routed, tf.Tensor]]
 
 
+def with_a_token(given: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    """Returns B rows that have a token each: of one that has none, by its mask int32[B, L], the first column is read.
+
+    Nothing that is done with tokens alone could say anything of a row without any, nor of a batch of such rows.
+    """
+    mask = given[INPUTS[1]]
+    there, first = mask > 0, tf.range(tf.shape(mask)[1])[None, :] == 0
+    none = tf.logical_not(tf.reduce_any(there, axis=1, keepdims=True))
+    return {**given, INPUTS[1]: tf.cast(there | (none & first), tf.int32)}
+
+
 def whole(forward: Callable[..., tf.Tensor]) -> Pass:
     """Returns the pass on which every text goes through all of the network.
 

@@ -21,7 +21,7 @@ from tfclassify.model.activations import gelu
 from tfclassify.model.differentiated import affine, attended, collected, normed, spread, taken
 from tfclassify.model.dropout import dropped_share, kept
 from tfclassify.model.features import FEATURE_INPUTS
-from tfclassify.model.routes import INPUTS
+from tfclassify.model.routes import INPUTS, with_a_token
 from tfclassify.model.unpadded import Places, Shape, Weights, places_of
 
 # A forward pass in training: a batch to ``logits`` float32[B, C].
@@ -79,6 +79,7 @@ def learnt(model: Any, network: Network, batch: Mapping[str, tf.Tensor]) -> dict
     Returns:
         ``logits`` float32[B, C].
     """
+    batch = with_a_token(batch)
     tokens, folded = {name: batch[name] for name in INPUTS}, None
     if model.windows is not None:
         folded = model.windows.fold(batch, model.bert.embeddings.weight, training=True, gather=False)

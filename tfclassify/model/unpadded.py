@@ -17,7 +17,7 @@ import tensorflow as tf
 
 from tfclassify.model.features import FEATURE_INPUTS
 from tfclassify.model.joining import FeatureJoin
-from tfclassify.model.routes import INPUTS
+from tfclassify.model.routes import INPUTS, with_a_token
 from tfclassify.model.windowing import Folded, WindowPooling
 
 WINDOWS_SCOPE = "network/windows/"
@@ -72,7 +72,7 @@ def unpadded(
 
     @tf.function(input_signature=[tokens, tokens, tokens, *further], autograph=False)
     def run(input_ids: tf.Tensor, attention_mask: tf.Tensor, token_type_ids: tf.Tensor, *features: tf.Tensor) -> Any:
-        given = dict(zip(INPUTS, (input_ids, attention_mask, token_type_ids), strict=True))
+        given = with_a_token(dict(zip(INPUTS, (input_ids, attention_mask, token_type_ids), strict=True)))
         folded = None if windows is None else folded_by(windows, weights, given)
         read = given if folded is None else folded.tokens
         places = places_of(read["attention_mask"])
@@ -99,7 +99,7 @@ def places_of(attention_mask: tf.Tensor) -> Places:
     marks = tf.cast(attention_mask, tf.int64)
     before = tf.cumsum(tf.reduce_sum(marks, axis=1), exclusive=True)
     within = tf.maximum(tf.cumsum(marks, axis=1), 1) - 1
-    # A row without a token, which is no text of ours, reads somebody else's rather than past the end.
+    # A window without a token, which training reads beside others, reads somebody else's rather than past the end.
     last = tf.reduce_sum(marks) - 1
     mask = (1.0 - tf.cast(attention_mask, tf.float32)) * MASKED
     return Places(

@@ -83,8 +83,13 @@ def _answer(trained: Trained, baseline: NgramOps | None, given: dict[str, tf.Ten
 
 
 def _logits(trained: Trained, baseline: NgramOps | None, given: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-    tokens = {name: given[name] for name in INPUTS}
+    tokens = {name: _with_a_column(given[name]) for name in INPUTS}
     return {"logits": _routed(trained, baseline, {**tokens, **_features(trained, given)}).logits}
+
+
+def _with_a_column(values: tf.Tensor) -> tf.Tensor:
+    """Returns int32[B, L] of at least one column, which is of padding: nobody is kept from sending none."""
+    return tf.pad(values, [[0, 0], [0, tf.maximum(1 - tf.shape(values)[1], 0)]])
 
 
 def _routed(trained: Trained, baseline: NgramOps | None, given: dict[str, tf.Tensor]) -> Routed:
