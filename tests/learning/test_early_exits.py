@@ -15,7 +15,16 @@ from numpy.typing import NDArray
 from small_networks import PIECES, network, small_files
 
 from tfclassify.data.rows import Limits, Rows, rows_of_pieces
-from tfclassify.learning.exits import Early, described, early_exits, early_of, fit_heads, heads_of, means_of
+from tfclassify.learning.exits import (
+    Early,
+    described,
+    early_exits,
+    early_of,
+    fit_heads,
+    heads_of,
+    means_forward,
+    means_of,
+)
 from tfclassify.learning.prediction import forward, logits_of, routed_logits
 from tfclassify.model.classifier import BertClassifier
 from tfclassify.model.exits import Scale
@@ -138,8 +147,10 @@ def test_heads_are_fitted_on_what_the_network_makes_of_the_rows(
     # As often one label as another.
     apart = logits - np.median(logits, axis=0)
     truth = apart > 0 if several else apart.argmax(axis=1)
-    fit_heads(made, rows, truth, BUCKETS)
-    said = heads_of(made)([tf.constant(each) for each in means_of(made, rows, BUCKETS)]).numpy()
+    run = means_forward(made)
+    fit_heads(made, rows, truth, BUCKETS, run=run)
+    said = heads_of(made)([tf.constant(each) for each in means_of(made, rows, BUCKETS, run=run)]).numpy()
+    assert run.experimental_get_tracing_count() == 1
     for place in range(2):
         right = (said[:, place] > 0) == truth if several else said[:, place].argmax(axis=1) == truth
         usual = 0.5 if several else np.bincount(truth).max() / len(truth)

@@ -62,6 +62,16 @@ def test_without_validation_rows_nothing_is_settled() -> None:
     assert (made.trained.baseline, made.trained.temperature, made.decisions) == (None, 1.0, {})
 
 
+def test_what_heads_read_is_one_graph_for_training_and_validation_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    made, given = [], []
+    monkeypatch.setattr(settling, "means_forward", lambda model: made.append(object()) or made[-1])
+    monkeypatch.setattr(settling, "fit_heads", lambda *_, run: given.append(run))
+    monkeypatch.setattr(settling, "early_exits", lambda *_, run: given.append(run))
+    settle(made_trained("a", "b", **ASKED), made_corpus(), SimpleNamespace(exits=True), display=SILENT)
+    assert len(made) == 1
+    assert given == made * 2
+
+
 def test_not_asked_for_it_is_not_fitted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(settling, "fit_ngrams", None)
     made = settled()

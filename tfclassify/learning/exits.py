@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from tfclassify.data.batches import Bucket
 from tfclassify.data.rows import Rows
-from tfclassify.learning.prediction import logits_of
+from tfclassify.learning.prediction import Forward, logits_of
 from tfclassify.model.classifier import BertClassifier, answering_early, exit_means
 from tfclassify.model.exit_heads import ExitHeads
 from tfclassify.model.exits import Exit, Leaving, Scale
@@ -35,8 +35,11 @@ class Early:
     plan: ExitPlan
 
 
-def means_forward(model: BertClassifier) -> Callable[..., tf.Tensor]:
-    """Returns what the heads of early exits read as one graph: ids, mask, types int32[B, L] to float32[B, E * H]."""
+def means_forward(model: BertClassifier) -> Forward:
+    """Returns what the heads of early exits read as one graph: ids, mask, types int32[B, L] to float32[B, E * H].
+
+    The heads have no part in it, so that it stays what it is when they are fitted.
+    """
     tokens = tf.TensorSpec([None, None], tf.int32)
 
     @tf.function(input_signature=[tokens, tokens, tokens], autograph=False)
@@ -46,20 +49,25 @@ def means_forward(model: BertClassifier) -> Callable[..., tf.Tensor]:
     return run
 
 
-def means_of(model: BertClassifier, rows: Rows, buckets: Sequence[Bucket]) -> NDArray[np.float32]:
+def means_of(
+    model: BertClassifier, rows: Rows, buckets: Sequence[Bucket], *, run: Forward | None = None
+) -> NDArray[np.float32]:
     """Returns what each head reads of N rows: float32[E, N, H].
 
     Args:
         model: with early exits.
         rows: of tokens.
         buckets: shapes that they come in.
+        run: what :func:`means_forward` makes of the network, where it is there already: to make it takes seconds.
     """
     count, width = len(heads_of(model).after), model.config.hidden_size
-    made = logits_of(means_forward(model), rows, buckets, classes=count * width)
+    made = logits_of(run or means_forward(model), rows, buckets, classes=count * width)
     return np.moveaxis(made.reshape(-1, count, width), 1, 0)
 
 
-def fit_heads(model: BertClassifier, rows: Rows, truth: NDArray[Any], buckets: Sequence[Bucket]) -> None:
+def fit_heads(
+    model: BertClassifier, rows: Rows, truth: NDArray[Any], buckets: Sequence[Bucket], *, run: Forward | None = None
+) -> None:
     """Fits the heads of early exits on training rows, by what the network, which has learnt, makes of them.
 
     Args:
@@ -67,9 +75,10 @@ def fit_heads(model: BertClassifier, rows: Rows, truth: NDArray[Any], buckets: S
         rows: N of training, of the classes.
         truth: int32[N], or bool[N, C].
         buckets: shapes that they come in.
+        run: as in :func:`means_of`.
     """
     heads, classes = heads_of(model), model.config.num_labels
-    paired = zip(heads.after, means_of(model, rows, buckets), strict=True)
+    paired = zip(heads.after, means_of(model, rows, buckets, run=run), strict=True)
     heads.take({layer: fit_linear(means, truth, classes=classes) for layer, means in paired})
 
 
@@ -91,6 +100,8 @@ def early_exits(
     whole: Predictions,
     scale: Scale,
     asked: AnswerSettings,
+    *,
+    run: Forward | None = None,
 ) -> Early | None:
     """Calibrates each exit on validation rows, and plans how sure texts have to be to leave by it.
 
@@ -101,12 +112,13 @@ def early_exits(
         whole: what the whole network says of them, calibrated.
         scale: on which its logits are read.
         asked: how answers are made.
+        run: as in :func:`means_of`.
 
     Returns:
         None where nobody may leave at all.
     """
     heads = heads_of(model)
-    made = heads([tf.constant(each) for each in means_of(model, rows, buckets)]).numpy()
+    made = heads([tf.constant(each) for each in means_of(model, rows, buckets, run=run)]).numpy()
     inside = in_scope(whole)
     read = [_read(after, made[:, place], whole, asked) for place, after in enumerate(heads.after)]
     plan = plan_exits(

@@ -15,8 +15,8 @@ from tfclassify.data.labelling import Split, in_scope
 from tfclassify.data.piece_runs import piece_run
 from tfclassify.data.rows import rows_of, some_rows
 from tfclassify.display import Display
-from tfclassify.learning.exits import Early, early_exits, fit_heads
-from tfclassify.learning.prediction import covering
+from tfclassify.learning.exits import Early, early_exits, fit_heads, means_forward
+from tfclassify.learning.prediction import Forward, covering
 from tfclassify.learning.score_calibration import calibrated
 from tfclassify.learning.trained import Trained, predict_split
 from tfclassify.model.cascades import InGraphBaseline, together
@@ -68,8 +68,9 @@ def settle(trained: Trained, corpus: Corpus, model: BertClassifier, *, display: 
     trained = alone
     if model.exits is not None:
         display.start("fitting the heads of early exits", 0)
-        _fit_heads(trained, model, corpus.splits["train"])
-        trained = replace(alone, early=_early(alone, model, validation, predictions))
+        run = means_forward(model)
+        _fit_heads(trained, model, corpus.splits["train"], run)
+        trained = replace(alone, early=_early(alone, model, validation, predictions, run))
     if asked.stack == "none" and asked.cascade == "none":
         return Settled(trained)
     display.start("fitting the in-graph baseline", 0)
@@ -79,16 +80,18 @@ def settle(trained: Trained, corpus: Corpus, model: BertClassifier, *, display: 
     return settle_beside(trained, predictions, said, ngrams)
 
 
-def _fit_heads(trained: Trained, model: BertClassifier, train: Split) -> None:
+def _fit_heads(trained: Trained, model: BertClassifier, train: Split, run: Forward) -> None:
     """Fits the heads on the training rows of the classes, or on a fixed sample of them."""
     inside = np.flatnonzero(in_scope(train))
     if len(inside) > MOST_ROWS_OF_HEADS:
         inside = np.sort(np.random.default_rng(0).choice(inside, MOST_ROWS_OF_HEADS, replace=False))
     buckets = covering(trained.settings.train.buckets, trained.limits.columns)
-    fit_heads(model, some_rows(rows_of(train, trained.limits), inside), train.truth[inside], buckets)
+    fit_heads(model, some_rows(rows_of(train, trained.limits), inside), train.truth[inside], buckets, run=run)
 
 
-def _early(trained: Trained, model: BertClassifier, validation: Split, predictions: Predictions) -> Early | None:
+def _early(
+    trained: Trained, model: BertClassifier, validation: Split, predictions: Predictions, run: Forward
+) -> Early | None:
     """Settles how sure a text has to be to leave the network early, by what the whole network says itself."""
     several, asked = trained.labels.multilabel, trained.settings.answer
     rows = rows_of(validation, trained.limits)
@@ -96,7 +99,7 @@ def _early(trained: Trained, model: BertClassifier, validation: Split, predictio
     made = scores(predictions.logits, temperature=trained.temperature, multilabel=several)
     whole = replace(predictions, scores=made, thresholds=trained.threshold)
     scale = Scale(several, trained.temperature, trained.scope_threshold)
-    return early_exits(model, rows, buckets, whole, scale, asked)
+    return early_exits(model, rows, buckets, whole, scale, asked, run=run)
 
 
 def fit_on(trained: Trained, train: Split) -> NgramModel:
