@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -286,3 +287,16 @@ def test_what_a_check_up_finds_is_quoted_where_it_bears_on_a_decision(tmp_path: 
     assert made.settings.data.duplicates == "keep"
     assert "  duplicates: keep  # the setting's own; check-up: " in plan_yaml(made)
     assert "check-up" not in made.decisions["model.task"].reason
+
+
+def test_a_time_limit_that_is_too_short_is_told_aloud(toy_data: Path) -> None:
+    said: list[str] = []
+    asked = {**TINY, **toy_words(toy_data), "train.time_limit_minutes": 1e-7}
+    made = plan(asked, display=Display(say=said.append))
+    minutes = (made.costs.seconds_per_epoch + made.judging_seconds) / 60
+    (told,) = (line for line in said if line.startswith("train.time_limit_minutes="))
+    assert re.sub(r"1 of its \d+ steps", "1 of its STEPS", told) == (
+        f"train.time_limit_minutes=1e-07 is too short for one epoch, which is predicted to take {minutes:.2g} minutes "
+        "with its judgement: 1 of its STEPS are made, and the rows of the others are not learnt from; "
+        "TF-IDF with logistic regression, the baseline of the report, may do as well"
+    )

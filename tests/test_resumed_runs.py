@@ -241,6 +241,7 @@ def test_a_limit_of_no_time_leaves_a_finished_run(data: dict[str, Any], tmp_path
     assert training["elapsed_seconds"] > 0
     # One step, and with it the judgement of what that has learnt.
     assert len(run.history.read_text(encoding="utf-8").splitlines()) == 1
+    assert sum(line.startswith("train.time_limit_minutes=1e-09 is too short for one epoch, ") for line in said) == 1
 
 
 def test_a_clock_that_jumps(whole: Run, data: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,8 +35,9 @@ from tfclassify.learning.weighting import label_weights
 from tfclassify.model.rules import check_patterns
 from tfclassify.model.weights import Found, encoder_size, find, is_to_be_had, lower_case
 from tfclassify.planning.calibration import Calibration
+from tfclassify.planning.deciders.learning import limit_too_short
 from tfclassify.planning.deciders.machine import choose_precision
-from tfclassify.planning.deciders.models import baseline_alone, choose_model
+from tfclassify.planning.deciders.models import choose_model, english_only
 from tfclassify.planning.facts import Decision, Facts
 from tfclassify.planning.planner import Plan, make_plan, value_of
 from tfclassify.quality.metrics import choose_metric
@@ -132,8 +133,9 @@ def prepare(asked: Settings, *, display: Display, renew: bool = False, probes: b
     for note in reading.corpus.notes:
         display.say(note)
     prepared = _planned(asked, reading, facts)
-    if alone := baseline_alone(prepared.plan.settings, facts):
-        display.say(alone)
+    for doubt in (english_only(prepared.plan.settings, facts), limit_too_short(prepared.plan.settings, facts)):
+        if doubt is not None:
+            display.say(doubt)
     if not (probes and prepared.plan.settings.train.probe):
         return prepared
     # Only where it is asked for: the library of networks takes seconds to be imported.

@@ -16,8 +16,10 @@ from tfclassify.planning import costs
 from tfclassify.planning.buckets import padding_share
 from tfclassify.planning.costs import judging_seconds, peak_memory_bytes, step_seconds
 from tfclassify.planning.deciders import DECIDERS
+from tfclassify.planning.deciders.learning import limit_too_short
 from tfclassify.planning.deciders.models import choose_model
 from tfclassify.planning.facts import Decision, Facts
+from tfclassify.planning.planner import make_plan
 from tfclassify.planning.presets import PRESETS, EncoderSize
 from tfclassify.planning.statistics import cut_lengths
 from tfclassify.settings import AUTO, Settings, changed, keys, parse
@@ -388,6 +390,24 @@ def test_steps_that_the_time_limit_allows(fitting: float | None, expected: int |
     else:
         minutes = minutes_for(fitting)
         assert decision.reason == f"of 96 steps, by what they are predicted to take in {minutes:g} minutes"
+
+
+def too_short(minutes: float, **asked: Any) -> str | None:
+    told = {"train.time_limit_minutes": minutes, **{name.replace("__", "."): value for name, value in SHAPED.items()}}
+    return limit_too_short(make_plan(parse({**told, **asked}, Settings), facts()).settings, facts())
+
+
+def test_a_limit_that_is_too_short_for_an_epoch_is_told() -> None:
+    minutes = minutes_for(0.26)
+    assert too_short(minutes) == (
+        f"train.time_limit_minutes={minutes:g} is too short for one epoch, which is predicted to take "
+        f"{minutes_for(1.0):.2g} minutes with its judgement: 8 of its 32 steps are made, and the rows of the others "
+        "are not learnt from; TF-IDF with logistic regression, the baseline of the report, may do as well"
+    )
+    assert str(too_short(minutes_for(1e-6))).count(": 1 of its 32 steps are made") == 1
+    assert too_short(minutes_for(1.001)) is None
+    assert too_short(minutes, **{"train.steps": 8}) is None
+    assert limit_too_short(make_plan(parse({}, Settings), facts()).settings, facts()) is None
 
 
 def test_steps_that_were_asked_for_are_the_most() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import ceil, inf, isinf
 
 from tfclassify.planning.costs import batches_of_epoch, judging_seconds, planned_steps, seconds_of
-from tfclassify.planning.deciders.models import training_rows
+from tfclassify.planning.deciders.models import BASELINE, training_rows
 from tfclassify.planning.deciders.task import validation_rows
 from tfclassify.planning.facts import Decision, Facts
 from tfclassify.planning.statistics import imbalance
@@ -98,6 +98,23 @@ def decide_scheduled_steps(settings: Settings, facts: Facts) -> Decision:
     if scheduled >= steps:
         return Decision(None, f"all {steps} steps are predicted to be made in {minutes:g} minutes")
     return Decision(scheduled, f"of {steps} steps, by what they are predicted to take in {minutes:g} minutes")
+
+
+def limit_too_short(settings: Settings, facts: Facts) -> str | None:
+    """Says where complete settings have a time limit in which not one epoch is made; None where one is."""
+    minutes, fitting = settings.train.time_limit_minutes, _fitting_epochs(settings, facts)
+    if minutes is None or fitting is None:
+        return None
+    epoch = sum(number for number, _ in batches_of_epoch(settings, facts))
+    made = max(1, int(fitting * epoch))
+    # Whoever asks for fewer steps than an epoch has gets what was asked for.
+    if made >= min(epoch, settings.train.steps or epoch):
+        return None
+    takes = f"which is predicted to take {minutes / fitting:.2g} minutes with its judgement"
+    return (
+        f"train.time_limit_minutes={minutes:g} is too short for one epoch, {takes}: {made} of its {epoch} steps are "
+        f"made, and the rows of the others are not learnt from; {BASELINE}, may do as well"
+    )
 
 
 def _fitting_epochs(settings: Settings, facts: Facts) -> float | None:

@@ -130,9 +130,8 @@ def by_letters(facts: Facts) -> str | None:
 
 def baseline_alone(settings: Settings, facts: Facts) -> str | None:
     """Says where training a network cannot pay, so that the baseline alone would be the answer; None where it can."""
-    name = settings.model.name
-    if by_letters(facts) is not None and name in LADDERS["best"]:
-        return f"{name} knows English only: {BASELINE}, may do better"
+    if (said := english_only(settings, facts)) is not None:
+        return said
     if settings.train.time_limit_minutes is None or (facts.calibration is None and not facts.hardware.accelerators):
         return None
     seconds, limit = epoch_seconds(settings, facts), settings.train.time_limit_minutes
@@ -140,6 +139,13 @@ def baseline_alone(settings: Settings, facts: Facts) -> str | None:
         return None
     too_long = f"an epoch takes {seconds:.0f} seconds, more than train.time_limit_minutes={limit:g}"
     return f"{too_long}: {BASELINE}, may do as well"
+
+
+def english_only(settings: Settings, facts: Facts) -> str | None:
+    """Says where the texts are in letters that the model does not know; None where it does."""
+    if by_letters(facts) is None or settings.model.name not in LADDERS["best"]:
+        return None
+    return f"{settings.model.name} knows English only: {BASELINE}, may do better"
 
 
 def _with(name: str, facts: Facts) -> Facts:
