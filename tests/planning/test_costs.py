@@ -218,6 +218,19 @@ def test_a_larger_vocabulary_takes_memory() -> None:
     assert 3 * weights <= large.peak_memory_bytes - small.peak_memory_bytes <= 8 * weights
 
 
+@pytest.mark.parametrize("kind", ["ema", "swa"])
+@pytest.mark.parametrize("accelerators", [(), (Accelerator("gpu", True, "NVIDIA H100 80GB HBM3"),)])
+def test_an_average_of_the_weights_takes_what_they_take(kind: str, accelerators: tuple[Accelerator, ...]) -> None:
+    known = facts(hardware=machine(*accelerators))
+    plain, averaged = (make_plan(parse({"train.average": average}, Settings), known) for average in ("none", kind))
+    more = 4 * known.encoder.parameters
+    assert averaged.costs.peak_memory_bytes - plain.costs.peak_memory_bytes == pytest.approx(more, abs=1)
+    for one, other in zip(plain.alternatives, averaged.alternatives, strict=True):
+        assert other.memory_bytes > one.memory_bytes
+    # Who has not asked has none.
+    assert make_plan(parse({}, Settings), known).costs == plain.costs
+
+
 def test_memory_is_that_of_the_largest_shape() -> None:
     known = facts(lengths=LENGTHS_OF_ROWS)
     one, two, more = (

@@ -255,6 +255,16 @@ def test_a_batch_is_computed_in_as_many_parts_as_memory_needs(shares: float, exp
     )
 
 
+@pytest.mark.parametrize(("average", "parts", "tokens"), [("none", 1, 8192), ("ema", 2, 4096)])
+def test_an_average_of_the_weights_is_counted_where_memory_is_scarce(average: str, parts: int, tokens: int) -> None:
+    buckets = ((16, 512),)
+    free = peak_memory_bytes(buckets, facts(encoder=LARGE)) + 1
+    known = facts(encoder=LARGE, hardware=Hardware(2, free))
+    assert decide("train.accumulation_steps", known, train__buckets=buckets, train__average=average).value == parts
+    asked = {"text__max_length": 512, "train__batch_size": 16, "train__average": average}
+    assert decide("train.batch_tokens", known, **asked).value == tokens
+
+
 def test_what_memory_an_accelerator_has_is_not_guessed() -> None:
     known = facts(encoder=LARGE, hardware=Hardware(2, 1, accelerators=(GPU,)))
     assert decide("train.accumulation_steps", known, train__buckets=((32, 64),)) == Decision(

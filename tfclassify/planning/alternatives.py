@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from tfclassify.planning.buckets import Bucket, choose_lengths, make_buckets
-from tfclassify.planning.costs import answer_seconds, peak_memory_bytes, training_seconds
+from tfclassify.planning.costs import answer_seconds, is_averaged, peak_memory_bytes, training_seconds
 from tfclassify.planning.deciders.models import OF_OTHER_LETTERS, by_letters
 from tfclassify.planning.evidence import Band, expected_accuracy
 from tfclassify.planning.facts import Facts
@@ -113,7 +113,9 @@ def _alternative(
         batch_size=rows,
         chosen=chosen,
         training_seconds=training_seconds(_with(settings, text, shapes, chosen=chosen), facts),
-        memory_bytes=peak_memory_bytes(read, facts, parts=train.accumulation_steps if chosen else 1),
+        memory_bytes=peak_memory_bytes(
+            read, facts, parts=train.accumulation_steps if chosen else 1, averaged=is_averaged(train)
+        ),
         answer_seconds=answer_seconds(one, facts),
         batch_seconds=answer_seconds(several, facts) / BATCH,
         cut_share=cut,

@@ -8,6 +8,7 @@ from math import ceil
 
 from tfclassify.planning.buckets import Bucket, expected_batches, padding_share
 from tfclassify.planning.calibration import (
+    BYTES_PER_PARAMETER,
     BYTES_PER_TRAINED_PARAMETER,
     TRAINING_PASSES,
     Calibration,
@@ -22,7 +23,7 @@ from tfclassify.planning.facts import Facts
 from tfclassify.planning.presets import EncoderSize
 from tfclassify.planning.statistics import cut_lengths
 from tfclassify.planning.windows import answered_shape, encoder_shape, row_columns, training_columns
-from tfclassify.settings import AUTO, Settings
+from tfclassify.settings import AUTO, Settings, TrainSettings
 
 # What a step reads and writes in float32, by the programs that benchmarks/roofline.py reads.
 MOVED_BYTES_PER_VALUE = 48.0
@@ -44,7 +45,9 @@ def predict_costs(settings: Settings, facts: Facts) -> Costs:
     """Predicts what a complete plan will cost."""
     lengths, buckets = training_columns(settings, facts), settings.train.buckets
     shapes = tuple(encoder_shape(bucket, settings.text) for bucket in buckets)
-    peak = peak_memory_bytes(shapes, facts, parts=settings.train.accumulation_steps)
+    peak = peak_memory_bytes(
+        shapes, facts, parts=settings.train.accumulation_steps, averaged=is_averaged(settings.train)
+    )
     seconds = seconds_of(batches_of_epoch(settings, facts), settings, facts)
     return Costs(seconds, peak, padding_share(lengths, buckets))
 
@@ -166,14 +169,20 @@ def judging_seconds(settings: Settings, facts: Facts) -> float:
     )
 
 
-def peak_memory_bytes(buckets: tuple[Bucket, ...], facts: Facts, *, parts: int = 1) -> int:
+def is_averaged(train: TrainSettings) -> bool:
+    """Says whether an average of the weights is kept; where it was not planned yet, there will be none."""
+    return train.average not in (AUTO, "none")
+
+
+def peak_memory_bytes(buckets: tuple[Bucket, ...], facts: Facts, *, parts: int = 1, averaged: bool = False) -> int:
     """Predicts the most memory that a training takes with these batch shapes, each computed in so many parts.
 
-    Of a processor it is that of the process; of accelerators what the network takes there, in float32.
+    Of a processor it is that of the process; of accelerators what the network takes there, in float32. An average of
+    the weights takes as much as they do; where it is judged, they stand beside it, in the place of the gradients.
     """
     size, calibration = facts.encoder, facts.calibration
     largest = max(activations(size, ceil(rows / parts), length) for rows, length in buckets)
-    parameters = BYTES_PER_TRAINED_PARAMETER * size.parameters
+    parameters = (BYTES_PER_TRAINED_PARAMETER + averaged * BYTES_PER_PARAMETER) * size.parameters
     if calibration is None:
         return int(parameters + BYTES_OF_FLOAT32 * largest)
     return int(calibration.process_bytes + parameters + calibration.bytes_per_value * largest)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tfclassify.planning.buckets import choose_lengths, make_buckets, padding_share, rows_for
-from tfclassify.planning.costs import peak_memory_bytes
+from tfclassify.planning.costs import is_averaged, peak_memory_bytes
 from tfclassify.planning.facts import Decision, Facts
 from tfclassify.planning.statistics import added, quantile_length, rows_over
 from tfclassify.planning.windows import encoder_shape, longest_columns, training_columns
@@ -79,10 +79,11 @@ def decide_accumulation(settings: Settings, facts: Facts) -> Decision:
     free, parts = facts.hardware.memory_bytes, 1
     most = min(rows for rows, _ in settings.train.buckets)
     buckets = tuple(encoder_shape(bucket, settings.text) for bucket in settings.train.buckets)
-    whole = needed = peak_memory_bytes(buckets, facts)
+    averaged = is_averaged(settings.train)
+    whole = needed = peak_memory_bytes(buckets, facts, averaged=averaged)
     while needed > free and parts < most:
         parts = min(2 * parts, most)
-        needed = peak_memory_bytes(buckets, facts, parts=parts)
+        needed = peak_memory_bytes(buckets, facts, parts=parts, averaged=averaged)
     if parts == 1:
         # How much is free differs from one minute to the next, and a plan does not.
         return Decision(1, f"a whole batch takes {whole / 1e9:.1f} GB, and so much is free")
@@ -94,7 +95,8 @@ def _peak(settings: Settings, facts: Facts, tokens: int) -> int:
     """Predicts the memory of a full batch of the longest texts, in all the windows that a step reads of them."""
     columns = settings.text.max_length * settings.train.windows
     rows = rows_for(columns, batch_size=settings.train.batch_size, batch_tokens=tokens)
-    return peak_memory_bytes((encoder_shape((rows, columns), settings.text),), facts)
+    shape = encoder_shape((rows, columns), settings.text)
+    return peak_memory_bytes((shape,), facts, averaged=is_averaged(settings.train))
 
 
 def _that_a_window_has(length: int, settings: Settings, facts: Facts) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import ceil
 
-from tfclassify.planning.costs import peak_memory_bytes
+from tfclassify.planning.costs import is_averaged, peak_memory_bytes
 from tfclassify.planning.deciders.models import misses
 from tfclassify.planning.facts import Decision, Facts
 from tfclassify.planning.statistics import added, quantile_length, rows_over
@@ -116,7 +116,7 @@ def _kept(settings: Settings, facts: Facts, windows: int) -> tuple[int, str]:
 def _too_much(settings: Settings, facts: Facts, windows: int) -> str | None:
     """Says which limit so many windows of one text would not keep; None if they keep all that are known."""
     length, free = settings.text.max_length, facts.hardware.memory_bytes
-    needed = peak_memory_bytes(((windows, length),), facts)
+    needed = peak_memory_bytes(((windows, length),), facts, averaged=is_averaged(settings.train))
     # What an accelerator has is not known here.
     if not facts.hardware.accelerators and needed > free:
         return f"{windows} windows would take {needed / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free"
