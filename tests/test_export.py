@@ -249,8 +249,8 @@ def test_a_worse_model_does_not_take_the_place_of_a_better_one(
         (["data.label=x"], "data.label says how other rows are read; give them as data.test=FILE"),
         (
             ["severs=2.12"],
-            "no field 'severs' in the settings; fields: run, output, server, better_than, rows, examples, "
-            "tokenizer_limit, data; did you mean 'server'?",
+            "no field 'severs' in the settings; did you mean 'server'? (fields: run, output, server, better_than, "
+            "rows, examples, tokenizer_limit, data)",
         ),
     ],
 )

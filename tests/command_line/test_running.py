@@ -142,18 +142,18 @@ def test_a_misspelt_verb(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_a_misspelt_key(capsys: pytest.CaptureFixture[str]) -> None:
     assert refused(["evaluate", "run=a", "ouptut=b"], capsys) == (
-        "tfclassify evaluate: no field 'ouptut' in the settings; fields: run, output, data; did you mean 'output'?"
+        "tfclassify evaluate: no field 'ouptut' in the settings; did you mean 'output'? (fields: run, output, data)"
     )
     assert refused(["train", "text.max_lenght=9"], capsys) == (
-        "tfclassify train: no field 'max_lenght' in text; fields: max_length, windows, window_stride, keep, "
-        "head_share, pool, chosen_share, lower_case, maps; did you mean 'max_length'?"
+        "tfclassify train: no field 'max_lenght' in text; did you mean 'max_length'? (fields: max_length, windows, "
+        "window_stride, keep, head_share, pool, chosen_share, lower_case, maps)"
     )
 
 
 def test_a_misspelt_section(capsys: pytest.CaptureFixture[str]) -> None:
     assert refused(["train", "dta.train=a.csv"], capsys) == (
-        "tfclassify train: no field 'dta' in the settings; fields: run, name, seed, deterministic, goal, track, data, "
-        "text, model, train, answer, deploy; did you mean 'data'?"
+        "tfclassify train: no field 'dta' in the settings; did you mean 'data'? (fields: run, name, seed, "
+        "deterministic, goal, track, data, text, model, train, answer, deploy)"
     )
 
 
@@ -276,8 +276,8 @@ def test_who_sets_how_much_it_says_hears_it(loud: list[str], monkeypatch: pytest
         ),
         (
             ["tfclassify.train", "modle.name=minilm"],
-            "tfclassify train: no field 'modle' in the settings; fields: run, name, seed, deterministic, goal, track, "
-            "data, text, model, train, answer, deploy; did you mean 'model'?",
+            "tfclassify train: no field 'modle' in the settings; did you mean 'model'? (fields: run, name, seed, "
+            "deterministic, goal, track, data, text, model, train, answer, deploy)",
         ),
     ],
 )

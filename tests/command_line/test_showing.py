@@ -12,7 +12,8 @@ from tfclassify.command_line.showing import Shown, figures, show_evaluation, sho
 from tfclassify.evaluate import Evaluation
 from tfclassify.planning.costs import Costs
 from tfclassify.planning.facts import Decision
-from tfclassify.planning.planner import Plan
+from tfclassify.planning.planner import Plan, plan_yaml
+from tfclassify.planning.summary import summary
 from tfclassify.predict import Prediction
 from tfclassify.runs import Run
 from tfclassify.settings import Settings, changed
@@ -77,6 +78,7 @@ def test_a_plan() -> None:
     settings = changed(Settings(), {"train.epochs": 3})
     plan = Plan(settings, {"train.epochs": Decision(3, "a few are enough")}, Costs(60.0, 2_000_000_000, 0.05))
     shown = show_plan(plan)
+    assert shown.text.startswith(f"{summary(plan)}\n\n{plan_yaml(plan)}\n# Why this plan\n")
     assert "  epochs: 3  # a few are enough" in shown.text.splitlines()
     assert "| `train.epochs` | 3 | a few are enough |  |  |" in shown.text.splitlines()
     assert json.loads(json.dumps(shown.values)) == {

@@ -87,7 +87,7 @@ def test_stacked_where_it_is_better() -> None:
     assert accuracy(both)["accuracy"] > accuracy(alone)["accuracy"]
     assert log_loss(both)["log_loss"] < log_loss(alone)["log_loss"]
     reason, numbers = made.decisions[STACK].reason, made.numbers[STACK]
-    assert reason.startswith("taken, the network ")
+    assert reason.startswith("taken, the network weighs ")
     assert f"{numbers['gain']:.4f} nats a row" in reason
     assert numbers["rows"] == 200
 

@@ -454,6 +454,8 @@ def test_objectives(task: str, expected: str) -> None:
     ("counts", "ratio", "uneven"),
     [
         ({"a": 10, "b": 10}, 1, False),
+        ({"a": 10_001, "b": 10_000}, 1.0001, False),
+        ({"a": 102, "b": 100}, 1.02, False),
         ({"a": 200, "b": 10}, 20, False),
         ({"a": 204, "b": 10}, 20.4, True),
         ({"a": 210, "b": 10}, 21, True),
@@ -463,12 +465,13 @@ def test_objectives(task: str, expected: str) -> None:
 def test_uneven_classes(counts: dict[str, int], ratio: float | None, uneven: bool) -> None:
     weights = decide("train.class_weights", facts(counts))
     times = f"the largest class has {ratio} times the rows of the smallest"
-    more = "there is a class without training rows" if ratio is None else times
+    near = {1: "all classes have the same number of rows", 1.0001: "all classes have nearly the same number of rows"}
+    more = "there is a class without training rows" if ratio is None else near.get(ratio, times)
     half = f"{more}; half of the way to balanced ones, as what is judged by is macro-F1"
     # A class without rows has no row that could be favoured.
     assert weights == (Decision("square_root", half) if uneven and ratio else Decision("none", more))
     metric = decide("train.metric", facts(counts), model__task="multiclass")
-    even = f"{times}, which up to 20 times leaves accuracy a fair judge"
+    even = f"{more}; up to 20 times leaves accuracy a fair judge"
     assert metric == (Decision("macro_f1", more) if uneven else Decision("accuracy", even))
 
 
@@ -534,7 +537,11 @@ def test_learning_rate(width: int, classes: int, expected: float, factor: int) -
     decision = decide("train.learning_rate", facts(counts, encoder=encoder))
     assert decision.value == pytest.approx(expected, rel=1e-9)
     at = {384: "0.0001", 768: "3.5e-05"}[width]
-    assert decision.reason == f"{at} at width {width}, {factor} times that for {classes} classes"
+    assert decision.reason == f"{at} at width {width}" + (
+        f"; up to 25 classes, here {classes}, ask for no more"
+        if factor == 1
+        else f", {factor} times that for {classes} classes"
+    )
 
 
 @pytest.mark.parametrize("classes", [2, 28, 150])

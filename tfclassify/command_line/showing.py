@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from tfclassify.planning.planner import Plan, plan_yaml, reasons_markdown
+from tfclassify.planning.summary import summary
 from tfclassify.runs import Run, state_of
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ class Shown:
 
 
 def show_plan(plan: Plan) -> Shown:
-    """Shows a plan as the file that repeats it, with the reasons."""
+    """Shows a plan in a few lines, then as the file that repeats it, then the reasons."""
     decisions = {key: asdict(each) for key, each in plan.decisions.items()}
     values = {
         "settings": plan.settings.model_dump(mode="json"),
@@ -40,7 +41,7 @@ def show_plan(plan: Plan) -> Shown:
         "alternatives": [asdict(each) for each in plan.alternatives],
         "answered": [asdict(each) for each in plan.answered],
     }
-    return Shown(f"{plan_yaml(plan)}\n{reasons_markdown(plan)}", values)
+    return Shown(f"{summary(plan)}\n\n{plan_yaml(plan)}\n{reasons_markdown(plan)}", values)
 
 
 def show_run(run: Run) -> Shown:

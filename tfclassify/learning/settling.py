@@ -196,7 +196,7 @@ def _of_stack(found: Stacking | None, *, rows: int) -> str:
     on = f"on {found.rows} validation rows left out of the fit the two gain {gain}, {right}"
     if found.weights is None:
         return f"not taken: {on}"
-    return f"taken, the network {found.weights[0]:.3g} times and the baseline {found.weights[1]:.3g} times: {on}"
+    return f"taken, the network weighs {found.weights[0]:.3g} and the baseline {found.weights[1]:.3g}: {on}"
 
 
 def _of_cascade(found: Threshold | None, asked: AnswerSettings, baseline: InGraphBaseline) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tfclassify.planning.alternatives import (
@@ -30,7 +30,8 @@ class Plan:
     """Settings in which nothing is ``auto``, the decision behind each planned key, and the predicted costs.
 
     ``judging_seconds`` is what it is predicted to take to judge the validation rows once. ``alternatives`` are what
-    else could have been planned; ``answered`` says how long the network takes for a text.
+    else could have been planned; ``answered`` says how long the network takes for a text. ``rows`` are those of the
+    data, by split.
     """
 
     settings: Settings
@@ -39,6 +40,7 @@ class Plan:
     judging_seconds: float = 0.0
     alternatives: tuple[Alternative, ...] = ()
     answered: tuple[Answered, ...] = ()
+    rows: Mapping[str, int] = field(default_factory=dict)
 
 
 def make_plan(asked: Settings, facts: Facts) -> Plan:
@@ -56,6 +58,7 @@ def make_plan(asked: Settings, facts: Facts) -> Plan:
         judging_seconds=judging_seconds(settings, facts),
         alternatives=alternatives(settings, facts),
         answered=answered(facts),
+        rows={name: split.rows for name, split in facts.statistics.splits.items()},
     )
 
 
@@ -110,7 +113,7 @@ def _line(plan: Plan, key: str, value: Any) -> str:
     section, _, name = key.rpartition(".")
     text = ("  " if section else "") + line(name, value)
     decision = plan.decisions.get(key)
-    return text if decision is None or decision.reason == AS_ASKED else f"{text}  # {_on_one_line(decision.reason)}"
+    return text if decision is None or decision.reason == AS_ASKED else f"{text}  # {on_one_line(decision.reason)}"
 
 
 def reasons_markdown(plan: Plan) -> str:
@@ -145,9 +148,9 @@ def describe_costs(costs: Costs) -> str:
 
 
 def _cell(text: str) -> str:
-    return _on_one_line(text).replace("|", "\\|")
+    return on_one_line(text).replace("|", "\\|")
 
 
-def _on_one_line(text: str) -> str:
+def on_one_line(text: str) -> str:
     """Puts a space for what ends a line or may not stand in YAML: a reason may name a column of any name."""
     return "".join(character if character.isprintable() else " " for character in text)

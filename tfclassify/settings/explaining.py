@@ -120,9 +120,10 @@ def _unknown(names: Sequence[str], tree: type[BaseModel]) -> str:
     fields = _section(names[:-1], tree).model_fields
     match = _elsewhere(names[-1], tree, exactly=True) or closest(names[-1], fields)
     match = match or _elsewhere(names[-1], tree, exactly=False)
-    suggestion = f"; did you mean '{match}'?" if match else ""
-    place = ".".join(names[:-1]) or "the settings"
-    return f"no field {names[-1]!r} in {place}; fields: {', '.join(fields)}{suggestion}"
+    place, known = ".".join(names[:-1]) or "the settings", f"fields: {', '.join(fields)}"
+    # The list may be long, and the one that was meant would be lost behind it.
+    more = f"did you mean '{match}'? ({known})" if match else known
+    return f"no field {names[-1]!r} in {place}; {more}"
 
 
 def _elsewhere(name: str, tree: type[BaseModel], *, exactly: bool) -> str | None:

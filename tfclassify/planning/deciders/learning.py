@@ -61,7 +61,7 @@ def decide_metric(settings: Settings, facts: Facts) -> Decision:
     ratio = imbalance(facts.statistics.splits["train"].label_counts)
     if ratio > UNEVEN:
         return Decision("macro_f1", _ratio(ratio))
-    return Decision("accuracy", f"{_ratio(ratio)}, which up to {UNEVEN} times leaves accuracy a fair judge")
+    return Decision("accuracy", f"{_ratio(ratio)}; up to {UNEVEN} times leaves accuracy a fair judge")
 
 
 def decide_epochs(settings: Settings, facts: Facts) -> Decision:
@@ -132,8 +132,10 @@ def decide_learning_rate(settings: Settings, facts: Facts) -> Decision:
     factor = HIGHEST_FACTOR if independent else min(HIGHEST_FACTOR, max(1.0, classes / MANY_CLASSES))
     rate = RATE_AT_WIDTH_384 * (384 / width) ** FALL_WITH_WIDTH * factor
     kind = "independent labels" if independent else "classes"
-    told = f"{rate / factor:.2g} at width {width}, {factor:.2g} times that for {classes} {kind}"
-    return Decision(float(f"{rate:.2g}"), told)
+    at = f"{rate / factor:.2g} at width {width}"
+    if factor == 1.0:
+        return Decision(float(f"{rate:.2g}"), f"{at}; up to {MANY_CLASSES} classes, here {classes}, ask for no more")
+    return Decision(float(f"{rate:.2g}"), f"{at}, {factor:.3g} times that for {classes} {kind}")
 
 
 def decide_added_learning_rate(settings: Settings, facts: Facts) -> Decision:
@@ -226,6 +228,8 @@ def _judged(settings: Settings) -> str:
 def _ratio(ratio: float) -> str:
     if isinf(ratio):
         return "there is a class without training rows"
+    if f"{ratio:.3g}" == "1":
+        return f"all classes have {'' if ratio == 1.0 else 'nearly '}the same number of rows"
     return f"the largest class has {ratio:.3g} times the rows of the smallest"
 
 
