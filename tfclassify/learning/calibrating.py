@@ -122,7 +122,7 @@ def _steps(
     """Fits a few rounds of all shapes, one after the other: the same one again would find its memory warm.
 
     Returns:
-        The times, and the most memory that there had been after the first shape, and in the end.
+        The times, and the most memory that there had been after the first shape, and after all of the first round.
     """
     set_precision(precision)
     dataset = tf.data.Dataset.from_generator(
@@ -135,7 +135,7 @@ def _steps(
     # Of the first step the most is tracing, and of the first round what is set up for a shape.
     rounds = np.reshape(watch.seconds[1:], (-1, len(TRAINED)))[1:]
     timed = [Timed(size, *shape, float(np.median(rounds[:, place]))) for place, shape in enumerate(TRAINED)]
-    return timed, (watch.peaks[1], watch.peaks[-1])
+    return timed, (watch.peaks[1], watch.peaks[len(TRAINED)])
 
 
 def _shapes(goes_on: Callable[[], bool]) -> Iterator[tuple[tuple[int, int], int]]:
