@@ -8,12 +8,14 @@ from math import ceil
 
 from tfclassify.planning.buckets import Bucket, expected_batches, padding_share
 from tfclassify.planning.calibration import (
+    BYTES_PER_COPIED_PARAMETER,
     BYTES_PER_PARAMETER,
     BYTES_PER_TRAINED_PARAMETER,
     TRAINING_PASSES,
     Calibration,
     activations,
     bytes_to_answer,
+    kept_values,
     seconds_of_step,
     seconds_to_answer,
     step_flops,
@@ -178,14 +180,18 @@ def peak_memory_bytes(buckets: tuple[Bucket, ...], facts: Facts, *, parts: int =
     """Predicts the most memory that a training takes with these batch shapes, each computed in so many parts.
 
     Of a processor it is that of the process; of accelerators what the network takes there, in float32. An average of
-    the weights takes as much as they do; where it is judged, they stand beside it, in the place of the gradients.
+    the weights takes as much as they do, and is copied for checkpoints like them; where it is judged, the weights stand
+    beside it in the place of the gradients.
     """
     size, calibration = facts.encoder, facts.calibration
-    largest = max(activations(size, ceil(rows / parts), length) for rows, length in buckets)
-    parameters = (BYTES_PER_TRAINED_PARAMETER + averaged * BYTES_PER_PARAMETER) * size.parameters
+    shapes = [(ceil(rows / parts), length) for rows, length in buckets]
+    of_average = BYTES_PER_PARAMETER if averaged else 0
+    parameters = (BYTES_PER_TRAINED_PARAMETER + of_average) * size.parameters
     if calibration is None:
-        return int(parameters + BYTES_OF_FLOAT32 * largest)
-    return int(calibration.process_bytes + parameters + calibration.bytes_per_value * largest)
+        return int(parameters + BYTES_OF_FLOAT32 * max(activations(size, *shape) for shape in shapes))
+    largest = max(kept_values(size, *shape) for shape in shapes)
+    copied = (BYTES_PER_COPIED_PARAMETER + of_average) * size.parameters
+    return int(calibration.process_bytes + parameters + copied + calibration.bytes_per_value * largest)
 
 
 def known(facts: Facts) -> Calibration:
