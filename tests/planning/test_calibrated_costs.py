@@ -51,7 +51,7 @@ def test_the_terms_add_up() -> None:
         TRAINING.per_pass
         + 6 * TRAINING.per_layer
         + step_flops(size, 32, 20) * computed * TRAINING.per_flop
-        + activations(size, 32, 20) * computed * TRAINING.per_value
+        + activations(size, 32, 20, per_score=1) * computed * TRAINING.per_value
         + size.layer_parameters * TRAINING.per_parameter
     )
     assert seconds_of_step(calibration, size, 32, 20) == pytest.approx(expected)
@@ -92,7 +92,7 @@ def test_answers_have_paces_of_their_own() -> None:
 def test_of_the_last_layer_only_keys_and_contents_are_computed(name: str, computed: float) -> None:
     size = PRESETS[name].size
     assert layers_on_processor(size) == pytest.approx(computed)
-    assert kept_values(size, 8, 16) == pytest.approx(activations(size, 8, 16) * computed / size.layers)
+    assert kept_values(size, 8, 16) == pytest.approx(activations(size, 8, 16, per_score=1) * computed / size.layers)
 
 
 def test_memory_to_answer_is_that_of_the_process_the_weights_and_a_layer() -> None:

@@ -76,9 +76,9 @@ def step_flops(size: EncoderSize, rows: int, length: int) -> float:
     return FLOPS_PER_PARAMETER_AND_TOKEN * tokens * float(size.layer_parameters + attention)
 
 
-def activations(size: EncoderSize, rows: int, length: int) -> float:
-    """Returns the values that the layers hand on: vectors of each width, and attention scores."""
-    per_token = 8 * size.width + 2 * size.intermediate + 3 * size.heads * length
+def activations(size: EncoderSize, rows: int, length: int, *, per_score: int = 3) -> float:
+    """Returns the values that the layers hand on: vectors of each width, and ``per_score`` for each attention score."""
+    per_token = 8 * size.width + 2 * size.intermediate + per_score * size.heads * length
     return float(rows * length * size.layers * per_token)
 
 
@@ -92,8 +92,11 @@ def layers_on_processor(size: EncoderSize) -> float:
 
 
 def kept_values(size: EncoderSize, rows: int, length: int) -> float:
-    """Returns the values of :func:`activations` that a processor computes, and keeps for the way back."""
-    return activations(size, rows, length) * layers_on_processor(size) / size.layers
+    """Returns the values of :func:`activations` that a processor computes, and keeps for the way back.
+
+    Its attention is one operation, which keeps shares and which of them were dropped in the type of the products.
+    """
+    return activations(size, rows, length, per_score=1) * layers_on_processor(size) / size.layers
 
 
 def seconds_of_step(
