@@ -111,15 +111,12 @@ def test_no_rows(known: Known) -> None:
 
 
 def test_texts_without_a_token(known: Known) -> None:
-    model, some = known
     none = dict.fromkeys(INPUTS, tf.zeros([2, 2 * L], tf.int32))
-    never = answering_early(model, [Exit(1, 2.0)], Scale(multilabel=False))
-    for leaving in (some, never):
-        alone = leaving.run(none)
-        beside = leaving.run({name: tf.concat([none[name], batch(0, [2, 1])[name]], 0) for name in INPUTS})
-        assert np.isfinite(alone.logits).all()
-        np.testing.assert_allclose(beside.logits[:2], alone.logits, atol=1e-5)
-    assert set(never.run(none).route.numpy()) == {b"full"}
+    alone = known[1].run(none)
+    beside = known[1].run({name: tf.concat([none[name], batch(0, [2, 1])[name]], 0) for name in INPUTS})
+    assert np.isfinite(alone.logits).all()
+    np.testing.assert_allclose(beside.logits[:2], alone.logits, atol=1e-5)
+    assert beside.route.numpy()[:2].tolist() == alone.route.numpy().tolist()
 
 
 def test_weights_are_kept_together(known: Known, tmp_path: Path) -> None:
