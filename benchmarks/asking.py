@@ -15,7 +15,7 @@ ROWS, WARM_UP = 32, 3
 Ask = Callable[[Sequence[str]], list[tuple[str, str]]]
 
 
-def asking(version: Path) -> Ask:
+def asking(version: Path, rows_of_batch: int = ROWS) -> Ask:
     """Loads a SavedModel as the server does; answers are labels and routes, asked for in batches of like length."""
     from tfclassify.serving.session import load_saved_model
 
@@ -24,8 +24,8 @@ def asking(version: Path) -> Ask:
     def ask(texts: Sequence[str]) -> list[tuple[str, str]]:
         order = sorted(range(len(texts)), key=lambda row: len(texts[row].encode()))
         made = [("", "")] * len(texts)
-        for at in range(0, len(order), ROWS):
-            rows = order[at : at + ROWS]
+        for at in range(0, len(order), rows_of_batch):
+            rows = order[at : at + rows_of_batch]
             found = loaded.call("serving_default", {"text": np.array([texts[row].encode() for row in rows], object)})
             for row, label, route in zip(rows, found["label"], found["route"], strict=True):
                 made[row] = label.decode(), route.decode()

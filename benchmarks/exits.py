@@ -41,6 +41,7 @@ def main() -> None:
     parser.add_argument("--runs", type=Path, help="folder for runs and exports; those that are there are taken")
     parser.add_argument("--exits", type=json.loads, default=[2, 3, 4], help="layers, such as [1,2,3]")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--batch", type=int, default=ROWS, help="texts that are asked together")
     parser.add_argument("--set", nargs="*", default=[], dest="more", help="further settings of the training")
     asked = parser.parse_args()
     if asked.what == "table":
@@ -54,7 +55,7 @@ def main() -> None:
 
 def measure(name: str, asked: argparse.Namespace) -> None:
     """Trains and exports what is not there yet, and lets all SavedModels answer the test texts in turn."""
-    piece = {"piece": "exits", "data": name, "exits": asked.exits, "rows": ROWS, "settings": asked.more}
+    piece = {"piece": "exits", "data": name, "exits": asked.exits, "rows": asked.batch, "settings": asked.more}
     if is_kept(RESULTS, piece):
         return
     rows = read_rows(asked.data / name / "test.csv")
@@ -82,10 +83,10 @@ def measure(name: str, asked: argparse.Namespace) -> None:
 def _sides(name: str, asked: argparse.Namespace, folder: Path) -> tuple[dict[str, Ask], dict[str, Any]]:
     """Returns what answers: the export of the run, and its network with exits planned for each bound."""
     run = _run(name, asked)
-    sides, plans = {PLANNED: asking(exported(run))}, {}
+    sides, plans = {PLANNED: asking(exported(run), asked.batch)}, {}
     for side, (save, plan) in _bounds(run, folder):
         plans[side] = plan
-        sides[side] = asking(save)
+        sides[side] = asking(save, asked.batch)
     return sides, plans
 
 
@@ -159,9 +160,10 @@ def _rounded(values: Sequence[float]) -> list[float]:
 def table() -> None:
     """Prints what has been measured: medians over the rounds."""
     print(
-        "| data set | exits planned for | texts a second | times plain | accuracy | than plain | layers run | routes |"
+        "| data set | batch | exits planned for | texts a second | times plain | accuracy | than plain | layers run"
+        " | routes |"
     )
-    print("|---|---|---|---|---|---|---|---|")
+    print("|---|---|---|---|---|---|---|---|---|")
     for piece in pieces(RESULTS):
         for side, found in piece["sides"].items():
             difference, low, high = found["more_accurate_than_plain"]
@@ -169,6 +171,7 @@ def table() -> None:
             routes = ", ".join(f"{route} {number}" for route, number in found["routes"].items())
             cells = [
                 piece["data"],
+                str(piece["rows"]),
                 side,
                 f"{found['texts_per_second']:.0f}",
                 f"{median(found['times_plain']):.2f}x",

@@ -2,7 +2,8 @@
 
     python benchmarks/planning.py predictions --data DIR     # 12 cuts: seconds of an epoch, and peak memory
     python benchmarks/planning.py grid --data DIR            # 6 cuts of at most 800 short rows, 6 points, 2 seeds
-    python benchmarks/planning.py table                      # what both have measured so far
+    python benchmarks/planning.py limits --data DIR          # trainings of two minutes, and how long they took
+    python benchmarks/planning.py table                      # what these have measured so far
     python benchmarks/planning.py time --data DIR            # how long it takes to plan, all that is cached cached
 
 DIR has a folder for each data set with train.csv and others. Each training is a line of results/planning.jsonl; what is
@@ -59,18 +60,21 @@ GRID_CUTS = {
 GRID_VALIDATION_ROWS, SEEDS = 200, (0, 1)
 GRID = [(rate, epochs) for rate in (3e-5, 1e-4, 3e-4) for epochs in (4, 12)]
 PLANNED = "planned"
+# Trainings that take longer than this by themselves.
+LIMITED, LIMIT_MINUTES = ("trec6", "banking77", "sst2_sentences", "imdb_small"), 2
 
 
 def main() -> None:
     """Runs what is asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("predictions", "grid", "table", "time"))
+    parser.add_argument("what", choices=("predictions", "grid", "limits", "table", "time"))
     parser.add_argument("--data", type=Path, help="folder with one sub-folder per data set")
     parser.add_argument("--only", nargs="*", help="cuts, by default all")
     parser.add_argument("--rows", type=int, help="rows of a cut, at most: for a look at whether all works")
     parser.add_argument("--model", help="another model than the planned one: for a look at whether all works")
     asked = parser.parse_args()
-    {"predictions": predictions, "grid": grid, "table": table, "time": planning_time}[asked.what](asked)
+    asks = {"predictions": predictions, "grid": grid, "limits": limits, "table": table, "time": planning_time}
+    asks[asked.what](asked)
 
 
 def predictions(asked: argparse.Namespace) -> None:
@@ -128,6 +132,22 @@ def _point(data: dict[str, Any], name: str, point: Any, seed: int, folder: Path)
     keep(RESULTS, {**piece, **found, "above_baseline": above})
 
 
+def limits(asked: argparse.Namespace) -> None:
+    """Trains with a time limit that is too short for what would be planned, and tells how much of it was taken."""
+    for name in LIMITED:
+        piece = {"piece": "limit", "data": name, "minutes": LIMIT_MINUTES}
+        if (asked.only and name not in asked.only) or is_kept(RESULTS, piece):
+            continue
+        with tempfile.TemporaryDirectory() as folder:
+            run = Path(folder) / "run"
+            words = [f"data.{file.stem}={file}" for file in sorted((asked.data / name).glob("*.csv"))]
+            told = {**_model(asked), "train.time_limit_minutes": LIMIT_MINUTES, "run": run}
+            printed_by([sys.executable, "-m", "tfclassify.train", *words, *_words(told), "--json"])
+            found = json.loads((run / "manifest.json").read_text(encoding="utf-8"))["training"]
+        share = round(found["elapsed_seconds"] / (60 * LIMIT_MINUTES), 3)
+        keep(RESULTS, {**piece, "share_of_the_limit": share, "planned_steps": found["pieces"]})
+
+
 def planning_time(asked: argparse.Namespace) -> None:
     """Plans twice, in a process each, from an empty cache: then statistics and calibration are cached."""
     for name in asked.only or ["trec6"]:
@@ -152,6 +172,8 @@ def table(asked: argparse.Namespace) -> None:
             cells.append(f"{each['ratio'][key]:.2f}")
         print(f"| {' | '.join(cells)} |")
     _summary()
+    for each in pieces(RESULTS, "limit"):
+        print(json.dumps({key: each[key] for key in ("data", "minutes", "share_of_the_limit")}))
     _grid_summary()
 
 

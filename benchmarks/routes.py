@@ -35,6 +35,10 @@ SPLITS = ("train", "validation", "test")
 PLAIN, PLANNED, STACKED, ALONE, TINY = "plain", "planned", "stacked", "baseline alone", "tiny"
 BOUND = "bound "
 
+# Of a data set what was measured of each side; texts per second, and accuracy in percent.
+Sides = dict[str, dict[str, Any]]
+Point = tuple[float, float]
+
 
 def main() -> None:
     """Runs what is asked for."""
@@ -44,6 +48,7 @@ def main() -> None:
     parser.add_argument("--sets", nargs="+", default=["sms_spam", "ag_news_subset"])
     parser.add_argument("--runs", type=Path, help="folder for runs; those that are there are taken")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--batch", type=int, default=ROWS, help="texts that are asked together")
     parser.add_argument("--rows", type=int, help="test rows, at most; by default all")
     parser.add_argument("--set", nargs="*", default=[], dest="more", help="further settings of the trainings")
     asked = parser.parse_args()
@@ -58,14 +63,14 @@ def main() -> None:
 
 def measure(name: str, asked: argparse.Namespace) -> None:
     """Trains and saves what is not there yet, and lets all SavedModels answer the test texts in turn."""
-    piece = {"piece": "routes", "data": name, "rows": ROWS, "settings": asked.more, "most_rows": asked.rows}
+    piece = {"piece": "routes", "data": name, "rows": asked.batch, "settings": asked.more, "most_rows": asked.rows}
     if is_kept(RESULTS, piece):
         return
     rows = read_rows(asked.data / name / "test.csv")[: asked.rows]
     texts = [text for text, _ in rows]
     with tempfile.TemporaryDirectory() as folder:
         made = dict(_sides(name, asked, Path(folder)))
-        sides = {side: asking(place) for side, (place, _) in made.items()}
+        sides = {side: asking(place, asked.batch) for side, (place, _) in made.items()}
         answers = {side: ask(texts) for side, ask in sides.items()}
         speeds = [one_round(sides, texts, turn) for turn in range(asked.rounds)]
     right = {
@@ -170,13 +175,14 @@ def _difference(right: np.ndarray, other: np.ndarray) -> list[float]:
 
 def table() -> None:
     """Prints what has been measured: medians over the rounds."""
-    print("| data set | side | texts a second | times plain | accuracy | than plain | routes |")
-    print("|---|---|---|---|---|---|---|")
+    print("| data set | batch | side | texts a second | times plain | accuracy | than plain | routes |")
+    print("|---|---|---|---|---|---|---|---|")
     for piece in pieces(RESULTS):
         for side, found in piece["sides"].items():
             difference, low, high = found["more_accurate_than_plain"]
             cells = [
                 piece["data"],
+                str(piece["rows"]),
                 side,
                 f"{found['texts_per_second']:.0f}",
                 f"{median(found['times_plain']):.2f}x",
@@ -192,26 +198,31 @@ COLOURS = {"cascade": "#1f6f8b", "early exits": "#b3541e"}
 
 
 def pictures() -> None:
-    """Draws accuracy against texts per second, for each data set of which there are figures."""
-    early = {piece["data"]: piece["sides"] for piece in pieces(EXITS)}
-    for piece in pieces(RESULTS):
-        sides = piece["sides"]
-        curves = {"cascade": _curve(sides, 1.0)}
-        if piece["data"] in early:
-            exits = early[piece["data"]]
-            # Measured on another day: brought to this one by the plain network, which both have measured.
-            curves["early exits"] = _curve(exits, _speed(sides[PLAIN]) / _speed(exits[PLAIN]))
-        points = {side: _point(sides[side], 1.0) for side in (PLAIN, STACKED, TINY, ALONE) if side in sides}
-        file = HERE / f"routes_{piece['data']}.svg"
-        file.write_text(_picture(piece["data"], curves, points), encoding="utf-8")
+    """Draws accuracy against texts per second, for each data set and size of batches of which there are figures."""
+    cascades, exits = (
+        {(each["data"], each["rows"]): each["sides"] for each in pieces(file)} for file in (RESULTS, EXITS)
+    )
+    for name, rows in {**cascades, **exits}:
+        curves, points = _drawn(cascades.get((name, rows), {}), exits.get((name, rows), {}))
+        file = HERE / (f"routes_{name}.svg" if rows == ROWS else f"routes_{name}_batches_of_{rows}.svg")
+        file.write_text(_picture(f"{name}, batches of {rows}", curves, points), encoding="utf-8")
         print(file)
 
 
-def _curve(sides: dict[str, Any], scale: float) -> list[tuple[float, float]]:
+def _drawn(cascade: Sides, exits: Sides) -> tuple[dict[str, list[Point]], dict[str, Point]]:
+    """Returns curves and single points; exits were measured on another day, which the plain network brings to this."""
+    sides = cascade or exits
+    scale = _speed(sides[PLAIN]) / _speed(exits[PLAIN]) if exits else 1.0
+    curves = {"cascade": _curve(cascade, 1.0), "early exits": _curve(exits, scale)}
+    points = {side: _point(sides[side], 1.0) for side in (PLAIN, STACKED, TINY, ALONE) if side in sides}
+    return {label: curve for label, curve in curves.items() if curve}, points
+
+
+def _curve(sides: Sides, scale: float) -> list[Point]:
     return sorted(_point(found, scale) for side, found in sides.items() if side.startswith(BOUND))
 
 
-def _point(found: dict[str, Any], scale: float) -> tuple[float, float]:
+def _point(found: dict[str, Any], scale: float) -> Point:
     return _speed(found) * scale, 100 * found["accuracy"]
 
 
@@ -219,12 +230,12 @@ def _speed(found: dict[str, Any]) -> float:
     return float(found["texts_per_second"])
 
 
-def _picture(name: str, curves: dict[str, list[tuple[float, float]]], points: dict[str, tuple[float, float]]) -> str:
+def _picture(name: str, curves: dict[str, list[Point]], points: dict[str, Point]) -> str:
     every = [*points.values(), *(point for curve in curves.values() for point in curve)]
     slow, fast = log10(min(x for x, _ in every)) - 0.1, log10(max(x for x, _ in every)) + 0.35
     low, high = min(y for _, y in every) - 0.5, max(y for _, y in every) + 0.5
 
-    def place(point: tuple[float, float]) -> tuple[float, float]:
+    def place(point: Point) -> Point:
         x = LEFT + (WIDTH - LEFT - RIGHT) * (log10(point[0]) - slow) / (fast - slow)
         return round(x, 1), round(HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * (point[1] - low) / (high - low), 1)
 

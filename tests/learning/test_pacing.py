@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tfclassify.learning.course import Course, Orders, course_of, course_state, total_steps
@@ -64,6 +64,7 @@ def test_steps_that_fit(course: Course, told: dict[str, Any], expected: int) -> 
     assert steps_that_fit(course, orders(**told)) == expected
 
 
+@example(0, 0.0, 0.0, 0, 0.0, 2.3e-308)
 @given(
     st.integers(0, 99), st.floats(0, 100), st.floats(0, 1e4), st.integers(0, 99), st.floats(0, 10), st.floats(0, 1e3)
 )

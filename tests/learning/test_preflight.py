@@ -43,7 +43,7 @@ def steps(found: Found, term: Any = "cross_entropy", *, shapes: Any = ((4, 5),),
     try:
         model = network(found, multilabel=several)
         terms = choose([term]) if isinstance(term, str) else [(1.0, term)]
-        model.compile(optimizer=AdamW(0.01, row_wise=False), step=training_step(terms))
+        model.compile(optimizer=AdamW(0.01, row_wise=False), step=training_step(terms, layers=True))
         model.optimizer.build(model.trainable_variables)
         return check_steps(model, model._step, shapes, spec, **{"precision": "float32", **options})
     finally:

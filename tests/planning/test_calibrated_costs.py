@@ -18,6 +18,8 @@ from tfclassify.planning.calibration import (
     bytes_to_answer,
     calibration_of,
     fitted,
+    kept_values,
+    layers_on_processor,
     outdated,
     plain,
     seconds_of_step,
@@ -26,7 +28,7 @@ from tfclassify.planning.calibration import (
 )
 from tfclassify.planning.presets import PRESETS, EncoderSize
 
-SMALL = (EncoderSize(2, 384, 12, 1536, 2000), EncoderSize(1, 768, 12, 3072, 2000), EncoderSize(2, 128, 2, 512, 2000))
+SMALL = (EncoderSize(3, 128, 2, 512, 2000), EncoderSize(2, 768, 12, 3072, 2000), EncoderSize(1, 128, 2, 512, 2000))
 SHAPES = ((8, 16), (32, 16), (4, 256), (32, 64))
 HOUR = 3600.0
 
@@ -43,11 +45,13 @@ def timed(paces: Paces, *, noise: float = 0.0, seed: int = 0) -> list[Timed]:
 
 def test_the_terms_add_up() -> None:
     size, calibration = PRESETS["minilm"].size, made_calibration()
+    # Five layers, and a sixth of the last one: two of twelve matrices as large as the width is wide.
+    computed = (5 + 2 / 12) / 6
     expected = (
         TRAINING.per_pass
         + 6 * TRAINING.per_layer
-        + step_flops(size, 32, 20) * TRAINING.per_flop
-        + activations(size, 32, 20) * TRAINING.per_value
+        + step_flops(size, 32, 20) * computed * TRAINING.per_flop
+        + activations(size, 32, 20) * computed * TRAINING.per_value
         + size.layer_parameters * TRAINING.per_parameter
     )
     assert seconds_of_step(calibration, size, 32, 20) == pytest.approx(expected)
@@ -82,6 +86,13 @@ def test_answers_have_paces_of_their_own() -> None:
     assert seconds_to_answer(made_calibration(), size, 1, 16) < seconds_of_step(made_calibration(), size, 1, 16)
     same = made_calibration(answering=TRAINING)
     assert seconds_to_answer(same, size, 1, 16) == seconds_of_step(same, size, 1, 16)
+
+
+@pytest.mark.parametrize(("name", "computed"), [("minilm", 5 + 1 / 6), ("bert-base", 11 + 1 / 6), ("bert-tiny", 7 / 6)])
+def test_of_the_last_layer_only_keys_and_contents_are_computed(name: str, computed: float) -> None:
+    size = PRESETS[name].size
+    assert layers_on_processor(size) == pytest.approx(computed)
+    assert kept_values(size, 8, 16) == pytest.approx(activations(size, 8, 16) * computed / size.layers)
 
 
 def test_memory_to_answer_is_that_of_the_process_the_weights_and_a_layer() -> None:

@@ -78,7 +78,7 @@ def _empty(gradient: Gradient, variable: tf.Variable, parts: int) -> Any:
     if not isinstance(gradient, tf.IndexedSlices):
         return tf.zeros(variable.shape, gradient.dtype)
     return tuple(
-        tf.TensorArray(each.dtype, parts, infer_shape=False, element_shape=[None, *each.shape[1:]])
+        tf.TensorArray(each.dtype, parts, infer_shape=each.shape.is_fully_defined(), element_shape=each.shape)
         for each in (gradient.values, gradient.indices)
     )
 
@@ -98,6 +98,15 @@ def _whole(total: Any, gradient: Gradient, variable: tf.Variable) -> Gradient:
         return None
     if not isinstance(gradient, tf.IndexedSlices):
         return total
-    # Each part has as many look-ups as it has tokens.
-    values, indices = (each.concat() for each in total)
+    values, indices = (
+        _one_by_one(kept, of_part) for kept, of_part in zip(total, (gradient.values, gradient.indices), strict=True)
+    )
     return tf.IndexedSlices(values, indices, tf.constant(variable.shape.as_list()))
+
+
+def _one_by_one(kept: tf.TensorArray, of_part: tf.Tensor) -> tf.Tensor:
+    """Returns the rows of all parts, which have different numbers of them where padding has no row."""
+    if of_part.shape[0] is None:
+        return kept.concat()
+    stacked = kept.stack()
+    return tf.reshape(stacked, [stacked.shape[0] * of_part.shape[0], *of_part.shape[1:]])

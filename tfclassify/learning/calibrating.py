@@ -7,6 +7,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import starmap
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -29,26 +30,27 @@ from tfclassify.planning.calibration import (
     BYTES_PER_TRAINED_PARAMETER,
     Calibration,
     Timed,
-    activations,
     fitted,
+    kept_values,
     plain,
 )
 from tfclassify.planning.presets import EncoderSize
 from tfclassify.runs import write_json
 
 VOCABULARY = 2000
-# The widths that most models have; the first one is that of the memory, before others leave any behind.
+# Of unlike widths and numbers of layers, between which most models are; the first one is that of the memory, before
+# another leaves any behind.
 NETWORKS = (
-    EncoderSize(2, 384, 12, 1536, VOCABULARY),
-    EncoderSize(1, 768, 12, 3072, VOCABULARY),
-    EncoderSize(2, 128, 2, 512, VOCABULARY),
+    EncoderSize(3, 128, 2, 512, VOCABULARY),
+    EncoderSize(2, 768, 12, 3072, VOCABULARY),
+    EncoderSize(1, 128, 2, 512, VOCABULARY),
 )
 # By rising memory, so that each shape makes a peak of its own.
 TRAINED = ((8, 16), (32, 16), (4, 256), (32, 64))
 ANSWERED = ((1, 16), (1, 128), (16, 64))
-FEWEST_ROUNDS, MOST_ROUNDS, ANSWERS = 2, 5, 6
+FEWEST_ROUNDS, MOST_ROUNDS, ANSWERS = 2, 5, 5
 # When the last round of each network begins, at the latest: the process has to be back in CALIBRATING_SECONDS.
-LAST_ROUNDS_SECONDS = (9.0, 13.0, 16.0)
+LAST_ROUNDS_SECONDS = (12.0, 15.0, 17.0)
 
 
 def write_calibration(file: str, precision: str) -> None:
@@ -74,14 +76,14 @@ def measured(
     speed, before = measure_matmul(), _used_seconds()
     steps: list[Timed] = []
     answers: list[Timed] = []
-    peaks: dict[tuple[int, int], int] = {}
+    peaks: tuple[int, int] | None = None
     for size, end in zip(networks, ends, strict=True):
         model = _network(size)
         answers += _answers(model, size)
         taken, reached = _steps(model, size, precision, goes_on=partial(_before, end, elapsed))
         steps += taken
         peaks = peaks or reached
-    process, per_value = _memory(peaks, networks[0])
+    process, per_value = _memory(peaks or (0, 0), networks[0])
     return Calibration(
         precision=precision,
         training=fitted(steps),
@@ -116,15 +118,15 @@ def _network(size: EncoderSize) -> BertClassifier:
 
 def _steps(
     model: BertClassifier, size: EncoderSize, precision: str, *, goes_on: Callable[[], bool]
-) -> tuple[list[Timed], dict[tuple[int, int], int]]:
+) -> tuple[list[Timed], tuple[int, int]]:
     """Fits a few rounds of all shapes, one after the other: the same one again would find its memory warm.
 
     Returns:
-        The times, and the most memory that there had been after each shape of the first round.
+        The times, and the most memory that there had been after the first shape, and after all of the first round.
     """
     set_precision(precision)
     dataset = tf.data.Dataset.from_generator(
-        lambda: map(_batch, _shapes(goes_on)),
+        lambda: starmap(_batch, _shapes(goes_on)),
         output_signature={name: tf.TensorSpec([None] * each.ndim, each.dtype) for name, each in _batch((1, 1)).items()},
     )
     watch = _Watch()
@@ -133,14 +135,15 @@ def _steps(
     # Of the first step the most is tracing, and of the first round what is set up for a shape.
     rounds = np.reshape(watch.seconds[1:], (-1, len(TRAINED)))[1:]
     timed = [Timed(size, *shape, float(np.median(rounds[:, place]))) for place, shape in enumerate(TRAINED)]
-    return timed, dict(zip(TRAINED, watch.peaks[1:], strict=False))
+    return timed, (watch.peaks[1], watch.peaks[len(TRAINED)])
 
 
-def _shapes(goes_on: Callable[[], bool]) -> Iterator[tuple[int, int]]:
-    yield TRAINED[0]
+def _shapes(goes_on: Callable[[], bool]) -> Iterator[tuple[tuple[int, int], int]]:
+    """Returns shapes, and how many tokens fewer than that: hardly two batches of a training have the same number."""
+    yield TRAINED[0], 0
     for number in range(MOST_ROUNDS):
         if number < FEWEST_ROUNDS or goes_on():
-            yield from TRAINED
+            yield from ((shape, number) for shape in TRAINED)
 
 
 class _Watch(keras.callbacks.Callback):
@@ -174,20 +177,20 @@ def _taken(run: Callable[..., tf.Tensor], shape: tuple[int, int]) -> Iterator[fl
         yield time.perf_counter() - begun
 
 
-def _batch(shape: tuple[int, int]) -> dict[str, np.ndarray]:
+def _batch(shape: tuple[int, int], fewer: int = 0) -> dict[str, np.ndarray]:
     # Words come as often as in language, not evenly from the whole vocabulary.
     ids = np.minimum(np.random.default_rng(0).zipf(1.3, shape), VOCABULARY - 1).astype(np.int32)
     ones, zeros = np.ones(shape, np.int32), np.zeros(shape, np.int32)
+    ones[0, shape[1] - fewer :] = 0
     tokens = dict(zip(INPUTS, (ids, ones, zeros), strict=True))
     return {**tokens, "labels": np.zeros(shape[0], np.int32), "weights": np.ones(shape[0], np.float32)}
 
 
-def _memory(peaks: Mapping[tuple[int, int], int], size: EncoderSize) -> tuple[int, float]:
+def _memory(peaks: tuple[int, int], size: EncoderSize) -> tuple[int, float]:
     """Returns the bytes of the process without the network, and those of a value: the line through the two ends."""
-    shapes = sorted(peaks, key=lambda shape: activations(size, *shape))
-    low, high = ((activations(size, *shape), peaks[shape]) for shape in (shapes[0], shapes[-1]))
-    per_value = max(0.0, (high[1] - low[1]) / (high[0] - low[0]))
-    return int(low[1] - per_value * low[0] - BYTES_PER_TRAINED_PARAMETER * size.parameters), per_value
+    first, last = kept_values(size, *TRAINED[0]), max(kept_values(size, *shape) for shape in TRAINED)
+    per_value = max(0.0, (peaks[1] - peaks[0]) / (last - first))
+    return int(peaks[0] - per_value * first - BYTES_PER_TRAINED_PARAMETER * size.parameters), per_value
 
 
 def _used_seconds() -> tuple[float, float, float]:

@@ -41,8 +41,8 @@ def steps_that_fit(course: Course, orders: Orders, *, blocked_seconds: float = 0
     step = taken / course.steps if course.steps else orders.step_seconds
     # An epoch's judgement is shared out among its steps; the last one is made in any case.
     each = step + judging / orders.steps_per_epoch
-    fitting = int((left - judging) / each) if each > 0 else orders.most_steps
-    return min(orders.most_steps, made + max(1, fitting))
+    fitting = min((left - judging) / each, orders.most_steps) if each > 0 else orders.most_steps
+    return min(orders.most_steps, made + max(1, int(fitting)))
 
 
 def replan(course: Course, orders: Orders, steps: int) -> str | None:

@@ -19,6 +19,8 @@ FLOPS_PER_PARAMETER_AND_TOKEN = 6
 TRAINING_PASSES = 3
 # Weights, gradients and two moments in float32; where a network only answers, the weights alone.
 BYTES_PER_TRAINED_PARAMETER, BYTES_PER_PARAMETER = 16, 4
+# What a checkpoint is written from in the background: a copy of the weights and the moments.
+BYTES_PER_COPIED_PARAMETER = 12
 
 # What calibrating takes at most where nothing else runs.
 CALIBRATING_SECONDS = 20.0
@@ -78,6 +80,20 @@ def activations(size: EncoderSize, rows: int, length: int) -> float:
     """Returns the values that the layers hand on: vectors of each width, and attention scores."""
     per_token = 8 * size.width + 2 * size.intermediate + 3 * size.heads * length
     return float(rows * length * size.layers * per_token)
+
+
+def layers_on_processor(size: EncoderSize) -> float:
+    """Returns how many layers a processor computes of this network.
+
+    Of the last one it computes the keys and contents of all tokens, and the rest for [CLS] alone, which is all that is
+    read; on accelerators all layers are computed.
+    """
+    return size.layers - 1 + 2 * size.width / (4 * size.width + 2 * size.intermediate)
+
+
+def kept_values(size: EncoderSize, rows: int, length: int) -> float:
+    """Returns the values of :func:`activations` that a processor computes, and keeps for the way back."""
+    return activations(size, rows, length) * layers_on_processor(size) / size.layers
 
 
 def seconds_of_step(
@@ -173,5 +189,5 @@ def _terms(size: EncoderSize, rows: int, length: int) -> tuple[float, ...]:
 
     The factor between a pass forwards and a whole step is part of the pace.
     """
-    flops, values = step_flops(size, rows, length), activations(size, rows, length)
-    return 1.0, float(size.layers), flops, values, float(size.layer_parameters)
+    flops = step_flops(size, rows, length) * layers_on_processor(size) / size.layers
+    return 1.0, float(size.layers), flops, kept_values(size, rows, length), float(size.layer_parameters)

@@ -8,11 +8,13 @@ from math import ceil
 
 from tfclassify.planning.buckets import Bucket, expected_batches, padding_share
 from tfclassify.planning.calibration import (
+    BYTES_PER_COPIED_PARAMETER,
     BYTES_PER_TRAINED_PARAMETER,
     TRAINING_PASSES,
     Calibration,
     activations,
     bytes_to_answer,
+    kept_values,
     seconds_of_step,
     seconds_to_answer,
     step_flops,
@@ -172,11 +174,13 @@ def peak_memory_bytes(buckets: tuple[Bucket, ...], facts: Facts, *, parts: int =
     Of a processor it is that of the process; of accelerators what the network takes there, in float32.
     """
     size, calibration = facts.encoder, facts.calibration
-    largest = max(activations(size, ceil(rows / parts), length) for rows, length in buckets)
+    shapes = [(ceil(rows / parts), length) for rows, length in buckets]
     parameters = BYTES_PER_TRAINED_PARAMETER * size.parameters
     if calibration is None:
-        return int(parameters + BYTES_OF_FLOAT32 * largest)
-    return int(calibration.process_bytes + parameters + calibration.bytes_per_value * largest)
+        return int(parameters + BYTES_OF_FLOAT32 * max(activations(size, *shape) for shape in shapes))
+    largest = max(kept_values(size, *shape) for shape in shapes)
+    copied = BYTES_PER_COPIED_PARAMETER * size.parameters
+    return int(calibration.process_bytes + parameters + copied + calibration.bytes_per_value * largest)
 
 
 def known(facts: Facts) -> Calibration:
