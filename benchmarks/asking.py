@@ -34,6 +34,14 @@ def asking(version: Path, rows_of_batch: int = ROWS) -> Ask:
     return ask
 
 
+def exported(run: Path) -> Path:
+    """Returns the version that was exported beside a run, exported now where there is none."""
+    from tfclassify.export import export
+
+    servable = run.with_name(f"{run.name}-servable")
+    return servable / "1" if (servable / "1").is_dir() else export({"run": str(run), "output": str(servable)}).folder
+
+
 def one_round(sides: dict[str, Ask], texts: Sequence[str], turn: int) -> dict[str, float]:
     """Returns the texts per second of each side, asked in turn; each round begins with another one."""
     names = list(sides)

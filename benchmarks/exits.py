@@ -21,7 +21,7 @@ from statistics import median
 from typing import Any
 
 import numpy as np
-from asking import ROWS, Ask, asking, one_round, read_rows
+from asking import ROWS, Ask, asking, exported, one_round, read_rows
 from measured import is_kept, keep, pieces
 
 RESULTS = Path(__file__).parent / "results" / "exits.jsonl"
@@ -83,7 +83,7 @@ def measure(name: str, asked: argparse.Namespace) -> None:
 def _sides(name: str, asked: argparse.Namespace, folder: Path) -> tuple[dict[str, Ask], dict[str, Any]]:
     """Returns what answers: the export of the run, and its network with exits planned for each bound."""
     run = _run(name, asked)
-    sides, plans = {PLANNED: asking(_exported(run), asked.batch)}, {}
+    sides, plans = {PLANNED: asking(exported(run), asked.batch)}, {}
     for side, (save, plan) in _bounds(run, folder):
         plans[side] = plan
         sides[side] = asking(save, asked.batch)
@@ -103,13 +103,6 @@ def _run(name: str, asked: argparse.Namespace) -> Path:
         words = [f"{key}={json.dumps(value)}" for key, value in {**there, **alone}.items()]
         train(read([*words, *asked.more], Settings))
     return folder
-
-
-def _exported(run: Path) -> Path:
-    from tfclassify.export import export
-
-    servable = run.with_name(f"{run.name}-servable")
-    return servable / "1" if (servable / "1").is_dir() else export({"run": str(run), "output": str(servable)}).folder
 
 
 def _bounds(run: Path, folder: Path) -> Iterator[tuple[str, tuple[Path, Any]]]:

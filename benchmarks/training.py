@@ -1,6 +1,6 @@
 """Training beside its peers: speed as ratios within rounds, and test accuracy of planned runs and of the configs.
 
-python benchmarks/training.py speed --data DIR --peers peers/bin/python
+python benchmarks/training.py speed --data DIR --peers peers/bin/python --keras peers-keras/bin/python
 python benchmarks/training.py accuracy --data DIR
 python benchmarks/training.py configs
 python benchmarks/training.py table
@@ -9,21 +9,32 @@ python benchmarks/training.py table
 from __future__ import annotations
 
 import argparse
+import csv
 import json
-import sys
 import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from statistics import mean, median
 from typing import Any
 
-from measured import is_kept, keep, pieces, printed_by
+from measured import is_kept, keep, pieces
+from trainers import KERASHUB, OURS, RECIPE, RECIPE_LENGTH, RECIPE_STEPS, Job, Trainer, splits, train_by_verb, trainers
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "training.jsonl"
-BATCH, RECIPE_STEPS = 32, 60
 
-# Learning rate and rounds of the comparison of speed: the same weights, batch size and rate on all sides, one epoch.
-SPEED = {"trec6": (1e-4, 2), "sst2_sentences": (1e-4, 2)}
+# Learning rate, rounds and longest text of the comparison of speed: the same weights, rate and texts on all sides, one
+# epoch, each side in the batch size that it is fastest with.
+SPEED = {
+    "trec6": (1e-4, 2, 128),
+    "sst2_sentences": (1e-4, 2, 128),
+    "banking77": (1e-4, 2, 128),
+    "imdb_small": (1e-4, 2, 256),
+}
+BATCHES, TRIED_STEPS = (16, 32, 64), 60
+# Of the others the batch size is part of what they are.
+FREE = (OURS, "pytorch fp32", "pytorch bf16", KERASHUB)
 ACCURACY: dict[str, dict[str, Any]] = {
     "trec6": {"seeds": (0, 1, 2)},
     "sst2_sentences": {"seeds": (0,)},
@@ -47,6 +58,9 @@ def main() -> None:
     parser.add_argument("what", choices=("speed", "accuracy", "configs", "table"))
     parser.add_argument("--data", type=Path, help="folder with one sub-folder per data set")
     parser.add_argument("--peers", help="the Python of an environment with PyTorch")
+    parser.add_argument("--keras", help="the Python of an environment with KerasHub")
+    parser.add_argument("--sides", nargs="+", help="trainers, by default all that there are environments for")
+    parser.add_argument("--rows", type=int, help="rows of a split, at most: for a look at whether all works")
     parser.add_argument("--only", nargs="*", help="data sets, by default all")
     asked = parser.parse_args()
     {"speed": speed, "accuracy": accuracy, "configs": configs, "table": table}[asked.what](asked)
@@ -54,24 +68,61 @@ def main() -> None:
 
 def speed(asked: argparse.Namespace) -> None:
     """Trains one epoch with each side in turn, several rounds."""
-    for name, (rate, rounds) in SPEED.items():
+    sides = trainers(peers=asked.peers, keras=asked.keras)
+    chosen = {name: side for name, side in sides.items() if not asked.sides or name in asked.sides}
+    for name, (rate, rounds, length) in SPEED.items():
         if asked.only and name not in asked.only:
             continue
-        data = asked.data / name
-        for number in range(rounds):
-            piece = {"piece": "speed", "data": name, "round": number}
-            if is_kept(RESULTS, piece):
-                continue
-            sides = {
-                "tfclassify": _ours(data, {"train.epochs": 1, "train.learning_rate": rate, "train.batch_size": BATCH}),
-                "recipe": _recipe(data, rate),
-                **{f"pytorch {kind}": _pytorch(asked.peers, data, rate, kind) for kind in ("fp32", "bf16")},
-            }
-            ours = sides["tfclassify"]
-            ratios = {
-                f"against {side}": round(ours / other, 3) for side, other in sides.items() if side != "tfclassify"
-            }
-            keep(RESULTS, {**piece, "examples_per_second": {k: round(v, 1) for k, v in sides.items()}, **ratios})
+        with tempfile.TemporaryDirectory() as folder:
+            data = _at_most(asked.rows, asked.data / name, Path(folder))
+            for number in range(rounds):
+                _race(chosen, Job(data, rate, length, BATCHES[0]), name, number, asked.rows)
+
+
+def _race(sides: dict[str, Trainer], job: Job, name: str, number: int, rows: int | None) -> None:
+    # The recipe has one length.
+    running = {side: train for side, train in sides.items() if side != RECIPE or job.length == RECIPE_LENGTH}
+    piece = {"piece": "speed", "data": name, "round": number, "length": job.length, "rows": rows}
+    piece["sides"] = list(running)
+    if is_kept(RESULTS, piece):
+        return
+    found = {}
+    for side, train in running.items():
+        own = replace(job, batch=_batch(side, train, job, name, rows) if side in FREE else job.batch)
+        # So slow a side needs its accuracy once.
+        found[side] = train(replace(own, steps=RECIPE_STEPS) if side == KERASHUB and number else own)
+        found[side]["batch"] = own.batch if side in FREE else None
+    speeds = {side: round(printed["examples_per_second"], 1) for side, printed in found.items()}
+    ratios = {f"against {side}": round(speeds[OURS] / each, 3) for side, each in speeds.items() if OURS in speeds}
+    ratios.pop(f"against {OURS}", None)
+    keep(RESULTS, {**piece, "examples_per_second": speeds, **ratios, "printed": found})
+
+
+def _batch(side: str, train: Trainer, job: Job, name: str, rows: int | None) -> int:
+    """Returns the batch size that a side is fastest with, by the steps that it is tried for, once for all rounds."""
+    piece = {"piece": "batch", "data": name, "side": side, "length": job.length, "rows": rows}
+    kept = [each for each in pieces(RESULTS, "batch") if piece == {key: each.get(key) for key in piece}]
+    if not kept:
+        tried = {
+            str(batch): round(train(replace(job, batch=batch, steps=TRIED_STEPS))["examples_per_second"], 1)
+            for batch in BATCHES
+        }
+        keep(RESULTS, {**piece, "tried": tried})
+        kept = [{"tried": tried}]
+    tried = kept[-1]["tried"]
+    return int(max(tried, key=lambda batch: tried[batch]))
+
+
+def _at_most(rows: int | None, data: Path, folder: Path) -> Path:
+    """Returns the folder of a data set, or one with fewer rows of it."""
+    if rows is None:
+        return data
+    for file in data.glob("*.csv"):
+        with open(file, encoding="utf-8", newline="") as opened:
+            head, *found = csv.reader(opened)
+        with open(folder / file.name, "w", encoding="utf-8", newline="") as opened:
+            csv.writer(opened).writerows([head, *found[:rows]])
+    return folder
 
 
 def accuracy(asked: argparse.Namespace) -> None:
@@ -84,7 +135,7 @@ def accuracy(asked: argparse.Namespace) -> None:
             if is_kept(RESULTS, piece):
                 continue
             keys = {"seed": seed, **{key: value for key, value in options.items() if key != "seeds"}}
-            keep(RESULTS, {**piece, **_figures(_train(_splits(asked.data / name), keys))})
+            keep(RESULTS, {**piece, **_figures(train_by_verb(splits(asked.data / name), keys))})
 
 
 def configs(asked: argparse.Namespace) -> None:
@@ -96,17 +147,12 @@ def configs(asked: argparse.Namespace) -> None:
             piece = {"piece": "config", "data": name, "seed": seed}
             if not is_kept(RESULTS, piece):
                 file = HERE.parent / "configs" / f"{name}.yaml"
-                keep(RESULTS, {**piece, **_figures(_train([str(file)], {"seed": seed}))})
+                keep(RESULTS, {**piece, **_figures(train_by_verb([str(file)], {"seed": seed}))})
 
 
 def table(asked: argparse.Namespace) -> None:
     """Prints what has been measured: medians of the ratios, means over the seeds."""
-    print("| data set | against the recipe | against PyTorch fp32 | against PyTorch bf16 |\n|---|---|---|---|")
-    for name in SPEED:
-        mine = [piece for piece in pieces(RESULTS, "speed") if piece["data"] == name]
-        keys = ("against recipe", "against pytorch fp32", "against pytorch bf16")
-        if mine:
-            print(f"| {name} | " + " | ".join(f"{median(piece[key] for piece in mine):.2f}x" for key in keys) + " |")
+    _speed_table()
     print(
         "\n| data set | test accuracy | micro-F1 | baseline | above it, of seed 0 | seeds | epochs | minutes |"
         "\n|---|---|---|---|---|---|---|---|"
@@ -123,23 +169,31 @@ def table(asked: argparse.Namespace) -> None:
             print(f"| {name} | " + " | ".join([*cells, above, str(len(mine)), str(mine[0]["epochs"]), minutes]) + " |")
 
 
-def _ours(data: Path, keys: dict[str, Any]) -> float:
-    return float(_train(_splits(data), keys)["report"]["speed"]["train_examples_per_second"])
+def _speed_table() -> None:
+    """Prints how many times as fast as each peer ours was, with the test accuracy of ours and of the peer."""
+    peers = ("recipe", "pytorch fp32", "pytorch bf16", "kerashub", "setfit")
+    print(f"| data set | {' | '.join(f'against {peer}' for peer in peers)} |\n|---|{'---|' * len(peers)}")
+    for name in SPEED:
+        mine = [piece for piece in pieces(RESULTS, "speed") if piece["data"] == name]
+        # Those from before the batch size was free only count where there are no others.
+        mine = [piece for piece in mine if "length" in piece] or mine
+        if mine:
+            print(f"| {name} | {' | '.join(_against(mine, peer) for peer in peers)} |")
 
 
-def _splits(data: Path) -> list[str]:
-    files = {split: data / f"{split}.csv" for split in ("train", "validation", "test")}
-    return [f"data.{split}={path}" for split, path in files.items() if path.is_file()]
+def _against(mine: Sequence[dict[str, Any]], peer: str) -> str:
+    ratios = [piece[f"against {peer}"] for piece in mine if f"against {peer}" in piece]
+    if not ratios:
+        return ""
+    accuracies = [_accuracy_of(mine, side) for side in (OURS, peer)]
+    told = "" if None in accuracies else f" ({accuracies[0]:.4f}, {accuracies[1]:.4f})"
+    return f"{median(ratios):.2f}x{told}"
 
 
-def _train(given: list[str], keys: dict[str, Any]) -> dict[str, Any]:
-    """Runs the verb as people do, and returns what it prints with its settings."""
-    with tempfile.TemporaryDirectory() as folder:
-        words = [*given, *(f"{key}={value}" for key, value in {**keys, "run": f"{folder}/run"}.items())]
-        printed = printed_by([sys.executable, "-m", "tfclassify.train", *words, "--json"])
-        shown = json.loads(printed)
-        shown["history"] = (Path(folder) / "run" / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
-    return shown
+def _accuracy_of(mine: Sequence[dict[str, Any]], side: str) -> float | None:
+    printed = [piece["printed"][side] for piece in mine if side in piece.get("printed", {})]
+    found = [each["test_accuracy"] for each in printed if each["test_accuracy"] is not None]
+    return mean(found) if found else None
 
 
 def _figures(shown: dict[str, Any]) -> dict[str, Any]:
@@ -161,21 +215,6 @@ def _figures(shown: dict[str, Any]) -> dict[str, Any]:
         "plan": report["plan"],
         "rows_account": report["rows"],
     }
-
-
-def _recipe(data: Path, rate: float) -> float:
-    script = HERE / "peers" / "copied_recipe.py"
-    words = [sys.executable, str(script), str(data / "train.csv"), str(rate), str(BATCH), str(RECIPE_STEPS)]
-    return float(json.loads(printed_by(words))["examples_per_second"])
-
-
-def _pytorch(python: str, data: Path, rate: float, kind: str) -> float:
-    from tfclassify.model.weights import find
-
-    folder = find("minilm", cache=Path("unused")).folder
-    script = HERE / "peers" / "pytorch_trainer.py"
-    words = [python, str(script), str(folder), str(data), "1", str(rate), str(BATCH), kind]
-    return float(json.loads(printed_by(words))["examples_per_second"])
 
 
 if __name__ == "__main__":

@@ -1,4 +1,9 @@
-"""PyTorch's ``Trainer`` with dynamic padding and ``group_by_length``; prints examples per second and test accuracy."""
+"""PyTorch's ``Trainer`` with dynamic padding and ``group_by_length``; prints examples per second and test accuracy.
+
+pytorch_trainer.py FOLDER DATA_FOLDER EPOCHS RATE BATCH fp32|bf16 LENGTH STEPS
+
+STEPS, unless 0, end it before, without a test.
+"""
 
 from __future__ import annotations
 
@@ -21,17 +26,15 @@ from transformers import (
     set_seed,
 )
 
-LENGTH = 128
-
 Rows = list[tuple[str, str]]
 
 
 class Encoded(torch.utils.data.Dataset):
     """Rows as the trainer takes them."""
 
-    def __init__(self, rows: Rows, tokenizer: Any, labels: list[str]) -> None:
+    def __init__(self, rows: Rows, tokenizer: Any, labels: list[str], length: int) -> None:
         """Tokenises the rows."""
-        ids = tokenizer([text for text, _ in rows], truncation=True, max_length=LENGTH)["input_ids"]
+        ids = tokenizer([text for text, _ in rows], truncation=True, max_length=length)["input_ids"]
         self.rows = [{"input_ids": a, "labels": labels.index(b)} for a, (_, b) in zip(ids, rows, strict=True)]
 
     def __len__(self) -> int:
@@ -41,18 +44,21 @@ class Encoded(torch.utils.data.Dataset):
         return self.rows[place]
 
 
-def main(model_folder: str, data: Path, *, epochs: float, rate: float, batch: int, bf16: bool) -> None:
+def main(
+    model_folder: str, data: Path, *, epochs: float, rate: float, batch: int, bf16: bool, length: int, steps: int
+) -> None:
     """Trains and tests once."""
     train, test = _read(data / "train.csv"), _read(data / "test.csv")
     labels = sorted({label for _, label in train})
     set_seed(0)
     tokenizer = AutoTokenizer.from_pretrained(model_folder)
     model = BertForSequenceClassification.from_pretrained(model_folder, num_labels=len(labels))
-    rows, rows_test = Encoded(train, tokenizer, labels), Encoded(test, tokenizer, labels)
+    rows, rows_test = (Encoded(split, tokenizer, labels, length) for split in (train, test))
     with tempfile.TemporaryDirectory() as folder:
         arguments = TrainingArguments(
             folder,
             num_train_epochs=epochs,
+            max_steps=steps or -1,
             learning_rate=rate,
             per_device_train_batch_size=batch,
             per_device_eval_batch_size=64,
@@ -70,15 +76,26 @@ def main(model_folder: str, data: Path, *, epochs: float, rate: float, batch: in
         begun = time.perf_counter()
         trainer.train()
         seconds = time.perf_counter() - begun
-        answers = trainer.predict(rows_test)
-    right = float((answers.predictions.argmax(-1) == answers.label_ids).mean())
+        done = _seen(len(rows), batch, steps) if steps else len(rows) * epochs
+        accuracy = None if steps else _accuracy(trainer, rows_test)
     result = {
-        "examples_per_second": len(rows) * epochs / seconds,
-        "test_accuracy": right,
+        "examples_per_second": done / seconds,
+        "test_accuracy": accuracy,
         "torch": torch.__version__,
         "transformers": transformers.__version__,
     }
     sys.stdout.write(json.dumps(result) + "\n")
+
+
+def _seen(rows: int, batch: int, steps: int) -> int:
+    """Returns how many rows so many steps see; the last batch of an epoch may be smaller."""
+    epochs, more = divmod(steps, -(-rows // batch))
+    return epochs * rows + min(rows, more * batch)
+
+
+def _accuracy(trainer: Trainer, rows: Encoded) -> float:
+    answers = trainer.predict(rows)
+    return float((answers.predictions.argmax(-1) == answers.label_ids).mean())
 
 
 def _read(path: Path) -> Rows:
@@ -94,4 +111,6 @@ if __name__ == "__main__":
         rate=float(sys.argv[4]),
         batch=int(sys.argv[5]),
         bf16=sys.argv[6] == "bf16",
+        length=int(sys.argv[7]),
+        steps=int(sys.argv[8]),
     )

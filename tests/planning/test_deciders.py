@@ -221,7 +221,7 @@ LARGE = PRESETS["bert-large"].size
 
 @pytest.mark.parametrize(
     ("gigabytes", "accelerators", "expected"),
-    [(40, (), 8192), (22, (), 4096), (14, (), 2048), (8, (), 1024), (1, (GPU,), 8192)],
+    [(40, (), 8192), (22, (), 4096), (16, (), 2048), (8, (), 1024), (1, (GPU,), 8192)],
 )
 def test_batch_tokens_are_as_many_as_there_is_memory_for(
     gigabytes: int, accelerators: tuple[Accelerator, ...], expected: int

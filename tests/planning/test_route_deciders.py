@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 from made_facts import facts
 
@@ -18,7 +19,9 @@ from tfclassify.planning.deciders.routes import (
     decide_cascade_share,
     decide_stack,
 )
+from tfclassify.planning.deciders.task import rows_to_show
 from tfclassify.planning.planner import make_plan
+from tfclassify.quality.intervals import highest_difference
 from tfclassify.settings import Settings, parse
 
 
@@ -38,20 +41,44 @@ def test_stack(rows: int | None, value: str) -> None:
 @pytest.mark.parametrize(
     ("goal", "task", "rows", "value"),
     [
-        ("fast", "binary", 600, LOSS),
-        ("fast", "binary", 599, "none"),
+        ("fast", "binary", 167, LOSS),
+        ("fast", "binary", 166, "none"),
         ("balanced", "binary", 6000, "none"),
         ("best", "binary", 6000, "none"),
         ("fast", "multilabel", 6000, "none"),
     ],
 )
 def test_cascade(goal: str, task: str, rows: int, value: Any) -> None:
-    made = decide_cascade(asked(goal=goal, model__task=task), facts(validation=rows, multilabel=task == "multilabel"))
+    told = asked(goal=goal, model__task=task, answer__loss_confidence=0.8)
+    made = decide_cascade(told, facts(validation=rows, multilabel=task == "multilabel"))
     assert made.value == value
     if goal == "fast" and task == "binary":
         assert str(rows) in made.reason
-        assert "600" in made.reason or value == LOSS
-    if goal != "fast":
+        assert "167 could" in made.reason or value == LOSS
+
+
+def test_a_surer_bound_of_a_cascade_takes_more_rows() -> None:
+    for certainty, needed in ((0.8, 167), (0.95, 327)):
+        told = asked(goal="fast", model__task="binary", answer__loss_confidence=certainty)
+        values = [decide_cascade(told, facts(validation=rows)).value for rows in (needed - 1, needed)]
+        assert values == ["none", LOSS]
+
+
+def test_no_loss_of_exits_or_cascades_is_shown_on_fewer_rows() -> None:
+    for certainty, loss in ((0.8, 0.005), (0.95, 0.005), (0.8, 0.02)):
+        rows = rows_to_show(loss, asked(answer__loss_confidence=certainty))
+        limits = [
+            float(highest_difference(np.array(0), np.array(0), rows=each, certainty=certainty))
+            for each in (rows - 1, rows)
+        ]
+        assert limits[1] <= loss < limits[0]
+
+
+def test_the_reason_of_another_goal_names_it() -> None:
+    for goal in ("balanced", "best"):
+        made = decide_cascade(
+            asked(goal=goal, model__task="binary", answer__loss_confidence=0.8), facts(validation=6000)
+        )
         assert f"goal={goal}" in made.reason
 
 

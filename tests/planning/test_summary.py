@@ -73,5 +73,5 @@ def test_it_says_what_was_planned_and_leaves_a_settings_file() -> None:
     told = summary(made)
     assert len(told.splitlines()) == 6
     chosen = next(each for each in made.alternatives if each.chosen)
-    assert f"# Training: {made.settings.train.epochs} epochs, {chosen.training_seconds / 60:.1f} minutes in all" in told
+    assert f"# Training: {made.settings.train.epochs} epochs, {chosen.training_seconds / 60:.0f} minutes in all" in told
     assert yaml.safe_load(f"{told}\n\n{plan_yaml(made)}") == yaml.safe_load(plan_yaml(made))

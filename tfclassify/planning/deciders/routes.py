@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from math import ceil, log2
 
-from tfclassify.planning.deciders.task import validation_rows
+from tfclassify.planning.deciders.task import rows_to_show, validation_rows
 from tfclassify.planning.facts import Decision, Facts
 from tfclassify.settings import Settings
 
 # Below it chance decides whether two numbers are better than one.
 ROWS_TO_STACK = 100
-# Of fewer rows none may be lost: three in n is the least loss that rules of thumb can tell from none.
-ROWS_PER_LOSS = 3
 LOSS = 0.005
 # Every text is looked up, so that what few of them save does not pay for all.
 CASCADE_SHARE = 0.1
@@ -41,7 +39,7 @@ def decide_stack(settings: Settings, facts: Facts) -> Decision:
 
 def decide_cascade(settings: Settings, facts: Facts) -> Decision:
     """Lets the baseline answer what it is sure of where speed counts and a loss so small can be seen."""
-    rows, needed = validation_rows(facts), ceil(ROWS_PER_LOSS / LOSS)
+    rows, needed = validation_rows(facts), rows_to_show(LOSS, settings)
     if settings.model.task == "multilabel":
         return Decision(
             "none",
@@ -56,7 +54,7 @@ def decide_cascade(settings: Settings, facts: Facts) -> Decision:
     if rows < needed:
         return Decision(
             "none",
-            f"{rows} validation rows; a loss of {LOSS:g} is seen on {needed}",
+            f"{rows} validation rows cannot show a loss below {LOSS:g}; {needed} could",
             BOUND,
             f"{needed} validation rows",
         )

@@ -76,8 +76,7 @@ def decide_exits(settings: Settings, facts: Facts) -> Decision:
         return Decision(
             (), "answer.exit_loss=0: no text could leave, since no number of rows shows that nothing is lost"
         )
-    # Without any difference in n rows, the limit is at this point of the normal distribution, divided by n + 2.
-    needed = max(1, ceil(NormalDist().inv_cdf(float(settings.answer.loss_confidence)) / bound) - 2)
+    needed = rows_to_show(float(bound), settings)
     if rows < needed:
         return Decision((), f"{rows} validation rows cannot show a loss below {bound:g}; {needed} could")
     step = max(1, layers // 6)
@@ -111,6 +110,12 @@ def decide_scope(settings: Settings, facts: Facts) -> Decision:
     if not rows:
         return Decision("none", "there are no validation rows to choose by")
     return Decision(SCOPE_SHARE, f"of {rows} validation rows; the share at which fpr_at_95_tpr is reported")
+
+
+def rows_to_show(loss: float, settings: Settings) -> int:
+    """Returns the fewest rows that can show, as surely as is asked for, that no more accuracy is lost than this."""
+    # Without any difference in n rows, the limit is at this point of the normal distribution, divided by n + 2.
+    return max(1, ceil(NormalDist().inv_cdf(float(settings.answer.loss_confidence)) / loss) - 2)
 
 
 def validation_rows(facts: Facts) -> int:
