@@ -67,7 +67,7 @@ def test_of_a_plan_of_which_less_is_known() -> None:
 
 
 def test_it_says_what_was_planned_and_leaves_a_settings_file() -> None:
-    made = make_plan(parse({"data.train": "a: b\nc\x00 # d"}, Settings), facts(lengths=[0] * 100 + [1000]))
+    made = make_plan(parse({"data.train": "a: b\nc\x00 # d"}, Settings), facts(lengths=[0] * 100 + [100_000]))
     assert made.rows == {"train": 1000, "validation": 100}
     assert made.alternatives
     told = summary(made)
