@@ -9,7 +9,6 @@ after which the test rows are answered.
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import sys
@@ -23,16 +22,15 @@ import keras
 import keras_hub
 import numpy as np
 import tensorflow as tf
+from labelled_rows import Rows, read_rows
 
 WARM_STEPS = 3
-
-Rows = list[tuple[str, str]]
 
 
 def main(folder: str, data: Path, *, rate: float, batch: int, length: int, steps: int) -> None:
     """Trains, and tests after a whole epoch."""
     keras.utils.set_random_seed(0)
-    train, test = _read(data / "train.csv"), _read(data / "test.csv")
+    train, test = read_rows(data / "train.csv"), read_rows(data / "test.csv")
     labels = sorted({label for _, label in train})
     tokenizer = keras_hub.models.BertTokenizer.from_preset(folder)
     length = min(length, 2 + max(len(ids) for ids in tokenizer([text for text, _ in train])))
@@ -71,11 +69,6 @@ def _batches(rows: Rows, labels: list[str], prepare: Any, *, batch: int, whole: 
 def _accuracy(model: Any, rows: Rows, labels: list[str], prepare: Any) -> float:
     logits = model.predict(_batches(rows, labels, prepare, batch=64, whole=False), verbose=0)
     return float(np.mean(logits.argmax(-1) == [labels.index(label) for _, label in rows]))
-
-
-def _read(path: Path) -> Rows:
-    with open(path, encoding="utf-8", newline="") as file:
-        return [(row["text"], row["label"]) for row in csv.DictReader(file)]
 
 
 if __name__ == "__main__":

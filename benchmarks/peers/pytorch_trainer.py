@@ -7,7 +7,6 @@ STEPS, unless 0, end it before, without a test.
 
 from __future__ import annotations
 
-import csv
 import json
 import sys
 import tempfile
@@ -17,6 +16,7 @@ from typing import Any
 
 import torch
 import transformers
+from labelled_rows import Rows, read_rows
 from transformers import (
     AutoTokenizer,
     BertForSequenceClassification,
@@ -25,8 +25,6 @@ from transformers import (
     TrainingArguments,
     set_seed,
 )
-
-Rows = list[tuple[str, str]]
 
 
 class Encoded(torch.utils.data.Dataset):
@@ -48,7 +46,7 @@ def main(
     model_folder: str, data: Path, *, epochs: float, rate: float, batch: int, bf16: bool, length: int, steps: int
 ) -> None:
     """Trains and tests once."""
-    train, test = _read(data / "train.csv"), _read(data / "test.csv")
+    train, test = read_rows(data / "train.csv"), read_rows(data / "test.csv")
     labels = sorted({label for _, label in train})
     set_seed(0)
     tokenizer = AutoTokenizer.from_pretrained(model_folder)
@@ -96,11 +94,6 @@ def _seen(rows: int, batch: int, steps: int) -> int:
 def _accuracy(trainer: Trainer, rows: Encoded) -> float:
     answers = trainer.predict(rows)
     return float((answers.predictions.argmax(-1) == answers.label_ids).mean())
-
-
-def _read(path: Path) -> Rows:
-    with open(path, encoding="utf-8", newline="") as file:
-        return [(row["text"], row["label"]) for row in csv.DictReader(file)]
 
 
 if __name__ == "__main__":

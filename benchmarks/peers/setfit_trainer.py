@@ -8,7 +8,6 @@ which is not timed. SetFit is for a few rows of each label: SHOTS are taken of e
 
 from __future__ import annotations
 
-import csv
 import json
 import sys
 import tempfile
@@ -19,14 +18,13 @@ import setfit
 import torch
 import transformers
 from datasets import Dataset
+from labelled_rows import Rows, read_rows
 from setfit import SetFitModel, Trainer, TrainingArguments
-
-Rows = list[tuple[str, str]]
 
 
 def main(folder: str, data: Path, *, rate: float, batch: int, length: int, steps: int, shots: int) -> None:
     """Trains and tests once."""
-    train, test = few(_read(data / "train.csv"), shots), _read(data / "test.csv")
+    train, test = few(read_rows(data / "train.csv"), shots), read_rows(data / "test.csv")
     labels = sorted({label for _, label in train})
     model = SetFitModel.from_pretrained(folder, labels=labels)
     model.model_body.max_seq_length = length
@@ -70,11 +68,6 @@ def few(rows: Rows, shots: int) -> Rows:
         if len(mine) < shots:
             mine.append(row)
     return [row for mine in taken.values() for row in mine]
-
-
-def _read(path: Path) -> Rows:
-    with open(path, encoding="utf-8", newline="") as file:
-        return [(row["text"], row["label"]) for row in csv.DictReader(file)]
 
 
 if __name__ == "__main__":

@@ -38,8 +38,8 @@ from tfclassify.planning.presets import EncoderSize
 from tfclassify.runs import write_json
 
 VOCABULARY = 2000
-# Of unlike widths and numbers of layers, between which most models are; the first one is that of the memory, before
-# another leaves any behind.
+# Three, since with fewer a pass, its layers and its parameters could not be told apart. Most models lie between their
+# widths; the first one is that of the memory, before another leaves any behind.
 NETWORKS = (
     EncoderSize(3, 128, 2, 512, VOCABULARY),
     EncoderSize(2, 768, 12, 3072, VOCABULARY),
@@ -76,14 +76,14 @@ def measured(
     speed, before = measure_matmul(), _used_seconds()
     steps: list[Timed] = []
     answers: list[Timed] = []
-    peaks: tuple[int, int] | None = None
+    peaks: list[tuple[int, int]] = []
     for size, end in zip(networks, ends, strict=True):
         model = _network(size)
         answers += _answers(model, size)
         taken, reached = _steps(model, size, precision, goes_on=partial(_before, end, elapsed))
         steps += taken
-        peaks = peaks or reached
-    process, per_value = _memory(peaks or (0, 0), networks[0])
+        peaks.append(reached)
+    process, per_value = _memory(peaks[0], networks[0])
     return Calibration(
         precision=precision,
         training=fitted(steps),
