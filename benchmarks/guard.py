@@ -29,7 +29,7 @@ RATE, BATCH = 1e-4, 32
 RECIPE = {"minilm": (6, 128), "random-tiny": (36, 1024)}
 # Other work on a machine can halve a ratio; what makes us slower for good (padding to one length, a dense optimizer, a
 # graph that is traced for every shape, answers in the order of the file) costs more. So a floor of MiniLM is half of
-# what this script printed, 15.5 and 6.1; of the tiny network it only says that we are not the slower ones.
+# the least that this script printed, 14.6 and 6.1; of the tiny network it only says that we are not the slower ones.
 FLOORS = {
     "minilm": {"training": 7.0, "answers": 3.0},
     "random-tiny": {"training": 1.0, "answers": 1.0},
