@@ -10,8 +10,8 @@ from tfclassify.learning.calibrations import calibration_file
 from tfclassify.planning.calibration import Calibration, Paces, plain
 from tfclassify.runs import write_json
 
-TRAINING = Paces(per_pass=0.005, per_layer=0.004, per_flop=5e-12, per_value=2.5e-9, per_parameter=4e-9)
-ANSWERING = Paces(per_pass=0.001, per_layer=0.0005, per_flop=2e-12, per_value=5e-10, per_parameter=1e-10)
+TRAINING = Paces(per_pass=0.029, per_flop=5e-12, per_value=2.5e-9, per_parameter=4e-9)
+ANSWERING = Paces(per_pass=0.004, per_flop=2e-12, per_value=5e-10, per_parameter=1e-10)
 
 
 def made_calibration(
@@ -23,6 +23,7 @@ def made_calibration(
         answering=answering,
         process_bytes=1_200_000_000,
         bytes_per_value=3.5,
+        bytes_per_shape=6e6,
         busy_share=0.0,
         written=written,
         seconds=12.0,

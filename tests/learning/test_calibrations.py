@@ -17,7 +17,7 @@ from tfclassify.learning import calibrating, calibrations
 from tfclassify.learning.calibrating import measured
 from tfclassify.learning.calibrations import calibration_file, calibration_for, read_calibration
 from tfclassify.learning.prediction import forward
-from tfclassify.planning.calibration import Calibration, plain
+from tfclassify.planning.calibration import Calibration, kept_values, plain
 from tfclassify.planning.presets import EncoderSize
 from tfclassify.runs import write_json
 
@@ -139,6 +139,16 @@ def test_converted_sources_would_make_the_same_graph() -> None:
     assert made == whole
 
 
+def test_memory_is_that_of_the_process_of_values_and_of_code() -> None:
+    size, code, each = calibrating.NETWORKS[0], 6_000_000, 7.5
+    values = [each * kept_values(size, *shape) for shape in calibrating.TRAINED]
+    fixed = 900_000_000 + 16 * size.parameters
+    after = [int(fixed + max(values) + number * code) for number in (4, 8, 12)]
+    process, per_value, per_shape = calibrating._memory([int(fixed + values[0] + code), *after], size)
+    assert (per_value, per_shape) == (pytest.approx(each), pytest.approx(code))
+    assert process == pytest.approx(900_000_000, abs=10)
+
+
 @pytest.mark.slow
 def test_a_machine_is_measured() -> None:
     """On a small network; how fast this machine is now says nothing."""
@@ -149,6 +159,7 @@ def test_a_machine_is_measured() -> None:
         assert all(pace >= 0 for pace in each)
         assert any(pace > 0 for pace in each)
     assert found.bytes_per_value >= 0
+    assert found.bytes_per_shape >= 0
     assert 1e8 < found.process_bytes < 1e11
     assert 0 <= found.busy_share <= 1
     assert found.matmul_flops_per_second is not None

@@ -39,7 +39,7 @@ def of(name: str, known: Facts) -> Facts:
 
 def slow(seconds_per_pass: float) -> Facts:
     """A machine on which a step takes so long, whatever the model."""
-    paces = Paces(seconds_per_pass, 0.0, 0.0, 0.0, 0.0)
+    paces = Paces(seconds_per_pass, 0.0, 0.0, 0.0)
     return facts(calibration=made_calibration(training=paces))
 
 
@@ -140,7 +140,7 @@ def test_without_a_limit_an_hour_is_the_most(seconds: float, model: str) -> None
 def test_the_largest_takes_many_rows_and_an_accelerator(rows: int, model: str) -> None:
     counts = {"a": rows // 2, "b": rows // 2}
     assert chosen(facts(counts, hardware=machine(GPU)), goal="best").value == model
-    quick = made_calibration(training=Paces(1e-6, 0.0, 0.0, 0.0, 0.0))
+    quick = made_calibration(training=Paces(1e-6, 0.0, 0.0, 0.0))
     assert chosen(facts(counts, calibration=quick), goal="best").value == "bert-base"
 
 

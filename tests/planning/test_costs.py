@@ -101,6 +101,16 @@ def test_what_is_answered_costs_less_than_what_is_learnt() -> None:
         assert answer_bytes(shape, facts()) < peak_memory_bytes((shape,), facts())
 
 
+def test_code_is_kept_for_each_number_of_tokens_up_to_a_hundred() -> None:
+    each = made_calibration().bytes_per_shape
+    none, some, most, more, unknown = (
+        peak_memory_bytes(((32, 16),), facts(), **steps)
+        for steps in ({"steps": 0}, {"steps": 7}, {"steps": 100}, {"steps": 101}, {})
+    )
+    assert (some - none, most - none) == (7 * each, 100 * each)
+    assert most == more == unknown
+
+
 def test_judging_is_a_pass_forwards_over_the_validation_rows() -> None:
     # 100 rows of 10 tokens in batches of 32, of which the last one is no whole one.
     known = facts(validation=100)
@@ -193,7 +203,9 @@ def test_texts_that_are_cut_cost_what_is_left_of_them() -> None:
 
 def test_an_epoch_costs_the_same_however_many_there_are() -> None:
     few, many = (costs(facts(), train__epochs=epochs)[1] for epochs in (1, 20))
-    assert few == many
+    assert (few.seconds_per_epoch, few.padding_share) == (many.seconds_per_epoch, many.padding_share)
+    # Of more steps more code is kept.
+    assert few.peak_memory_bytes < many.peak_memory_bytes
 
 
 def test_twice_the_rows_take_about_twice_the_time() -> None:
@@ -235,7 +247,7 @@ def test_an_average_of_the_weights_takes_what_they_take(kind: str, accelerators:
 def test_memory_is_that_of_the_largest_shape() -> None:
     known = facts(lengths=LENGTHS_OF_ROWS)
     one, two, more = (
-        costs(known, train__buckets=buckets)[1].peak_memory_bytes
+        costs(known, train__buckets=buckets, train__steps=1)[1].peak_memory_bytes
         for buckets in ([[16, 12]], [[16, 6], [16, 12]], [[16, 6], [32, 12]])
     )
     assert one == two < more
@@ -243,9 +255,9 @@ def test_memory_is_that_of_the_largest_shape() -> None:
 
 def test_parts_of_a_batch_take_less_memory() -> None:
     known = facts(lengths=LENGTHS_OF_ROWS)
-    asked = {"train__buckets": [[16, 6], [32, 12]]}
+    asked = {"train__buckets": [[16, 6], [32, 12]], "train__steps": 1}
     whole, parts = (costs(known, **asked, train__accumulation_steps=each)[1] for each in (1, 4))
-    same = costs(known, train__buckets=[[4, 6], [8, 12]])[1]
+    same = costs(known, train__buckets=[[4, 6], [8, 12]], train__steps=1)[1]
     assert parts.peak_memory_bytes == same.peak_memory_bytes < whole.peak_memory_bytes
 
 

@@ -18,7 +18,7 @@ import tf_keras as keras
 
 from tfclassify.data.batches import epoch_batches, one_batch, steps_per_epoch, training_batches
 from tfclassify.data.corpus import Corpus
-from tfclassify.data.rows import Rows
+from tfclassify.data.rows import Rows, some_rows
 from tfclassify.data.token_store import Pieces, let_go
 from tfclassify.display import Display
 from tfclassify.learning.course import Course, Orders
@@ -28,7 +28,7 @@ from tfclassify.learning.fitting import fit
 from tfclassify.learning.learnt_rows import learnt_rows
 from tfclassify.learning.memory import in_more_parts, largest_bucket, note_plan, try_step
 from tfclassify.learning.networks import compiled, folding_of
-from tfclassify.learning.prediction import forward
+from tfclassify.learning.prediction import forward, logits_of
 from tfclassify.learning.preflight import Finding, before_training, refuse
 from tfclassify.learning.score_calibration import BY_VALIDATION
 from tfclassify.learning.settling import Settled, settle
@@ -137,6 +137,10 @@ def _learn(
     parts = strategy.num_replicas_in_sync * train.accumulation_steps
     largest = largest_bucket(train.buckets, encoder_size(found), settings.text)
     try_step(model, _shared(partial(one_batch, rows, largest, multiple=parts), strategy, folding))
+    if train.time_limit_minutes is not None:
+        # The first judgement would make this graph, which steps that fit into the time know nothing of.
+        first = some_rows(rows, np.arange(1))
+        logits_of(trained.forward, first, train.buckets, classes=len(corpus.labels.names))
     course = fit(
         model,
         partial(fed_batches, rows, settings, strategy, folding),

@@ -1,7 +1,7 @@
 """How fast this machine is: what was measured on it, and how that predicts the time and the memory of other shapes.
 
-The shape of the model is that of the work: a step multiplies matrices, moves the values between them, begins layers
-and updates parameters, and the times of these add up. What each of them takes is measured and nothing is built in.
+The shape of the model is that of the work: a step begins, multiplies matrices, moves the values between them and
+updates parameters, and the times of these add up. What each of them takes is measured and nothing is built in.
 """
 
 from __future__ import annotations
@@ -21,6 +21,9 @@ TRAINING_PASSES = 3
 BYTES_PER_TRAINED_PARAMETER, BYTES_PER_PARAMETER = 16, 4
 # What a checkpoint is written from in the background: a copy of the weights and the moments.
 BYTES_PER_COPIED_PARAMETER = 12
+# For how many numbers of tokens TensorFlow keeps the code that it makes for each of them: its processor kernels keep
+# 1,024 of their operations, and a step has ten or so that differ, whatever the network.
+MOST_KEPT_SHAPES = 100
 
 # What calibrating takes at most where nothing else runs.
 CALIBRATING_SECONDS = 20.0
@@ -32,7 +35,6 @@ class Paces:
     """What parts of a pass take, in seconds: none of them is negative."""
 
     per_pass: float
-    per_layer: float
     per_flop: float
     per_value: float
     per_parameter: float
@@ -44,8 +46,9 @@ class Calibration:
 
     ``training`` is of a training step in the number format ``precision``, ``answering`` of a pass without dropout in
     float32, as a SavedModel makes it. ``process_bytes`` are those of a process without a network, ``bytes_per_value``
-    those of a value that a layer keeps for the way back. ``busy_share`` is the part of the processor that other
-    programs had meanwhile; ``written`` the time in seconds since 1970, ``seconds`` how long it took.
+    those of a value that a layer keeps for the way back, ``bytes_per_shape`` those of the code that is made for each
+    number of tokens that batches have. ``busy_share`` is the part of the processor that other programs had meanwhile;
+    ``written`` the time in seconds since 1970, ``seconds`` how long it took.
     """
 
     precision: str
@@ -53,6 +56,7 @@ class Calibration:
     answering: Paces
     process_bytes: int
     bytes_per_value: float
+    bytes_per_shape: float
     busy_share: float
     written: float
     seconds: float
@@ -183,7 +187,7 @@ def plain(calibration: Calibration) -> dict[str, Any]:
 
 
 def _seconds(paces: Paces, size: EncoderSize, rows: int, length: int) -> float:
-    each = (paces.per_pass, paces.per_layer, paces.per_flop, paces.per_value, paces.per_parameter)
+    each = (paces.per_pass, paces.per_flop, paces.per_value, paces.per_parameter)
     return sum(pace * term for pace, term in zip(each, _terms(size, rows, length), strict=True))
 
 
@@ -193,4 +197,4 @@ def _terms(size: EncoderSize, rows: int, length: int) -> tuple[float, ...]:
     The factor between a pass forwards and a whole step is part of the pace.
     """
     flops = step_flops(size, rows, length) * layers_on_processor(size) / size.layers
-    return 1.0, float(size.layers), flops, kept_values(size, rows, length), float(size.layer_parameters)
+    return 1.0, flops, kept_values(size, rows, length), float(size.layer_parameters)

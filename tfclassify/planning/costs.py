@@ -11,6 +11,7 @@ from tfclassify.planning.calibration import (
     BYTES_PER_COPIED_PARAMETER,
     BYTES_PER_PARAMETER,
     BYTES_PER_TRAINED_PARAMETER,
+    MOST_KEPT_SHAPES,
     TRAINING_PASSES,
     Calibration,
     activations,
@@ -47,9 +48,8 @@ def predict_costs(settings: Settings, facts: Facts) -> Costs:
     """Predicts what a complete plan will cost."""
     lengths, buckets = training_columns(settings, facts), settings.train.buckets
     shapes = tuple(encoder_shape(bucket, settings.text) for bucket in buckets)
-    peak = peak_memory_bytes(
-        shapes, facts, parts=settings.train.accumulation_steps, averaged=is_averaged(settings.train)
-    )
+    parts, averaged = settings.train.accumulation_steps, is_averaged(settings.train)
+    peak = peak_memory_bytes(shapes, facts, parts=parts, averaged=averaged, steps=planned_steps(settings, facts))
     seconds = seconds_of(batches_of_epoch(settings, facts), settings, facts)
     return Costs(seconds, peak, padding_share(lengths, buckets))
 
@@ -176,12 +176,15 @@ def is_averaged(train: TrainSettings) -> bool:
     return train.average not in (AUTO, "none")
 
 
-def peak_memory_bytes(buckets: tuple[Bucket, ...], facts: Facts, *, parts: int = 1, averaged: bool = False) -> int:
+def peak_memory_bytes(
+    buckets: tuple[Bucket, ...], facts: Facts, *, parts: int = 1, averaged: bool = False, steps: int = MOST_KEPT_SHAPES
+) -> int:
     """Predicts the most memory that a training takes with these batch shapes, each computed in so many parts.
 
     Of a processor it is that of the process; of accelerators what the network takes there, in float32. An average of
     the weights takes as much as they do, and is copied for checkpoints like them; where it is judged, the weights stand
-    beside it in the place of the gradients.
+    beside it in the place of the gradients. Hardly two ``steps`` have the same number of tokens, for each of which a
+    processor keeps code, up to a number; where they are not known, they are taken for that many.
     """
     size, calibration = facts.encoder, facts.calibration
     shapes = [(ceil(rows / parts), length) for rows, length in buckets]
@@ -191,7 +194,8 @@ def peak_memory_bytes(buckets: tuple[Bucket, ...], facts: Facts, *, parts: int =
         return int(parameters + BYTES_OF_FLOAT32 * max(activations(size, *shape) for shape in shapes))
     largest = max(kept_values(size, *shape) for shape in shapes)
     copied = (BYTES_PER_COPIED_PARAMETER + of_average) * size.parameters
-    return int(calibration.process_bytes + parameters + copied + calibration.bytes_per_value * largest)
+    code = calibration.bytes_per_shape * min(steps, MOST_KEPT_SHAPES)
+    return int(calibration.process_bytes + parameters + copied + code + calibration.bytes_per_value * largest)
 
 
 def known(facts: Facts) -> Calibration:
