@@ -80,7 +80,7 @@ def training_step(
         gradients = _doubted(_unscaled(model.optimizer, gradients), total)
         if not updates:
             return total, [tf.convert_to_tensor(each) for each in gradients]
-        model.optimizer.apply_gradients(zip(gradients, variables, strict=True))
+        model.optimizer.apply_gradients(zip(gradients, variables, strict=True), skip_gradients_aggregation=_is_alone())
         return _over_replicas(total) / everywhere, rows
 
     return step
@@ -111,7 +111,17 @@ def _doubted(gradients: list[Gradient], loss: tf.Tensor) -> list[Gradient]:
     return [*gradients[:place], gradients[place] + tf.cast(doubt, gradients[place].dtype), *gradients[place + 1 :]]
 
 
+def _is_alone() -> bool:
+    """Says whether there is one replica: a sum over it alone would keep its graph as long as the process lives.
+
+    TensorFlow registers the gradient of such a sum, and the gradient holds the graph with all its variables.
+    """
+    return bool(tf.distribute.get_strategy().num_replicas_in_sync == 1)
+
+
 def _over_replicas(value: tf.Tensor) -> tf.Tensor:
+    if _is_alone():
+        return value
     return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, value)
 
 

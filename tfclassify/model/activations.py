@@ -7,10 +7,12 @@ from math import pi, sqrt
 
 import tensorflow as tf
 
+from tfclassify.model.gradients import with_gradient
+
 DENSITY_AT_0 = 1.0 / sqrt(2.0 * pi)
 
 
-@tf.custom_gradient
+@with_gradient
 def gelu(values: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
     """The exact GELU, ``x * P(X <= x)`` of a standard normal X, of any shape and floating type.
 

@@ -12,11 +12,12 @@ from typing import Any
 import tensorflow as tf
 
 from tfclassify.model.activations import gelu
+from tfclassify.model.gradients import with_gradient
 
 Gradients = Callable[..., Any]
 
 
-@tf.custom_gradient
+@with_gradient
 def affine(values: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> tuple[tf.Tensor, Gradients]:
     """Returns ``values @ kernel + bias``: [N, I] with [I, O] and [O] to [N, O], all of one type.
 
@@ -40,7 +41,7 @@ def normed(values: tf.Tensor, scale: tf.Tensor, offset: tf.Tensor, *, epsilon: f
     Source: J. Ba, J. Kiros, G. Hinton, "Layer Normalization", arXiv:1607.06450.
     """
 
-    @tf.custom_gradient
+    @with_gradient
     def run(values: tf.Tensor, scale: tf.Tensor, offset: tf.Tensor) -> tuple[tf.Tensor, Gradients]:
         centred = values - tf.reduce_mean(values, axis=1, keepdims=True)
         inverse = tf.math.rsqrt(tf.reduce_mean(tf.square(centred), axis=1, keepdims=True) + epsilon)
@@ -58,7 +59,7 @@ def normed(values: tf.Tensor, scale: tf.Tensor, offset: tf.Tensor, *, epsilon: f
     return run(values, scale, offset)
 
 
-@tf.custom_gradient
+@with_gradient
 def attended(
     queries: tf.Tensor, keys: tf.Tensor, contents: tf.Tensor, mask: tf.Tensor, kept: tf.Tensor
 ) -> tuple[tf.Tensor, Gradients]:
@@ -94,7 +95,7 @@ def attended(
     return made, gradients
 
 
-@tf.custom_gradient
+@with_gradient
 def spread(values: tf.Tensor, there: tf.Tensor, back: tf.Tensor) -> tuple[tf.Tensor, Gradients]:
     """Returns the rows of [N, d] that stand at places of any shape: [..., d].
 
@@ -112,7 +113,7 @@ def spread(values: tf.Tensor, there: tf.Tensor, back: tf.Tensor) -> tuple[tf.Ten
     return tf.gather(values, there), gradients
 
 
-@tf.custom_gradient
+@with_gradient
 def collected(values: tf.Tensor, there: tf.Tensor, back: tf.Tensor) -> tuple[tf.Tensor, Gradients]:
     """Returns N of the M rows of [M, d], each but once: [N, d].
 
@@ -128,7 +129,7 @@ def collected(values: tf.Tensor, there: tf.Tensor, back: tf.Tensor) -> tuple[tf.
     return tf.gather(values, there), gradients
 
 
-@tf.custom_gradient
+@with_gradient
 def taken(values: tf.Tensor, rows: tf.Tensor) -> tuple[tf.Tensor, Gradients]:
     """Returns rows of [N, H], which may come several times: with int32[R] to [R, H]."""
     number = tf.shape(values)[0]
