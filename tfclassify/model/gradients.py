@@ -43,10 +43,12 @@ def with_gradient(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def _let_graph_hold(operation: tf.Operation) -> None:
     name = operation.get_attr(_ATTRIBUTE).decode()
+    # TensorFlow has no way to take an entry back.
     entries = ops.gradient_registry._registry
     function = entries[name][_FUNCTION]
     graph = operation.graph
     setattr(graph, _HELD, [*getattr(graph, _HELD, ()), function])
     held = weakref.ref(function)
+    # Whoever calls this has the graph, which holds the function: it is never None then.
     entries[name][_FUNCTION] = lambda *arguments: held()(*arguments)  # type: ignore[misc]
     weakref.finalize(function, entries.pop, name, None)
