@@ -13,6 +13,7 @@ from tfclassify.data.batches import (
     Batch,
     epoch_batches,
     fill,
+    one_batch,
     padding_share,
     steps_per_epoch,
     training_batches,
@@ -125,6 +126,12 @@ def test_training_batches_are_those_of_each_epoch() -> None:
         ].tolist()
         == made[2 * len(made) // 3]["input_ids"].tolist()
     )
+
+
+def test_nothing_tunes_the_batches_so_that_a_fit_ends_when_its_last_step_is_made() -> None:
+    rows = rows_of_lengths([3 + row % 13 for row in range(23)])
+    for made in (training_batches(rows, BUCKETS, seed=5, epochs=3), one_batch(rows, BUCKETS[0])):
+        assert made.options().autotune.enabled is False
 
 
 def test_a_row_that_no_shape_holds_is_not_left_out_in_silence() -> None:

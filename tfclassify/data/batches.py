@@ -6,7 +6,7 @@ bucket, so that only the very last batch of an epoch is filled up with rows of w
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +18,8 @@ from tfclassify.text.packing import WINDOW_COUNTS, WINDOW_PLACES, Drawn
 
 Bucket = tuple[int, int]
 Arrays = dict[str, NDArray]
+# Batches that are made before the step asks for them.
+AHEAD = 8
 
 
 @dataclass(frozen=True)
@@ -177,7 +179,7 @@ def training_batches(
             for batch in dealt.since(first_step if epoch == first_epoch else 0):
                 yield fill(read, batch, multiple=multiple)
 
-    return tf.data.Dataset.from_generator(made, output_signature=_signature(rows)).prefetch(8)
+    return _ahead(made, rows)
 
 
 def one_batch(rows: Rows, bucket: Bucket, *, multiple: int = 1) -> tf.data.Dataset:
@@ -188,7 +190,15 @@ def one_batch(rows: Rows, bucket: Bucket, *, multiple: int = 1) -> tf.data.Datas
     def made() -> Iterator[Arrays]:
         yield fill(rows, batch, multiple=multiple)
 
-    return tf.data.Dataset.from_generator(made, output_signature=_signature(rows)).prefetch(8)
+    return _ahead(made, rows)
+
+
+def _ahead(made: Callable[[], Iterator[Arrays]], rows: Rows) -> tf.data.Dataset:
+    options = tf.data.Options()
+    # There is nothing to tune here, and an iterator that is let go of may wait up to a minute for its tuner's sleep.
+    options.autotune.enabled = False
+    made_ahead = tf.data.Dataset.from_generator(made, output_signature=_signature(rows)).prefetch(AHEAD)
+    return made_ahead.with_options(options)
 
 
 def _signature(rows: Rows) -> Mapping[str, tf.TensorSpec]:

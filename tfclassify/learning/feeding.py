@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfclassify.data.batches import Bucket
+from tfclassify.data.batches import AHEAD, Bucket
 from tfclassify.data.shares import flattened, shared_out
 
 
@@ -31,6 +31,6 @@ def fed(
         if shapes is not None:
             made = flattened(made, shapes)
         # Nobody reads past the last step; asking every worker in each step whether there is more would cost time.
-        return made.apply(tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY)).prefetch(8)
+        return made.apply(tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY)).prefetch(AHEAD)
 
     return strategy.distribute_datasets_from_function(of_pipeline)
