@@ -13,7 +13,8 @@ from small_networks import PIECES, network, small_files
 
 from tfclassify.model.classifier import BertClassifier, answering, outputs
 from tfclassify.model.routes import INPUTS
-from tfclassify.model.unpadded import Forward
+from tfclassify.model.unpadded import Forward, places_of
+from tfclassify.planning.token_numbers import grain
 
 LONGEST = 16
 # Tokens of rows: one row without any, a batch of such rows, and one among others.
@@ -50,6 +51,17 @@ def test_the_same_logits(
     expected = outputs(model, given_batch, training=False)["logits"]
     found = made(*(given_batch[name] for name in INPUTS))
     np.testing.assert_allclose(found, expected, atol=2e-6)
+
+
+@given(st.lists(st.integers(1, 40), min_size=1, max_size=40), st.integers(0, 5))
+def test_batches_come_to_the_same_numbers_of_tokens(lengths: list[int], more: int) -> None:
+    mask = batch(lengths, max(lengths) + more, 0)["attention_mask"]
+    places, number = places_of(mask), sum(lengths)
+    flat, tokens = mask.numpy().reshape(-1), places.tokens.numpy()
+    assert places.number == number
+    assert tokens[:number].tolist() == np.flatnonzero(flat).tolist()
+    assert not flat[tokens[number:]].any()
+    assert len(set(tokens)) == len(tokens) == min(-(-number // grain(number)) * grain(number), flat.size)
 
 
 def test_no_rows(both: tuple[BertClassifier, Forward]) -> None:

@@ -24,6 +24,7 @@ from tfclassify.planning.costs import (
     planned_steps,
     predict_costs,
     step_seconds,
+    token_numbers,
     training_seconds,
 )
 from tfclassify.planning.facts import Facts
@@ -101,14 +102,27 @@ def test_what_is_answered_costs_less_than_what_is_learnt() -> None:
         assert answer_bytes(shape, facts()) < peak_memory_bytes((shape,), facts())
 
 
-def test_code_is_kept_for_each_number_of_tokens_up_to_a_hundred() -> None:
+def test_code_is_kept_for_each_number_of_tokens_that_is_computed() -> None:
     each = made_calibration().bytes_per_shape
-    none, some, most, more, unknown = (
-        peak_memory_bytes(((32, 16),), facts(), **steps)
-        for steps in ({"steps": 0}, {"steps": 7}, {"steps": 100}, {"steps": 101}, {})
+    none, some, every, unknown = (
+        peak_memory_bytes(((32, 16),), facts(), **steps) for steps in ({"steps": 0}, {"steps": 7}, {"steps": 900}, {})
     )
-    assert (some - none, most - none) == (7 * each, 100 * each)
-    assert most == more == unknown
+    # 32, and 16 numbers up to each of 64, 128, 256 and 512.
+    assert (some - none, every - none) == (7 * each, 65 * each)
+    assert every == unknown
+
+
+def test_rows_of_a_shape_are_longer_than_those_of_the_one_before() -> None:
+    # From 32 * 15 to 512 tokens: 480, 496, 512; and the 65 less those three up to 32 * 14.
+    assert token_numbers(((32, 16),)) == 65
+    assert token_numbers(((32, 14), (32, 16))) == 61 + 3
+
+
+def test_code_is_kept_for_no_more_than_a_hundred_numbers_of_tokens() -> None:
+    each, shapes = made_calibration().bytes_per_shape, ((32, 16), (32, 512))
+    assert token_numbers(shapes) > 100
+    found = [peak_memory_bytes(shapes, facts(), steps=steps) for steps in (0, 100, 101, 900)]
+    assert [peak - found[0] for peak in found[1:]] == [100 * each] * 3
 
 
 def test_judging_is_a_pass_forwards_over_the_validation_rows() -> None:

@@ -171,11 +171,12 @@ def _parted(network: _Network, still: _Still, after: int) -> Left:
 def _means(still: _Still) -> tf.Tensor:
     """Returns the mean of the tokens of each text, float32[R, H]."""
     number = tf.reduce_sum(tf.cast(still.mask, tf.float32), axis=1, keepdims=True)
+    values = still.values[: still.places.number]
     if still.folded is None:
-        sums = tf.math.unsorted_segment_sum(still.values, _rows(still), tf.shape(still.mask)[0])
+        sums = tf.math.unsorted_segment_sum(values, _rows(still), tf.shape(still.mask)[0])
         return sums / tf.maximum(number, 1.0)
     owners, texts = still.folded.texts, tf.shape(still.folded.read)[0]
-    sums = tf.math.unsorted_segment_sum(still.values, tf.gather(owners, _rows(still)), texts)
+    sums = tf.math.unsorted_segment_sum(values, tf.gather(owners, _rows(still)), texts)
     return sums / tf.maximum(tf.math.unsorted_segment_sum(number, owners, texts), 1.0)
 
 
@@ -185,8 +186,10 @@ def _staying(still: _Still, stay: tf.Tensor, leaves: tf.Tensor) -> _Still:
     rows = stay if folded is None else _places(tf.logical_not(tf.gather(leaves, folded.texts)))
     owners = _rows(still) if folded is None else tf.gather(folded.texts, _rows(still))
     mask, kept = tf.gather(still.mask, rows), _places(tf.logical_not(tf.gather(leaves, owners)))
-    further = None if folded is None else folded.of_some(stay)
-    return _Still(mask, places_of(mask), tf.gather(still.values, kept), further)
+    further, places = None if folded is None else folded.of_some(stay), places_of(mask)
+    # Nobody reads the vectors of padding, so that any will do.
+    filling = tf.zeros([tf.size(places.tokens) - tf.size(kept)], tf.int64)
+    return _Still(mask, places, tf.gather(still.values, tf.concat([kept, filling], 0)), further)
 
 
 def _places(marks: tf.Tensor) -> tf.Tensor:
@@ -195,7 +198,7 @@ def _places(marks: tf.Tensor) -> tf.Tensor:
 
 def _rows(still: _Still) -> tf.Tensor:
     """Returns in which row each token is, int64[T]."""
-    return still.places.tokens // tf.shape(still.mask, tf.int64)[1]
+    return still.places.tokens[: still.places.number] // tf.shape(still.mask, tf.int64)[1]
 
 
 def _judged(network: _Network, means: tf.Tensor, exit_: Exit) -> tuple[tf.Tensor, tf.Tensor]:

@@ -1,9 +1,10 @@
 """The network as it answers: the same numbers as BERT's own forward pass, computed for tokens and never for padding.
 
 Dense layers run on the T tokens of a batch in a row, so that texts of unlike length cost no more than their tokens;
-only attention sees them side by side. In the last layer nothing but the vector of [CLS] is computed, since nothing else
-is read. Each dense layer is a matrix product with its bias right behind it, which TensorFlow's graph optimizer makes
-one op of; Keras puts a reshape between the two.
+only attention sees them side by side. A few places of padding are computed with them, so that batches come to the same
+numbers of tokens. In the last layer nothing but the vector of [CLS] is computed, since nothing else is read. Each dense
+layer is a matrix product with its bias right behind it, which TensorFlow's graph optimizer makes one op of; Keras puts
+a reshape between the two.
 """
 
 from __future__ import annotations
@@ -19,11 +20,13 @@ from tfclassify.model.features import FEATURE_INPUTS
 from tfclassify.model.joining import FeatureJoin
 from tfclassify.model.routes import INPUTS, with_a_token
 from tfclassify.model.windowing import Folded, WindowPooling
+from tfclassify.planning.token_numbers import GRAINS
 
 WINDOWS_SCOPE = "network/windows/"
 MASKED = -1e9
 # What TensorFlow's fused layer norm on the CPU adds to a variance, and cannot be told otherwise.
 FUSED_EPSILON = 1e-3
+DOUBLINGS = tuple(2**exponent for exponent in range(1, len(GRAINS)))
 
 Weights = Mapping[str, tf.Variable]
 Forward = Callable[..., tf.Tensor]
@@ -41,16 +44,19 @@ class Shape:
 
 @dataclass(frozen=True)
 class Places:
-    """Where the T tokens of a batch are.
+    """Where the T tokens of a batch are that are computed.
 
     Attributes:
-        tokens: int64[T], their places in a padded batch laid out flat.
+        tokens: int64[T], their places in a padded batch laid out flat; behind those that there are, places of padding
+            that make their number one that is computed.
+        number: int64[], how many there are.
         padded: int64[B, L], the token at each place of a padded batch; any token where there is only padding.
         first: int64[B], the token [CLS] of each row.
         mask: float32[B, 1, 1, L], what is added to attention's scores.
     """
 
     tokens: tf.Tensor
+    number: tf.Tensor
     padded: tf.Tensor
     first: tf.Tensor
     mask: tf.Tensor
@@ -100,14 +106,26 @@ def places_of(attention_mask: tf.Tensor) -> Places:
     before = tf.cumsum(tf.reduce_sum(marks, axis=1), exclusive=True)
     within = tf.maximum(tf.cumsum(marks, axis=1), 1) - 1
     # A window without a token, which training reads beside others, reads somebody else's rather than past the end.
-    last = tf.reduce_sum(marks) - 1
+    number = tf.reduce_sum(marks)
+    last = number - 1
     mask = (1.0 - tf.cast(attention_mask, tf.float32)) * MASKED
+    there = tf.reshape(attention_mask, [-1]) > 0
+    # Of padding no gradient comes: attention does not see it, and nobody reads its vectors.
+    filling = tf.where(tf.logical_not(there))[:, 0][: _computed(number) - number]
     return Places(
-        tokens=tf.where(tf.reshape(attention_mask, [-1]) > 0)[:, 0],
+        tokens=tf.concat([tf.where(there)[:, 0], filling], 0),
+        number=number,
         padded=tf.minimum(before[:, None] + within, last),
         first=tf.minimum(before, last),
         mask=mask[:, None, None, :],
     )
+
+
+def _computed(number: tf.Tensor) -> tf.Tensor:
+    """Rounds a number of tokens up, int64[] to int64[]."""
+    doublings = tf.reduce_sum(tf.cast(number >= tf.constant(DOUBLINGS, tf.int64), tf.int32))
+    grain = tf.gather(tf.constant(GRAINS, tf.int64), doublings)
+    return (number + grain - 1) // grain * grain
 
 
 def embedded(

@@ -25,6 +25,7 @@ from tfclassify.planning.chips import CHIPS, Chip, chip_name, least_seconds
 from tfclassify.planning.facts import Facts
 from tfclassify.planning.presets import EncoderSize
 from tfclassify.planning.statistics import cut_lengths
+from tfclassify.planning.token_numbers import numbers_between
 from tfclassify.planning.windows import answered_shape, encoder_shape, row_columns, training_columns
 from tfclassify.settings import AUTO, Settings, TrainSettings
 
@@ -183,8 +184,8 @@ def peak_memory_bytes(
 
     Of a processor it is that of the process; of accelerators what the network takes there, in float32. An average of
     the weights takes as much as they do, and is copied for checkpoints like them; where it is judged, the weights stand
-    beside it in the place of the gradients. Hardly two ``steps`` have the same number of tokens, for each of which a
-    processor keeps code, up to a number; where they are not known, they are taken for that many.
+    beside it in the place of the gradients. For each number of tokens that is computed a processor keeps code, up to so
+    many; there are no more of them than ``steps``.
     """
     size, calibration = facts.encoder, facts.calibration
     shapes = [(ceil(rows / parts), length) for rows, length in buckets]
@@ -194,8 +195,17 @@ def peak_memory_bytes(
         return int(parameters + BYTES_OF_FLOAT32 * max(activations(size, *shape) for shape in shapes))
     largest = max(kept_values(size, *shape) for shape in shapes)
     copied = (BYTES_PER_COPIED_PARAMETER + of_average) * size.parameters
-    code = calibration.bytes_per_shape * min(steps, MOST_KEPT_SHAPES)
+    code = calibration.bytes_per_shape * min(steps, MOST_KEPT_SHAPES, token_numbers(shapes))
     return int(calibration.process_bytes + parameters + copied + code + calibration.bytes_per_value * largest)
+
+
+def token_numbers(buckets: Sequence[Bucket]) -> int:
+    """Returns how many numbers of tokens are computed for full batches of these shapes, by rising length."""
+    before = [0, *(length for _, length in buckets[:-1])]
+    return sum(
+        numbers_between(rows * min(shorter + 1, length), rows * length)
+        for shorter, (rows, length) in zip(before, buckets, strict=True)
+    )
 
 
 def known(facts: Facts) -> Calibration:
