@@ -111,7 +111,7 @@ def places_of(attention_mask: tf.Tensor) -> Places:
     mask = (1.0 - tf.cast(attention_mask, tf.float32)) * MASKED
     there = tf.reshape(attention_mask, [-1]) > 0
     # Of padding no gradient comes: attention does not see it, and nobody reads its vectors.
-    filling = tf.where(tf.logical_not(there))[:, 0][: _computed(number) - number]
+    filling = tf.where(tf.logical_not(there))[:, 0][: tf.cast(_computed(number) - number, tf.int32)]
     return Places(
         tokens=tf.concat([tf.where(there)[:, 0], filling], 0),
         number=number,
