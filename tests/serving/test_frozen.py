@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import tensorflow as tf
 
 from tfclassify.export import Export
 from tfclassify.hardware import multiplies_bfloat16
-from tfclassify.serving import frozen, golden
+from tfclassify.serving import frozen, golden, session
 from tfclassify.serving.served import direct
 from tfclassify.serving.session import load_saved_model
 from tfclassify.serving.status import Refusal
@@ -86,4 +87,34 @@ def test_tables_come_along(tmp_path: Path) -> None:
     made = loaded.call("serving_default", {"text": np.array(["b", "c", "a"], object)})
     assert made["found"].tolist() == [7, -1, 5]
     assert made["scaled"].tolist() == [14.0, -2.0, 10.0]
+    loaded.close()
+
+
+def test_branches_are_part_of_the_graph_so_that_products_in_them_are_fused_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is in a function of its own gets weights as arguments: they are cast for every batch, and nothing is fused."""
+    module = tf.Module()
+    module.weight, module.bias = tf.Variable([[2.0]]), tf.Variable([1.0])
+
+    @tf.function(input_signature=[tf.TensorSpec([None, 1], tf.float32, name="value")])
+    def run(value: tf.Tensor) -> dict[str, tf.Tensor]:
+        def product() -> tf.Tensor:
+            return tf.nn.bias_add(tf.matmul(value, module.weight), module.bias)
+
+        return {"made": tf.cond(tf.reduce_sum(value) > 0, product, lambda: -value)}
+
+    tf.saved_model.save(module, str(tmp_path), signatures={"serving_default": run})
+    made: list[frozen.Frozen] = []
+
+    def kept(*given: Any, **named: Any) -> frozen.Frozen:
+        made.append(frozen.frozen(*given, **named))
+        return made[-1]
+
+    monkeypatch.setattr(session, "frozen", kept)
+    loaded = load_saved_model(tmp_path, name="branches", version=1, timeout_seconds=60, bfloat16=True)
+    assert {"MatMul", "BiasAdd"} <= {each.type for each in made[0].session.graph.get_operations()}
+    for value, expected in ((3.0, 7.0), (-3.0, 3.0)):
+        found = loaded.call("serving_default", {"value": np.array([[value]], np.float32)})
+        assert found["made"].tolist() == [[expected]]
     loaded.close()

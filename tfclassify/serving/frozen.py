@@ -40,7 +40,8 @@ def frozen(
     """
     # Its functions do not keep its variables, so it has to be there until they are read.
     model = tf.saved_model.load(str(folder), tags=list(tags))
-    function = convert_variables_to_constants_v2(model.signatures[name], lower_control_flow=False)
+    # In functions of their own, branches would be given weights that are cast for every batch, and nothing were fused.
+    function = convert_variables_to_constants_v2(model.signatures[name], lower_control_flow=True)
     given = {each.name.partition(":")[0]: each.name for each in function.inputs}
     # Of a signature's outputs only the order is kept, which is that of their names.
     made = dict(zip(sorted(signature.outputs), (each.name for each in function.outputs), strict=True))
