@@ -93,7 +93,7 @@ def test_tables_come_along(tmp_path: Path) -> None:
 def test_branches_are_part_of_the_graph_so_that_products_in_them_are_fused_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What is in a function of its own gets weights as arguments: they are cast for every batch, and nothing is fused."""
+    """A function of their own would be given weights, which are cast for every batch then, and nothing is fused."""
     module = tf.Module()
     module.weight, module.bias = tf.Variable([[2.0]]), tf.Variable([1.0])
 
