@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import tensorflow as tf
 from made_calibrations import made_calibration
@@ -19,6 +20,7 @@ from tfclassify.learning.calibrations import calibration_file, calibration_for, 
 from tfclassify.learning.prediction import forward
 from tfclassify.planning.calibration import Calibration, kept_values, plain
 from tfclassify.planning.presets import EncoderSize
+from tfclassify.planning.token_numbers import rounded_up
 from tfclassify.runs import write_json
 
 HERE = Hardware(cores=2, memory_bytes=0)
@@ -143,10 +145,30 @@ def test_memory_is_that_of_the_process_of_values_and_of_code() -> None:
     size, code, each = calibrating.NETWORKS[0], 6_000_000, 7.5
     values = [each * kept_values(size, *shape) for shape in calibrating.TRAINED]
     fixed = 900_000_000 + 16 * size.parameters
-    after = [int(fixed + max(values) + number * code) for number in (4, 8, 12)]
+    after = [int(fixed + max(values) + number * code) for number in (4, 8, 8)]
     process, per_value, per_shape = calibrating._memory([int(fixed + values[0] + code), *after], size)
     assert (per_value, per_shape) == (pytest.approx(each), pytest.approx(code))
     assert process == pytest.approx(900_000_000, abs=10)
+
+
+def test_numbers_of_tokens_are_new_in_two_rounds_and_in_no_other() -> None:
+    every = [
+        rounded_up(int(calibrating._batch(shape, fewer)["attention_mask"].sum()))
+        for shape, fewer in calibrating._shapes(lambda: True)
+    ]
+    rounds = np.reshape(every[1:], (calibrating.MOST_ROUNDS, -1)).tolist()
+    full = [rows * length for rows, length in calibrating.TRAINED]
+    assert every[0] == full[0]
+    assert not {*rounds[1]} & {*full}
+    assert [each for place, each in enumerate(rounds) if place != 1] == [full] * (calibrating.MOST_ROUNDS - 1)
+    assert calibrating.NEW_ROUNDS == 2 < calibrating.FEWEST_ROUNDS
+
+
+@pytest.mark.parametrize("shape", calibrating.TRAINED)
+def test_no_row_is_left_without_a_token(shape: tuple[int, int]) -> None:
+    mask = calibrating._batch(shape, 100)["attention_mask"]
+    assert mask.sum() == shape[0] * shape[1] - 100
+    assert (mask.sum(axis=1) > 0).all()
 
 
 @pytest.mark.slow

@@ -14,7 +14,7 @@ from small_networks import PIECES, network, small_files
 from tfclassify.model.classifier import BertClassifier, answering, outputs
 from tfclassify.model.routes import INPUTS
 from tfclassify.model.unpadded import Forward, places_of
-from tfclassify.planning.token_numbers import grain
+from tfclassify.planning.token_numbers import rounded_up
 
 LONGEST = 16
 # Tokens of rows: one row without any, a batch of such rows, and one among others.
@@ -61,7 +61,7 @@ def test_batches_come_to_the_same_numbers_of_tokens(lengths: list[int], more: in
     assert places.number == number
     assert tokens[:number].tolist() == np.flatnonzero(flat).tolist()
     assert not flat[tokens[number:]].any()
-    assert len(set(tokens)) == len(tokens) == min(-(-number // grain(number)) * grain(number), flat.size)
+    assert len(set(tokens)) == len(tokens) == min(rounded_up(number), flat.size)
 
 
 def test_no_rows(both: tuple[BertClassifier, Forward]) -> None:

@@ -194,11 +194,18 @@ def one_batch(rows: Rows, bucket: Bucket, *, multiple: int = 1) -> tf.data.Datas
 
 
 def _ahead(made: Callable[[], Iterator[Arrays]], rows: Rows) -> tf.data.Dataset:
+    return untuned(tf.data.Dataset.from_generator(made, output_signature=_signature(rows)).prefetch(AHEAD))
+
+
+def untuned(batches: tf.data.Dataset) -> tf.data.Dataset:
+    """Returns batches whose iterator can be let go of at any time.
+
+    TensorFlow's tuner, which has nothing to tune in batches of a generator, sleeps longer and longer, up to a minute,
+    and who lets go of an iterator may wait for the end of its sleep.
+    """
     options = tf.data.Options()
-    # There is nothing to tune here, and an iterator that is let go of may wait up to a minute for its tuner's sleep.
     options.autotune.enabled = False
-    made_ahead = tf.data.Dataset.from_generator(made, output_signature=_signature(rows)).prefetch(AHEAD)
-    return made_ahead.with_options(options)
+    return batches.with_options(options)
 
 
 def _signature(rows: Rows) -> Mapping[str, tf.TensorSpec]:

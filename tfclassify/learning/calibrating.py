@@ -17,6 +17,7 @@ import psutil
 import tensorflow as tf
 import tf_keras as keras
 
+from tfclassify.data.batches import untuned
 from tfclassify.hardware import measure_matmul, peak_memory_bytes, reset_peak_memory, seconds_since_start
 from tfclassify.learning.objectives import cross_entropy
 from tfclassify.learning.optimizers import AdamW
@@ -35,6 +36,7 @@ from tfclassify.planning.calibration import (
     plain,
 )
 from tfclassify.planning.presets import EncoderSize
+from tfclassify.planning.token_numbers import rounded_up
 from tfclassify.runs import write_json
 
 VOCABULARY = 2000
@@ -44,7 +46,8 @@ NETWORKS = (EncoderSize(2, 768, 12, 3072, VOCABULARY), EncoderSize(3, 128, 2, 51
 # By rising memory, so that each shape makes a peak of its own.
 TRAINED = ((8, 16), (32, 16), (4, 256), (32, 64))
 ANSWERED = ((1, 16), (1, 128), (16, 64))
-FEWEST_ROUNDS, MOST_ROUNDS, ANSWERS = 2, 5, 5
+# In the first rounds all numbers of tokens are new; in those after them, which are timed, none is.
+NEW_ROUNDS, FEWEST_ROUNDS, MOST_ROUNDS, ANSWERS = 2, 3, 5, 5
 # When the last round of each network begins, at the latest: the process has to be back in CALIBRATING_SECONDS.
 LAST_ROUNDS_SECONDS = (13.0, 18.0)
 
@@ -66,7 +69,7 @@ def measured(
     Args:
         precision: of the training steps.
         networks: sizes, in this order.
-        ends: seconds of this process after which no further round of a network is begun; two rounds are always made.
+        ends: seconds of this process after which no further round of a network is begun; the fewest are always made.
         elapsed: seconds that this process has taken.
     """
     speed, before = measure_matmul(), _used_seconds()
@@ -122,25 +125,28 @@ def _steps(
         The times, and the most memory that there had been after the first shape of all, and after each round.
     """
     set_precision(precision)
-    dataset = tf.data.Dataset.from_generator(
-        lambda: starmap(_batch, _shapes(goes_on)),
-        output_signature={name: tf.TensorSpec([None] * each.ndim, each.dtype) for name, each in _batch((1, 1)).items()},
-    )
+    signature = {name: tf.TensorSpec([None] * each.ndim, each.dtype) for name, each in _batch((1, 1)).items()}
+    made = tf.data.Dataset.from_generator(lambda: starmap(_batch, _shapes(goes_on)), output_signature=signature)
     watch = _Watch()
     reset_peak_memory()
-    model.fit(dataset, epochs=1, verbose=0, callbacks=[watch])
-    # Of the first step the most is tracing, and of the first round what is set up for a shape.
-    rounds = np.reshape(watch.seconds[1:], (-1, len(TRAINED)))[1:]
+    model.fit(untuned(made), epochs=1, verbose=0, callbacks=[watch])
+    # Of the first step the most is tracing, and of the first rounds what is set up for a number of tokens.
+    rounds = np.reshape(watch.seconds[1:], (-1, len(TRAINED)))[NEW_ROUNDS:]
     timed = [Timed(size, *shape, float(np.median(rounds[:, place]))) for place, shape in enumerate(TRAINED)]
     return timed, [watch.peaks[1], *watch.peaks[len(TRAINED) :: len(TRAINED)]]
 
 
 def _shapes(goes_on: Callable[[], bool]) -> Iterator[tuple[tuple[int, int], int]]:
-    """Returns shapes, and how many tokens fewer than that: hardly two batches of a training have the same number."""
+    """Returns shapes, and how many tokens fewer than that: of the second round so many that their numbers are new."""
     yield TRAINED[0], 0
     for number in range(MOST_ROUNDS):
         if number < FEWEST_ROUNDS or goes_on():
-            yield from ((shape, number) for shape in TRAINED)
+            yield from ((shape, _one_number_less(shape) if number == 1 else 0) for shape in TRAINED)
+
+
+def _one_number_less(shape: tuple[int, int]) -> int:
+    tokens = shape[0] * shape[1]
+    return next(fewer for fewer in range(1, tokens) if rounded_up(tokens - fewer) < rounded_up(tokens))
 
 
 class _Watch(keras.callbacks.Callback):
@@ -178,7 +184,9 @@ def _batch(shape: tuple[int, int], fewer: int = 0) -> dict[str, np.ndarray]:
     # Words come as often as in language, not evenly from the whole vocabulary.
     ids = np.minimum(np.random.default_rng(0).zipf(1.3, shape), VOCABULARY - 1).astype(np.int32)
     ones, zeros = np.ones(shape, np.int32), np.zeros(shape, np.int32)
-    ones[0, shape[1] - fewer :] = 0
+    # From the ends of all rows alike, so that none is left without a token.
+    places = np.arange(ones.size).reshape(shape)[:, ::-1].T.reshape(-1)
+    ones.reshape(-1)[places[:fewer]] = 0
     tokens = dict(zip(INPUTS, (ids, ones, zeros), strict=True))
     return {**tokens, "labels": np.zeros(shape[0], np.int32), "weights": np.ones(shape[0], np.float32)}
 
@@ -186,10 +194,10 @@ def _batch(shape: tuple[int, int], fewer: int = 0) -> dict[str, np.ndarray]:
 def _memory(peaks: Sequence[int], size: EncoderSize) -> tuple[int, float, float]:
     """Returns the bytes of the process without the network, of a value, and of the code for a number of tokens.
 
-    After the first round only that code is new; in it, all of its shapes but the first have some as well.
+    In the second round only that code is new; in the first one, all shapes but the first have some as well.
     """
     rounds, shapes = peaks[1:], len(TRAINED)
-    per_shape = max(0.0, (rounds[-1] - rounds[0]) / (shapes * (len(rounds) - 1)))
+    per_shape = max(0.0, (rounds[1] - rounds[0]) / shapes)
     first, last = kept_values(size, *TRAINED[0]), max(kept_values(size, *shape) for shape in TRAINED)
     per_value = max(0.0, (rounds[0] - peaks[0] - (shapes - 1) * per_shape) / (last - first))
     process = peaks[0] - per_value * first - per_shape - BYTES_PER_TRAINED_PARAMETER * size.parameters

@@ -186,10 +186,11 @@ def _staying(still: _Still, stay: tf.Tensor, leaves: tf.Tensor) -> _Still:
     rows = stay if folded is None else _places(tf.logical_not(tf.gather(leaves, folded.texts)))
     owners = _rows(still) if folded is None else tf.gather(folded.texts, _rows(still))
     mask, kept = tf.gather(still.mask, rows), _places(tf.logical_not(tf.gather(leaves, owners)))
-    further, places = None if folded is None else folded.of_some(stay), places_of(mask)
+    places = places_of(mask)
     # Nobody reads the vectors of padding, so that any will do.
     filling = tf.zeros([tf.size(places.tokens) - tf.size(kept)], tf.int64)
-    return _Still(mask, places, tf.gather(still.values, tf.concat([kept, filling], 0)), further)
+    values = tf.gather(still.values, tf.concat([kept, filling], 0))
+    return _Still(mask, places, values, None if folded is None else folded.of_some(stay))
 
 
 def _places(marks: tf.Tensor) -> tf.Tensor:

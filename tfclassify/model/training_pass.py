@@ -1,4 +1,4 @@
-"""The network as it learns on a processor: what Hugging Face's layers compute, for tokens and never for padding.
+"""The network as it learns on a processor: what Hugging Face's layers compute, for tokens and hardly for padding.
 
 The Keras model owns the weights; this reads them, and gradients come to them. Beside padding it leaves out what nobody
 reads: of the last layer all vectors but that of [CLS]. Products and attention are computed in the type that the

@@ -1,4 +1,4 @@
-"""The network as it answers: the same numbers as BERT's own forward pass, computed for tokens and never for padding.
+"""The network as it answers: the same numbers as BERT's own forward pass, computed for tokens and hardly for padding.
 
 Dense layers run on the T tokens of a batch in a row, so that texts of unlike length cost no more than their tokens;
 only attention sees them side by side. A few places of padding are computed with them, so that batches come to the same
@@ -20,13 +20,12 @@ from tfclassify.model.features import FEATURE_INPUTS
 from tfclassify.model.joining import FeatureJoin
 from tfclassify.model.routes import INPUTS, with_a_token
 from tfclassify.model.windowing import Folded, WindowPooling
-from tfclassify.planning.token_numbers import GRAINS
+from tfclassify.planning.token_numbers import DOUBLINGS, GRAINS
 
 WINDOWS_SCOPE = "network/windows/"
 MASKED = -1e9
 # What TensorFlow's fused layer norm on the CPU adds to a variance, and cannot be told otherwise.
 FUSED_EPSILON = 1e-3
-DOUBLINGS = tuple(2**exponent for exponent in range(1, len(GRAINS)))
 
 Weights = Mapping[str, tf.Variable]
 Forward = Callable[..., tf.Tensor]
@@ -105,13 +104,13 @@ def places_of(attention_mask: tf.Tensor) -> Places:
     marks = tf.cast(attention_mask, tf.int64)
     before = tf.cumsum(tf.reduce_sum(marks, axis=1), exclusive=True)
     within = tf.maximum(tf.cumsum(marks, axis=1), 1) - 1
-    # A window without a token, which training reads beside others, reads somebody else's rather than past the end.
     number = tf.reduce_sum(marks)
+    # A window without a token, which training reads beside others, reads somebody else's rather than past the end.
     last = number - 1
     mask = (1.0 - tf.cast(attention_mask, tf.float32)) * MASKED
     there = tf.reshape(attention_mask, [-1]) > 0
     # Of padding no gradient comes: attention does not see it, and nobody reads its vectors.
-    filling = tf.where(tf.logical_not(there))[:, 0][: tf.cast(_computed(number) - number, tf.int32)]
+    filling = tf.where(tf.logical_not(there))[:, 0][: tf.cast(_rounded_up(number) - number, tf.int32)]
     return Places(
         tokens=tf.concat([tf.where(there)[:, 0], filling], 0),
         number=number,
@@ -121,10 +120,10 @@ def places_of(attention_mask: tf.Tensor) -> Places:
     )
 
 
-def _computed(number: tf.Tensor) -> tf.Tensor:
-    """Rounds a number of tokens up, int64[] to int64[]."""
-    doublings = tf.reduce_sum(tf.cast(number >= tf.constant(DOUBLINGS, tf.int64), tf.int32))
-    grain = tf.gather(tf.constant(GRAINS, tf.int64), doublings)
+def _rounded_up(number: tf.Tensor) -> tf.Tensor:
+    """Returns in the graph what :func:`tfclassify.planning.token_numbers.rounded_up` does, int64[] to int64[]."""
+    reached = tf.reduce_sum(tf.cast(number >= tf.constant(DOUBLINGS, tf.int64), tf.int32))
+    grain = tf.gather(tf.constant(GRAINS, tf.int64), tf.maximum(reached, 1) - 1)
     return (number + grain - 1) // grain * grain
 
 
