@@ -24,6 +24,7 @@ def made_calibration(
         process_bytes=1_200_000_000,
         bytes_per_value=3.5,
         bytes_per_shape=6e6,
+        seconds_per_shape=0.0,
         busy_share=0.0,
         written=written,
         seconds=12.0,

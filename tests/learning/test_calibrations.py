@@ -182,6 +182,7 @@ def test_a_machine_is_measured() -> None:
         assert any(pace > 0 for pace in each)
     assert found.bytes_per_value >= 0
     assert found.bytes_per_shape >= 0
+    assert found.seconds_per_shape >= 0
     assert 1e8 < found.process_bytes < 1e11
     assert 0 <= found.busy_share <= 1
     assert found.matmul_flops_per_second is not None

@@ -172,6 +172,22 @@ def test_a_training_is_its_steps_and_a_judgement_an_epoch() -> None:
     assert training_seconds(half, known) == pytest.approx(share * predicted.seconds_per_epoch + 2 * judging)
 
 
+def test_a_step_takes_longer_the_first_time_that_its_number_of_tokens_comes() -> None:
+    known = facts(lengths=LENGTHS_OF_ROWS)
+    slower = replace(known, calibration=replace(made_calibration(), seconds_per_shape=0.5))
+    plan, before = costs(known, train__epochs=4, train__batch_size=8)
+    numbers = min(planned_steps(plan.settings, known), token_numbers(plan.settings.train.buckets))
+    assert 0 < numbers < planned_steps(plan.settings, known)
+    assert predict_costs(plan.settings, slower).seconds_per_epoch == pytest.approx(
+        before.seconds_per_epoch + 0.5 * numbers / 4
+    )
+    assert training_seconds(plan.settings, slower) == pytest.approx(
+        training_seconds(plan.settings, known) + 0.5 * numbers
+    )
+    few = costs(known, train__epochs=4, train__batch_size=8, train__steps=2)[0].settings
+    assert training_seconds(few, slower) == pytest.approx(training_seconds(few, known) + 0.5 * 2)
+
+
 def test_of_chosen_windows_only_those_are_judged() -> None:
     known = facts(lengths=[0] * 2000 + [100])
     splits = {name: split({"a": 50, "b": 50}, lengths=[0] * 2000 + [100]) for name in ("train", "validation")}

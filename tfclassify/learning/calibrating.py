@@ -76,11 +76,13 @@ def measured(
     steps: list[Timed] = []
     answers: list[Timed] = []
     peaks: list[list[int]] = []
+    longer: list[float] = []
     for size, end in zip(networks, ends, strict=True):
         model = _network(size)
         answers += _answers(model, size)
-        taken, reached = _steps(model, size, precision, goes_on=partial(_before, end, elapsed))
+        taken, new, reached = _steps(model, size, precision, goes_on=partial(_before, end, elapsed))
         steps += taken
+        longer += new
         peaks.append(reached)
     process, per_value, per_shape = _memory(peaks[0], networks[0])
     return Calibration(
@@ -90,6 +92,7 @@ def measured(
         process_bytes=process,
         bytes_per_value=per_value,
         bytes_per_shape=per_shape,
+        seconds_per_shape=max(0.0, median(longer)),
         busy_share=_busy_share(before, _used_seconds()),
         written=time.time(),
         seconds=elapsed(),
@@ -118,11 +121,12 @@ def _network(size: EncoderSize) -> BertClassifier:
 
 def _steps(
     model: BertClassifier, size: EncoderSize, precision: str, *, goes_on: Callable[[], bool]
-) -> tuple[list[Timed], list[int]]:
+) -> tuple[list[Timed], list[float], list[int]]:
     """Fits a few rounds of all shapes, one after the other: the same one again would find its memory warm.
 
     Returns:
-        The times, and the most memory that there had been after the first shape of all, and after each round.
+        The times; by how many seconds steps of new numbers of tokens took longer; and the most memory that there had
+        been after the first shape of all, and after each round.
     """
     set_precision(precision)
     signature = {name: tf.TensorSpec([None] * each.ndim, each.dtype) for name, each in _batch((1, 1)).items()}
@@ -131,9 +135,10 @@ def _steps(
     reset_peak_memory()
     model.fit(untuned(made), epochs=1, verbose=0, callbacks=[watch])
     # Of the first step the most is tracing, and of the first rounds what is set up for a number of tokens.
-    rounds = np.reshape(watch.seconds[1:], (-1, len(TRAINED)))[NEW_ROUNDS:]
-    timed = [Timed(size, *shape, float(np.median(rounds[:, place]))) for place, shape in enumerate(TRAINED)]
-    return timed, [watch.peaks[1], *watch.peaks[len(TRAINED) :: len(TRAINED)]]
+    rounds = np.reshape(watch.seconds[1:], (-1, len(TRAINED)))
+    known = np.median(rounds[NEW_ROUNDS:], axis=0)
+    timed = [Timed(size, *shape, float(known[place])) for place, shape in enumerate(TRAINED)]
+    return timed, (rounds[1] - known).tolist(), [watch.peaks[1], *watch.peaks[len(TRAINED) :: len(TRAINED)]]
 
 
 def _shapes(goes_on: Callable[[], bool]) -> Iterator[tuple[tuple[int, int], int]]:

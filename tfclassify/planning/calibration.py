@@ -47,7 +47,8 @@ class Calibration:
     ``training`` is of a training step in the number format ``precision``, ``answering`` of a pass without dropout in
     float32, as a SavedModel makes it. ``process_bytes`` are those of a process without a network, ``bytes_per_value``
     those of a value that a layer keeps for the way back, ``bytes_per_shape`` those of the code that is made for each
-    number of tokens that batches have. ``busy_share`` is the part of the processor that other programs had meanwhile;
+    number of tokens that batches have, and ``seconds_per_shape`` what a training step takes longer where it is made.
+    ``busy_share`` is the part of the processor that other programs had meanwhile;
     ``written`` the time in seconds since 1970, ``seconds`` how long it took.
     """
 
@@ -57,6 +58,7 @@ class Calibration:
     process_bytes: int
     bytes_per_value: float
     bytes_per_shape: float
+    seconds_per_shape: float
     busy_share: float
     written: float
     seconds: float

@@ -51,8 +51,8 @@ def predict_costs(settings: Settings, facts: Facts) -> Costs:
     shapes = tuple(encoder_shape(bucket, settings.text) for bucket in buckets)
     parts, averaged = settings.train.accumulation_steps, is_averaged(settings.train)
     peak = peak_memory_bytes(shapes, facts, parts=parts, averaged=averaged, steps=planned_steps(settings, facts))
-    seconds = seconds_of(batches_of_epoch(settings, facts), settings, facts)
-    return Costs(seconds, peak, padding_share(lengths, buckets))
+    epochs, seconds = _epochs_and_seconds(settings, facts)
+    return Costs(seconds / epochs if epochs else 0.0, peak, padding_share(lengths, buckets))
 
 
 def batches_of_epoch(settings: Settings, facts: Facts) -> list[tuple[int, Bucket]]:
@@ -84,9 +84,25 @@ def planned_steps(settings: Settings, facts: Facts) -> int:
 
 def training_seconds(settings: Settings, facts: Facts) -> float:
     """Predicts the time of all steps that are planned, and of a judgement after each epoch, whole or begun."""
-    batches = batches_of_epoch(settings, facts)
-    epochs = planned_steps(settings, facts) / max(1, _steps(batches))
-    return epochs * seconds_of(batches, settings, facts) + ceil(epochs) * judging_seconds(settings, facts)
+    epochs, seconds = _epochs_and_seconds(settings, facts)
+    return seconds + ceil(epochs) * judging_seconds(settings, facts)
+
+
+def _epochs_and_seconds(settings: Settings, facts: Facts) -> tuple[float, float]:
+    """Returns how many epochs are planned, the last one maybe in part, and what their steps take."""
+    batches, steps = batches_of_epoch(settings, facts), planned_steps(settings, facts)
+    epochs = steps / max(1, _steps(batches))
+    return epochs, epochs * seconds_of(batches, settings, facts) + _new_number_seconds(settings, facts, steps=steps)
+
+
+def _new_number_seconds(settings: Settings, facts: Facts, *, steps: int) -> float:
+    """Predicts how much longer those steps take whose numbers of tokens none had before."""
+    if facts.calibration is None or facts.hardware.accelerators:
+        return 0.0
+    parts = settings.train.accumulation_steps
+    shapes = [encoder_shape(bucket, settings.text) for bucket in settings.train.buckets]
+    numbers = token_numbers([(ceil(rows / parts), length) for rows, length in shapes])
+    return facts.calibration.seconds_per_shape * min(steps, numbers)
 
 
 def step_seconds(bucket: Bucket, facts: Facts, *, precision: str, parts: int = 1, dense: bool = False) -> float:
