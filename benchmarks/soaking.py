@@ -46,7 +46,10 @@ def soak(
     path = f"/v1/models/{name}:predict"
     expected = {text: _answers(port, path, [text])[0] for text in dict.fromkeys(texts)}
     account, end = Account(), time.monotonic() + seconds
-    going = lambda: time.monotonic() < end and account.good < requests  # noqa: E731
+
+    def going() -> bool:
+        return time.monotonic() < end and account.good < requests
+
     work: list[Callable[[], None]] = [lambda: _reload(base, account, going), lambda: _watch(process, account, going)]
     work += [lambda n=n: _good(port, path, expected, account, going, Random(n)) for n in range(GOOD_CLIENTS)]
     hostile = {**hostile_requests(path), "leaves": request(path, [{"text": "leaves before the answer"}])}

@@ -70,6 +70,7 @@ def train_one(asked: argparse.Namespace) -> tuple[float, float]:
         told(watching, batch, logs)
         taken.append(time.perf_counter() - begun)
 
+    # What trackers are fed by is what is timed; nothing else calls it.
     Watching.on_train_batch_end = timed  # type: ignore[method-assign]
 
     moments: list[float | None] = []
