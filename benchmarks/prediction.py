@@ -42,6 +42,8 @@ SETS = (
     "imdb_small",
 )
 SPLITS = ("train", "validation", "test")
+# A run answers in the number format of its training.
+BY_DEFAULT = "default"
 PEERS = ("pipeline", "pytorch fp32", "pytorch bf16", "onnx fp32", "onnx int8")
 
 Row = dict[str, str]
@@ -170,7 +172,7 @@ def _sides(asked: argparse.Namespace, max_length: int, folder: Path) -> dict[str
     """Returns the sides by name; the first one is what the labels of the others are compared with."""
     sides: dict[str, Side] = {}
     for run in asked.run:
-        sides[f"{run.name}"] = partial(_ours, "run", run, "float32")
+        sides[f"{run.name}"] = partial(_ours, "run", run, BY_DEFAULT)
         for precision in _precisions():
             sides[f"{run.name} servable {precision}"] = partial(_ours, "servable", run, precision)
     if asked.peers:

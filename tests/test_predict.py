@@ -53,7 +53,7 @@ def trained(run: Path) -> Trained:
 @pytest.fixture(autouse=True)
 def opened(monkeypatch: pytest.MonkeyPatch, trained: Trained) -> None:
     """Opens the network once for all tests: it takes longer than all the rest."""
-    monkeypatch.setattr(answerer, "open_trained", lambda run: trained)
+    monkeypatch.setattr(answerer, "open_trained", lambda run, *, precision: trained)
 
 
 @pytest.fixture(scope="module")
@@ -313,7 +313,7 @@ def test_how_the_training_rows_were_read_is_not_how_others_are(
     own = {"delimiter": ";", "encoding": "cp1252", "max_rows": 1, "weight": "weight", "id": "number", "label": "kind"}
     data = trained.settings.data.model_copy(update=own)
     odd = replace(trained, settings=trained.settings.model_copy(update={"data": data}))
-    monkeypatch.setattr(answerer, "open_trained", lambda run: odd)
+    monkeypatch.setattr(answerer, "open_trained", lambda run, *, precision: odd)
     csv_at(tmp_path / "rows.csv", [{"text": "é"}, {"text": "x"}])
     words = {"run": str(run), "input": str(tmp_path / "rows.csv"), "output": str(tmp_path / "a.csv")}
     predict(words)

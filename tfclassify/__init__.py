@@ -26,11 +26,13 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
 
 
-def load(folder: str) -> Callable[..., list[dict[str, Any]]]:
+def load(folder: str, *, precision: str | None = None) -> Callable[..., list[dict[str, Any]]]:
     """Loads a classifier.
 
     Args:
         folder: of a run, or of a servable or one version of it.
+        precision: number format of its matrix products, float32 or bfloat16; by default a run's training's, where
+            this machine has it, and float32 of a servable.
 
     Returns:
         A function from a list of texts (and, for pairs, a second list) to a list of answers: ``label``, ``score``,
@@ -39,12 +41,12 @@ def load(folder: str) -> Callable[..., list[dict[str, Any]]]:
         feature that is missing. The function raises UsageError where it is given anything else.
 
     Raises:
-        UsageError: there is no trained classifier in the folder.
+        UsageError: there is no trained classifier in the folder, or the processor has no such number format.
     """
     from tfclassify.servable.answerer import open_answerer
     from tfclassify.servable.asking import asked
 
-    answerer = open_answerer(folder)
+    answerer = open_answerer(folder, precision=precision)
 
     def answers(texts: Iterable[Any], texts_b: Iterable[str] | None = None) -> list[dict[str, Any]]:
         given = asked(texts, texts_b, answerer)

@@ -16,6 +16,8 @@ from typing import Literal
 import numpy as np
 import psutil
 
+from tfclassify.errors import UsageError
+
 CPU_FLAGS = Path("/proc/cpuinfo")
 CPU_QUOTAS = (
     (Path("/sys/fs/cgroup/cpu.max"),),
@@ -107,6 +109,16 @@ def multiplies_bfloat16(flags: Path = CPU_FLAGS) -> bool:
         return False
     words = set(flags.read_text(encoding="ascii", errors="ignore").split())
     return any(flag in words for flag in BFLOAT16_FLAGS)
+
+
+def check_precision(precision: str | None) -> None:
+    """Refuses a number format that the processor does not multiply.
+
+    Raises:
+        UsageError: it is bfloat16, and the processor has no instructions for it.
+    """
+    if precision == "bfloat16" and not multiplies_bfloat16():
+        raise UsageError("precision is 'bfloat16', which this processor does not multiply; expected float32 here")
 
 
 def _quota_cores(paths: Sequence[Path]) -> int | None:

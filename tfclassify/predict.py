@@ -73,7 +73,7 @@ def predict(settings: PredictRequest | Mapping[str, Any], *, display: Display = 
         # Said at once, and not after the seconds that a model takes to load.
         find_source(request.input)
     _check_output(request)
-    answerer = open_answerer(place)
+    answerer = open_answerer(place, precision=request.precision)
     asked = _asked(answerer, request.data)
     given = _piped(asked) if request.input == PIPE else _file(request.input, asked)
     columns, _ = resolve_columns(given.names, asked, location=given.location, labelled=False)

@@ -21,7 +21,7 @@ from typing import Any
 
 from tfclassify.display import SILENT, Display
 from tfclassify.errors import UsageError
-from tfclassify.hardware import multiplies_bfloat16
+from tfclassify.hardware import check_precision
 from tfclassify.runs import named_run
 from tfclassify.serving.batching import BatchingOptions
 from tfclassify.serving.grpc_services import GrpcOptions
@@ -100,6 +100,7 @@ def server_options(request: ServeRequest) -> ServerOptions:
     """
     monitoring = MonitoringConfig(True) if request.monitoring_config_file is None else None
     monitoring = monitoring or read_monitoring(Path(str(request.monitoring_config_file)))
+    check_precision(request.precision)
     models = _models(request)
     guarded = _guard(request.guard, request.tokens)
     rest = _rest(request, request.limits, monitoring, keys=guarded != GuardOptions())
@@ -133,14 +134,8 @@ def _models(request: ServeRequest) -> ModelOptions:
         intra_op_threads=request.tensorflow_intra_op_parallelism,
         inter_op_threads=request.tensorflow_inter_op_parallelism,
         tags=tuple(request.saved_model_tags.split(",")),
-        bfloat16=_bfloat16(request.precision),
+        bfloat16=request.precision == "bfloat16",
     )
-
-
-def _bfloat16(precision: str) -> bool:
-    if precision == "bfloat16" and not multiplies_bfloat16():
-        raise UsageError("precision is 'bfloat16', which this processor does not multiply; expected float32 here")
-    return precision == "bfloat16"
 
 
 def _configs(request: ServeRequest) -> tuple[tuple[ModelConfig, ...], Callable[[], tuple[ModelConfig, ...] | None]]:

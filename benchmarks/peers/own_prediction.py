@@ -1,8 +1,8 @@
 """What ``python -m tfclassify.predict`` does, in this process, so that loading is not timed; prints its speed.
 
-own_prediction.py run|servable FOLDER CSV LABELS_CSV float32|bfloat16
+own_prediction.py run|servable FOLDER CSV LABELS_CSV default|float32|bfloat16
 
-A run answers in the number format of its training; what is named last is how a servable multiplies.
+What is named last is how it multiplies.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import os
 import sys
 import tempfile
 import time
-from functools import partial
 from itertools import islice
 from pathlib import Path
 from unittest.mock import patch
@@ -23,19 +22,16 @@ os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
 import tensorflow as tf
 
 from tfclassify import predict as verb
-from tfclassify.servable import opened
 from tfclassify.servable.answerer import open_answerer
 
 WARM_ROWS = 384
+PRECISIONS = {"default": None, "float32": "float32", "bfloat16": "bfloat16"}
 
 
-def main(kind: str, folder: str, file: Path, output: Path, *, bfloat16: bool) -> None:
+def main(kind: str, folder: str, file: Path, output: Path, *, precision: str | None) -> None:
     """Answers some of the rows, and then, timed, all of them."""
-    # Only the server has an option for it.
-    loading = partial(opened.load_saved_model, bfloat16=bfloat16)
-    with patch.object(opened, "load_saved_model", loading):
-        answerer = open_answerer(folder)
-    with patch.object(verb, "open_answerer", lambda _: answerer), tempfile.TemporaryDirectory() as place:
+    answerer = open_answerer(folder, precision=precision)
+    with patch.object(verb, "open_answerer", lambda _, **__: answerer), tempfile.TemporaryDirectory() as place:
         ask = {kind: folder, "output": str(output)}
         verb.predict({**ask, "input": str(_some(file, Path(place)))})
         begun = time.perf_counter()
@@ -55,4 +51,4 @@ def _some(file: Path, folder: Path) -> Path:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], Path(sys.argv[3]), Path(sys.argv[4]), bfloat16=sys.argv[5] == "bfloat16")
+    main(sys.argv[1], sys.argv[2], Path(sys.argv[3]), Path(sys.argv[4]), precision=PRECISIONS[sys.argv[5]])

@@ -11,7 +11,9 @@ from made_stores import ragged
 from small_networks import PIECES, network, small_files
 
 from tfclassify.data.rows import Limits, Rows, rows_of_pieces
-from tfclassify.learning.prediction import Forward, covering, forward, logits_of
+from tfclassify.hardware import Accelerator
+from tfclassify.learning import prediction
+from tfclassify.learning.prediction import Forward, covering, forward, logits_of, quickest
 from tfclassify.planning.buckets import Bucket
 
 LIMITS = Limits(16, 2, 3)
@@ -64,11 +66,13 @@ def test_progress_is_told_row_by_row(run: Forward) -> None:
 @pytest.mark.parametrize(
     ("buckets", "max_length", "expected"),
     [
-        (((8, 4), (4, 16)), 16, ((8, 4), (4, 16))),
-        (((8, 4), (4, 16)), 12, ((8, 4), (4, 16))),
+        (((600, 4), (300, 16)), 16, ((600, 4), (300, 16))),
+        (((600, 4), (300, 16)), 12, ((600, 4), (300, 16))),
         # A shape of as many tokens for what is longer than any text of the training.
-        (((8, 4), (4, 16)), 32, ((8, 4), (4, 16), (2, 32))),
-        (((1, 16),), 512, ((1, 16), (1, 512))),
+        (((600, 4), (300, 16)), 32, ((600, 4), (300, 16), (150, 32))),
+        # More rows than in training, where those would be few tokens, and one where it is long.
+        (((8, 4), (4, 16)), 512, ((512, 4), (128, 16), (4, 512))),
+        (((1, 16),), 4096, ((128, 16), (1, 4096))),
     ],
 )
 def test_texts_that_are_longer_than_any_shape(
@@ -80,3 +84,15 @@ def test_texts_that_are_longer_than_any_shape(
 def test_longer_texts_than_in_training_are_answered(run: Forward, alone: np.ndarray) -> None:
     found = logits_of(run, rows(list(range(40))), covering(((8, 4),), LIMITS.max_length), classes=3)
     np.testing.assert_allclose(found, alone, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("devices", "there", "expected"),
+    [((), True, "answering"), ((), False, "whole"), ((Accelerator("gpu", True, "any"),), True, "whole")],
+)
+def test_the_way_that_suits_the_machine(
+    devices: tuple[Accelerator, ...], there: bool, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ways: dict[str, Forward] = {name: lambda *_: tf.constant(0.0) for name in ("whole", "answering")}
+    monkeypatch.setattr(prediction, "accelerators", lambda: devices)
+    assert quickest(ways["whole"], ways["answering"] if there else None) is ways[expected]

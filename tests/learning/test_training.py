@@ -265,7 +265,7 @@ def test_orders(
 
     def made(*_: Any, total_steps: int, folding: Any) -> Any:
         given.update(steps=total_steps)
-        return SimpleNamespace(join=None)
+        return SimpleNamespace(join=None, config=SimpleNamespace(hidden_act="relu", position_embedding_type="absolute"))
 
     monkeypatch.setattr(training, "compiled", made)
     monkeypatch.setattr(training, "before_training", lambda *_, **more: ())

@@ -6,12 +6,16 @@ import shutil
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from tfclassify import hardware, load
 from tfclassify.errors import UsageError
 from tfclassify.export import Export
+from tfclassify.hardware import multiplies_bfloat16
 from tfclassify.predict import predict
 from tfclassify.servable.answerer import open_answerer
-from tfclassify.servable.opened import as_answer, open_servable
+from tfclassify.servable.opened import CHARACTERS, FEWEST_ROWS, MOST_ROWS, _batches, as_answer, open_servable
 
 
 def test_both_kinds(toy_exported: Export, toy_run: Path) -> None:
@@ -23,6 +27,42 @@ def test_both_kinds(toy_exported: Export, toy_run: Path) -> None:
     texts = [f"{letter} " * 30 for letter in "axbyczdw"] * 10
     assert [each["label"] for each in run.answer(texts)] == [each["label"] for each in servable.answer(texts)]
     assert servable.answer([]) == []
+
+
+@pytest.mark.skipif(not multiplies_bfloat16(), reason="this processor does not multiply bfloat16")
+@pytest.mark.parametrize("kind", ["run", "servable"])
+def test_both_kinds_answer_in_bfloat16(kind: str, toy_exported: Export, toy_run: Path) -> None:
+    place = str({"run": toy_run, "servable": toy_exported.folder}[kind])
+    texts = [f"{letter} " * 30 for letter in "axbyczdw"]
+    exact, rough = (load(place, precision=precision)(texts) for precision in ("float32", "bfloat16"))
+    assert [each["label"] for each in rough] == [each["label"] for each in exact]
+    differences = [abs(a["score"] - b["score"]) for a, b in zip(exact, rough, strict=True)]
+    assert 0 < max(differences) < 0.05
+
+
+@pytest.mark.parametrize("name", ["run", "servable"])
+def test_a_number_format_that_the_processor_does_not_have(
+    name: str, toy_exported: Export, toy_run: Path, toy_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hardware, "multiplies_bfloat16", lambda: False)
+    place = {"run": toy_run, "servable": toy_exported.folder}[name]
+    with pytest.raises(UsageError) as caught:
+        predict({name: str(place), "input": str(toy_data / "test.csv"), "precision": "bfloat16"})
+    assert str(caught.value) == (
+        "precision is 'bfloat16', which this processor does not multiply; expected float32 here"
+    )
+
+
+@given(lengths=st.lists(st.integers(0, 20_000), max_size=600))
+def test_texts_of_like_length_are_answered_together(lengths: list[int]) -> None:
+    texts = ["a" * length for length in lengths]
+    made = list(_batches(texts))
+    assert sorted(row for batch in made for row in batch) == list(range(len(texts)))
+    ordered = [lengths[row] for batch in made for row in batch]
+    assert ordered == sorted(lengths)
+    for batch in made:
+        assert len(batch) <= MOST_ROWS
+        assert len(batch) <= FEWEST_ROWS or len(batch) * lengths[batch[0]] <= CHARACTERS
 
 
 def test_answers_to_a_file_from_a_servable(toy_exported: Export, toy_data: Path, toy_run: Path, tmp_path: Path) -> None:

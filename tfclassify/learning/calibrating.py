@@ -24,7 +24,7 @@ from tfclassify.learning.optimizers import AdamW
 from tfclassify.learning.prediction import forward
 from tfclassify.learning.step import training_step
 from tfclassify.learning.strategies import set_precision
-from tfclassify.model.classifier import BertClassifier, build
+from tfclassify.model.classifier import BertClassifier, answering, build
 from tfclassify.model.routes import INPUTS
 from tfclassify.model.weights import SIZE_KEYS, Found
 from tfclassify.planning.calibration import (
@@ -173,7 +173,7 @@ class _Watch(keras.callbacks.Callback):
 
 def _answers(model: BertClassifier, size: EncoderSize) -> list[Timed]:
     set_precision("float32")
-    run = forward(model)
+    run = answering(model) or forward(model)
     return [Timed(size, *shape, median(list(_taken(run, shape))[1:])) for shape in ANSWERED]
 
 

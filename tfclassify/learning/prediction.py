@@ -10,12 +10,16 @@ from numpy.typing import NDArray
 
 from tfclassify.data.batches import Bucket, epoch_batches, fill
 from tfclassify.data.rows import Rows
+from tfclassify.learning.strategies import accelerators
 from tfclassify.model.classifier import BertClassifier, encoded, outputs
 from tfclassify.model.exits import Leaving
 from tfclassify.model.features import FEATURE_INPUTS
 from tfclassify.model.routes import INPUTS
 
 Forward = Callable[..., tf.Tensor]
+
+# Of a batch that is answered: the products of fewer tokens are slower, for each token.
+LEAST_TOKENS = 2048
 
 
 def forward(model: BertClassifier) -> Forward:
@@ -34,6 +38,14 @@ def forward(model: BertClassifier) -> Forward:
         return outputs(model, batch, training=False)["logits"]
 
     return run
+
+
+def quickest(whole: Forward, answering: Forward | None) -> Forward:
+    """Returns the forward pass that this machine answers by: the network's own, or the one for answers if there is one.
+
+    Accelerators are at their best with whole shapes, padding and all.
+    """
+    return whole if answering is None or accelerators() else answering
 
 
 def pooled(model: BertClassifier) -> Forward:
@@ -97,8 +109,10 @@ def routed_logits(
 
 
 def covering(buckets: Sequence[Bucket], max_length: int) -> tuple[Bucket, ...]:
-    """Returns the buckets, with one more where new texts may be longer than any text of the training."""
+    """Returns shapes for answers: those of the training, with more rows where products of so few tokens are slow.
+
+    There is one more where new texts may be longer than any text of the training.
+    """
     rows, length = buckets[-1]
-    if length >= max_length:
-        return tuple(buckets)
-    return (*buckets, (max(1, rows * length // max_length), max_length))
+    further = [] if length >= max_length else [(max(1, rows * length // max_length), max_length)]
+    return tuple((max(rows, LEAST_TOKENS // length), length) for rows, length in (*buckets, *further))

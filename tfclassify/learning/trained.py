@@ -20,7 +20,7 @@ from tfclassify.errors import UsageError
 from tfclassify.learning.exits import Early, described, early_of
 from tfclassify.learning.features import Columns, Encode, encoded_given, encoded_rows
 from tfclassify.learning.long_texts import routes_of, windowed_of, windowing_of
-from tfclassify.learning.prediction import Forward, covering, forward, logits_of, routed_logits
+from tfclassify.learning.prediction import Forward, covering, forward, logits_of, quickest, routed_logits
 from tfclassify.learning.routing import Routes, Signposts, route_rows, signposts
 from tfclassify.learning.strategies import set_precision, usable_precision
 from tfclassify.learning.views import Views, views_of_split, views_of_texts
@@ -52,7 +52,7 @@ class Trained:
 
     ``threshold`` is the score from which on a label is given where a row may have several; ``scope_threshold`` the
     scope score from which on a text is one of the classes, None where every text is taken for one. ``answering`` is a
-    faster way to the same logits, for export, where there is one. ``features`` encodes the features of rows that have
+    faster way to the same logits, where there is one. ``features`` encodes the features of rows that have
     any. ``early`` is the network as texts may leave it early, where they may. ``baseline`` answers what it is sure of,
     or is added to the network's logits, where the run settled on that; ``alone`` is how the network's own are read
     then.
@@ -313,7 +313,8 @@ def _score(
         left = rows if len(places) == len(rows) else some_rows(rows, places)
         classes = len(trained.labels.names)
         if trained.early is None:
-            logits = logits_of(trained.forward, left, buckets, classes=classes, advance=advance)
+            run = quickest(trained.forward, trained.answering)
+            logits = logits_of(run, left, buckets, classes=classes, advance=advance)
             return Routes(logits, routes_of(left.lengths, trained.settings.text))
         leaving = trained.early.leaving
         logits, taken = routed_logits(leaving, left, buckets, classes=classes, advance=advance)

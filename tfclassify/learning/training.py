@@ -28,7 +28,7 @@ from tfclassify.learning.fitting import fit
 from tfclassify.learning.learnt_rows import learnt_rows
 from tfclassify.learning.memory import in_more_parts, largest_bucket, note_plan, try_step
 from tfclassify.learning.networks import compiled, folding_of
-from tfclassify.learning.prediction import forward, logits_of
+from tfclassify.learning.prediction import forward, logits_of, quickest
 from tfclassify.learning.preflight import Finding, before_training, refuse
 from tfclassify.learning.score_calibration import BY_VALIDATION
 from tfclassify.learning.settling import Settled, settle
@@ -36,7 +36,7 @@ from tfclassify.learning.step import Folding
 from tfclassify.learning.strategies import POLICIES, STRATEGIES, set_precision
 from tfclassify.learning.trained import Trained, limits_of, predict_split
 from tfclassify.learning.workers import agreed_number
-from tfclassify.model.classifier import BertClassifier
+from tfclassify.model.classifier import BertClassifier, answering
 from tfclassify.model.weights import Found, encoder_size
 from tfclassify.planning.facts import Decision
 from tfclassify.planning.planner import Plan
@@ -131,6 +131,7 @@ def _learn(
     # What the network learns, and is judged by, is what it says itself; rules come before it when it answers.
     alone = changed(settings, {"answer.rules": ()})
     trained = Trained(alone, corpus.labels, pieces, limits, forward(model), threshold=fixed, features=features)
+    trained = replace(trained, answering=answering(model))
     for split in corpus.splits.values():
         # What was read to count and to split has been read.
         let_go(split.store)
@@ -140,7 +141,8 @@ def _learn(
     if train.time_limit_minutes is not None:
         # The first judgement would make this graph, which steps that fit into the time know nothing of.
         first = some_rows(rows, np.arange(1))
-        logits_of(trained.forward, first, train.buckets, classes=len(corpus.labels.names))
+        run_once = quickest(trained.forward, trained.answering)
+        logits_of(run_once, first, train.buckets, classes=len(corpus.labels.names))
     course = fit(
         model,
         partial(fed_batches, rows, settings, strategy, folding),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from tfclassify.hardware import check_precision
 from tfclassify.learning.trained import Trained, answer, open_trained
 from tfclassify.runs import open_run
 from tfclassify.servable.opened import Servable, is_servable, open_servable
@@ -36,13 +37,21 @@ class Answerer:
     data: DataSettings
 
 
-def open_answerer(folder: str) -> Answerer:
+def open_answerer(folder: str, *, precision: str | None = None) -> Answerer:
     """Opens a run, a servable, or a version of one.
 
+    Args:
+        folder: of it.
+        precision: number format of the matrix products, float32 or bfloat16; by default that of a run's training, if
+            this machine multiplies in it, and float32 of a servable.
+
     Raises:
-        UsageError: the folder is none of them.
+        UsageError: the folder is none of them, or the processor does not multiply in the number format.
     """
-    return of_servable(open_servable(folder)) if is_servable(folder) else of_run(open_trained(open_run(folder)))
+    check_precision(precision)
+    if is_servable(folder):
+        return of_servable(open_servable(folder, bfloat16=precision == "bfloat16"))
+    return of_run(open_trained(open_run(folder), precision=precision))
 
 
 def of_run(trained: Trained) -> Answerer:

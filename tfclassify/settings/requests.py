@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field, create_model
 
@@ -105,6 +105,9 @@ class PredictRequest(BaseModel):
     """Folder of an exported classifier, or of one version of it; in place of the run."""
     input: str
     """Rows to answer: a file (.csv .tsv .jsonl .json .parquet, also packed), or - for all CSV on standard input."""
+    precision: Literal["float32", "bfloat16"] | None = None
+    """Number format of the matrix products; by default a run's training's where this machine has it, and float32 of a
+    servable."""
     output: str = "-"
     """Where the answers go: .csv, .jsonl or .parquet, or - for CSV on standard output."""
     data: DataSettings = DataSettings()
