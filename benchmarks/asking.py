@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import csv
+import json
 import time
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from statistics import median
+from typing import Any
 
 import numpy as np
 
 ROWS, WARM_UP = 32, 3
+SPLITS = ("train", "validation", "test")
+# The side that others are compared with.
+PLAIN = "plain"
 
 # Texts to their labels and routes.
 Ask = Callable[[Sequence[str]], list[tuple[str, str]]]
@@ -42,7 +49,7 @@ def exported(run: Path) -> Path:
     return servable / "1" if (servable / "1").is_dir() else export({"run": str(run), "output": str(servable)}).folder
 
 
-def one_round(sides: dict[str, Ask], texts: Sequence[str], turn: int) -> dict[str, float]:
+def one_round(sides: Mapping[str, Ask], texts: Sequence[str], turn: int) -> dict[str, float]:
     """Returns the texts per second of each side, asked in turn; each round begins with another one."""
     names = list(sides)
     speeds = {}
@@ -59,3 +66,63 @@ def read_rows(file: Path) -> list[tuple[str, str]]:
     """Reads texts and labels; rows without a text are left out."""
     with open(file, encoding="utf-8", newline="") as opened:
         return [(row["text"], row["label"]) for row in csv.DictReader(opened) if row["text"].strip()]
+
+
+def trained_once(run: Path, data: Path, settings: Mapping[str, Any], more: Sequence[str]) -> Path:
+    """Returns a run on the splits of a folder, trained now where there is none."""
+    from tfclassify.settings import Settings, read
+    from tfclassify.train import train
+
+    if not (run / "report.json").is_file():
+        splits = {f"data.{split}": str(data / f"{split}.csv") for split in SPLITS}
+        there = {key: path for key, path in splits.items() if Path(path).is_file()}
+        words = [f"{key}={json.dumps(value)}" for key, value in {**there, **settings, "run": str(run)}.items()]
+        train(read([*words, *more], Settings))
+    return run
+
+
+def compared(sides: Mapping[str, Ask], rows: Sequence[tuple[str, str]], *, rounds: int) -> dict[str, dict[str, Any]]:
+    """Asks each side the same texts: its accuracy, its routes, its texts per second, and what that is to plain's."""
+    texts = [text for text, _ in rows]
+    answers = {side: ask(texts) for side, ask in sides.items()}
+    speeds = [one_round(sides, texts, turn) for turn in range(rounds)]
+    right = {
+        side: np.array([label == row[1] for (label, _), row in zip(found, rows, strict=True)])
+        for side, found in answers.items()
+    }
+    return {
+        side: {
+            "accuracy": round(float(right[side].mean()), 4),
+            "more_accurate_than_plain": _difference(right[side], right[PLAIN]),
+            "routes": dict(Counter(route for _, route in answers[side]).most_common()),
+            "texts_per_second": round(median(each[side] for each in speeds), 1),
+            "times_plain": [round(each[side] / each[PLAIN], 3) for each in speeds],
+        }
+        for side in sides
+    }
+
+
+def cells_of(piece: Mapping[str, Any], side: str) -> list[str]:
+    """Returns what a table says of a side, but for its routes: medians over the rounds."""
+    found = piece["sides"][side]
+    difference, low, high = found["more_accurate_than_plain"]
+    return [
+        piece["data"],
+        str(piece["rows"]),
+        side,
+        f"{found['texts_per_second']:.0f}",
+        f"{median(found['times_plain']):.2f}x",
+        f"{found['accuracy']:.4f}",
+        f"{difference:+.4f} [{low:+.4f}, {high:+.4f}]",
+    ]
+
+
+def routes_told(found: Mapping[str, Any]) -> str:
+    """Returns the routes of a side, those taken most first."""
+    return ", ".join(f"{route} {number}" for route, number in found["routes"].items())
+
+
+def _difference(right: np.ndarray, other: np.ndarray) -> list[float]:
+    from tfclassify.quality.intervals import paired_difference
+
+    return [round(value, 4) for value in paired_difference(right, other)]

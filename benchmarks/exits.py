@@ -13,22 +13,18 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
-from statistics import median
 from typing import Any
 
-import numpy as np
-from asking import ROWS, Ask, asking, exported, one_round, read_rows
+from asking import PLAIN, ROWS, Ask, asking, cells_of, compared, exported, read_rows, routes_told, trained_once
 from measured import is_kept, keep, pieces
 
 RESULTS = Path(__file__).parent / "results" / "exits.jsonl"
 BOUNDS = (0.0, 0.002, 0.005, 0.01, 0.02, 0.05)
 ROUNDS = 5
-SPLITS = ("train", "validation", "test")
-PLAIN, PLANNED = "plain", "planned"
+PLANNED = "planned"
 MODEL = "minilm"
 
 
@@ -61,22 +57,8 @@ def measure(name: str, asked: argparse.Namespace) -> None:
     rows = read_rows(asked.data / name / "test.csv")
     with tempfile.TemporaryDirectory() as folder:
         sides, plans = _sides(name, asked, Path(folder))
-        answers = {side: ask([text for text, _ in rows]) for side, ask in sides.items()}
-        speeds = [one_round(sides, [text for text, _ in rows], turn) for turn in range(asked.rounds)]
-    right = {
-        side: np.array([a[0] == row[1] for a, row in zip(made, rows, strict=True)]) for side, made in answers.items()
-    }
-    figures = {
-        side: {
-            "plan": plans.get(side),
-            "accuracy": round(float(right[side].mean()), 4),
-            "more_accurate_than_plain": _rounded(_difference(right[side], right[PLAIN])),
-            "routes": dict(Counter(route for _, route in answers[side]).most_common()),
-            "texts_per_second": round(median(each[side] for each in speeds), 1),
-            "times_plain": [round(each[side] / each[PLAIN], 3) for each in speeds],
-        }
-        for side in sides
-    }
+        found = compared(sides, rows, rounds=asked.rounds)
+    figures = {side: {"plan": plans.get(side), **each} for side, each in found.items()}
     keep(RESULTS, {**piece, "test_rows": len(rows), "sides": figures})
 
 
@@ -91,18 +73,9 @@ def _sides(name: str, asked: argparse.Namespace, folder: Path) -> tuple[dict[str
 
 
 def _run(name: str, asked: argparse.Namespace) -> Path:
-    from tfclassify.settings import Settings, read
-    from tfclassify.train import train
-
-    folder = asked.runs / name
-    if not (folder / "report.json").is_file():
-        data = {f"data.{split}": str(asked.data / name / f"{split}.csv") for split in SPLITS}
-        there = {key: path for key, path in data.items() if Path(path).is_file()}
-        # A baseline beside the network would answer, too.
-        alone = {"model.name": MODEL, "model.exits": asked.exits, "answer.stack": "none", "run": str(folder)}
-        words = [f"{key}={json.dumps(value)}" for key, value in {**there, **alone}.items()]
-        train(read([*words, *asked.more], Settings))
-    return folder
+    # A baseline beside the network would answer, too.
+    alone = {"model.name": MODEL, "model.exits": asked.exits, "answer.stack": "none"}
+    return trained_once(asked.runs / name, asked.data / name, alone, asked.more)
 
 
 def _bounds(run: Path, folder: Path) -> Iterator[tuple[str, tuple[Path, Any]]]:
@@ -147,16 +120,6 @@ def _bounds(run: Path, folder: Path) -> Iterator[tuple[str, tuple[Path, Any]]]:
         yield PLAIN if bound == 0 else f"bound {bound}", (place, None if early is None else asdict(early.plan))
 
 
-def _difference(right: np.ndarray, other: np.ndarray) -> tuple[float, float, float]:
-    from tfclassify.quality.intervals import paired_difference
-
-    return paired_difference(right, other)
-
-
-def _rounded(values: Sequence[float]) -> list[float]:
-    return [round(value, 4) for value in values]
-
-
 def table() -> None:
     """Prints what has been measured: medians over the rounds."""
     print(
@@ -166,20 +129,8 @@ def table() -> None:
     print("|---|---|---|---|---|---|---|---|---|")
     for piece in pieces(RESULTS):
         for side, found in piece["sides"].items():
-            difference, low, high = found["more_accurate_than_plain"]
             run = "" if found["plan"] is None else f"{found['plan']['layers_run']:.2f}"
-            routes = ", ".join(f"{route} {number}" for route, number in found["routes"].items())
-            cells = [
-                piece["data"],
-                str(piece["rows"]),
-                side,
-                f"{found['texts_per_second']:.0f}",
-                f"{median(found['times_plain']):.2f}x",
-                f"{found['accuracy']:.4f}",
-                f"{difference:+.4f} [{low:+.4f}, {high:+.4f}]",
-                run,
-                routes,
-            ]
+            cells = [*cells_of(piece, side), run, routes_told(found)]
             print(f"| {' | '.join(cells)} |")
 
 

@@ -14,25 +14,22 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
-from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from html import escape
 from math import log10
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import numpy as np
-from asking import ROWS, asking, one_round, read_rows
+from asking import PLAIN, ROWS, asking, cells_of, compared, read_rows, routes_told, trained_once
 from measured import is_kept, keep, pieces
 
 HERE = Path(__file__).parent / "results"
 RESULTS, EXITS = HERE / "routes.jsonl", HERE / "exits.jsonl"
 BOUNDS = (0.0, 0.002, 0.005, 0.01, 0.02, 0.05)
 ROUNDS = 5
-SPLITS = ("train", "validation", "test")
-PLAIN, PLANNED, STACKED, ALONE, TINY = "plain", "planned", "stacked", "baseline alone", "tiny"
+PLANNED, STACKED, ALONE, TINY = "planned", "stacked", "baseline alone", "tiny"
 BOUND = "bound "
 
 # Of a data set what was measured of each side; texts per second, and accuracy in percent.
@@ -67,27 +64,11 @@ def measure(name: str, asked: argparse.Namespace) -> None:
     if is_kept(RESULTS, piece):
         return
     rows = read_rows(asked.data / name / "test.csv")[: asked.rows]
-    texts = [text for text, _ in rows]
     with tempfile.TemporaryDirectory() as folder:
         made = dict(_sides(name, asked, Path(folder)))
         sides = {side: asking(place, asked.batch) for side, (place, _) in made.items()}
-        answers = {side: ask(texts) for side, ask in sides.items()}
-        speeds = [one_round(sides, texts, turn) for turn in range(asked.rounds)]
-    right = {
-        side: np.array([answer[0] == row[1] for answer, row in zip(found, rows, strict=True)])
-        for side, found in answers.items()
-    }
-    figures = {
-        side: {
-            "settled": made[side][1],
-            "accuracy": round(float(right[side].mean()), 4),
-            "more_accurate_than_plain": _difference(right[side], right[PLAIN]),
-            "routes": dict(Counter(route for _, route in answers[side]).most_common()),
-            "texts_per_second": round(median(each[side] for each in speeds), 1),
-            "times_plain": [round(each[side] / each[PLAIN], 3) for each in speeds],
-        }
-        for side in sides
-    }
+        found = compared(sides, rows, rounds=asked.rounds)
+    figures = {side: {"settled": made[side][1], **each} for side, each in found.items()}
     keep(RESULTS, {**piece, "test_rows": len(rows), "sides": figures})
 
 
@@ -146,16 +127,7 @@ def _tiny(name: str, asked: argparse.Namespace) -> Any:
 
 
 def _run(name: str, asked: argparse.Namespace, kind: str, settings: dict[str, Any]) -> Path:
-    from tfclassify.settings import Settings, read
-    from tfclassify.train import train
-
-    folder = asked.runs / f"{name}-{kind}"
-    if not (folder / "report.json").is_file():
-        data = {f"data.{split}": str(asked.data / name / f"{split}.csv") for split in SPLITS}
-        there = {key: path for key, path in data.items() if Path(path).is_file()}
-        words = [f"{key}={json.dumps(value)}" for key, value in {**there, **settings, "run": str(folder)}.items()]
-        train(read([*words, *asked.more], Settings))
-    return folder
+    return trained_once(asked.runs / f"{name}-{kind}", asked.data / name, settings, asked.more)
 
 
 def _saved(trained: Any, folder: Path) -> Path:
@@ -167,29 +139,13 @@ def _saved(trained: Any, folder: Path) -> Path:
     return folder / "1"
 
 
-def _difference(right: np.ndarray, other: np.ndarray) -> list[float]:
-    from tfclassify.quality.intervals import paired_difference
-
-    return [round(value, 4) for value in paired_difference(right, other)]
-
-
 def table() -> None:
     """Prints what has been measured: medians over the rounds."""
     print("| data set | batch | side | texts a second | times plain | accuracy | than plain | routes |")
     print("|---|---|---|---|---|---|---|---|")
     for piece in pieces(RESULTS):
         for side, found in piece["sides"].items():
-            difference, low, high = found["more_accurate_than_plain"]
-            cells = [
-                piece["data"],
-                str(piece["rows"]),
-                side,
-                f"{found['texts_per_second']:.0f}",
-                f"{median(found['times_plain']):.2f}x",
-                f"{found['accuracy']:.4f}",
-                f"{difference:+.4f} [{low:+.4f}, {high:+.4f}]",
-                ", ".join(f"{route} {number}" for route, number in found["routes"].items()),
-            ]
+            cells = [*cells_of(piece, side), routes_told(found)]
             print(f"| {' | '.join(cells)} |")
 
 
