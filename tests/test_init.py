@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -37,6 +38,22 @@ print(sorted({"tensorflow", "sklearn", "pyarrow", "numpy"} & set(sys.modules)))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "[]\n", "")
+
+
+def test_answers_wait_for_no_import_that_they_do_not_need() -> None:
+    """A servable is answered without transformers, and nothing that answers fits anything with scikit-learn."""
+    code = """
+import sys
+import tfclassify.predict
+print(sorted({"tensorflow", "transformers", "keras", "sklearn"} & set(sys.modules)))
+import tfclassify.learning.trained
+print(sorted({"tensorflow", "transformers", "keras", "sklearn"} & set(sys.modules)))
+from transformers.utils import is_sklearn_available
+print(is_sklearn_available())
+"""
+    told = {**os.environ, "TF_USE_LEGACY_KERAS": "1"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=told, check=False)
+    assert done.stdout == "['tensorflow']\n['tensorflow', 'transformers']\nTrue\n", done.stderr
 
 
 def test_the_estimator_is_found_by_its_name() -> None:

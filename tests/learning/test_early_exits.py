@@ -15,11 +15,9 @@ from numpy.typing import NDArray
 from small_networks import PIECES, network, small_files
 
 from tfclassify.data.rows import Limits, Rows, rows_of_pieces
+from tfclassify.learning.early import Early, described, early_of
 from tfclassify.learning.exits import (
-    Early,
-    described,
     early_exits,
-    early_of,
     fit_heads,
     heads_of,
     means_forward,
@@ -28,8 +26,9 @@ from tfclassify.learning.exits import (
 from tfclassify.learning.prediction import forward, logits_of, routed_logits
 from tfclassify.model.classifier import BertClassifier
 from tfclassify.model.exits import Scale
-from tfclassify.quality.calibration import fit_temperature, scope_score, scores
+from tfclassify.quality.calibration import scope_score, scores
 from tfclassify.quality.predictions import Kind, Predictions, correct
+from tfclassify.quality.temperature import fit_temperature
 from tfclassify.quality.thresholds import scope_threshold
 from tfclassify.settings import AnswerSettings
 

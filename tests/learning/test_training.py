@@ -41,9 +41,9 @@ from tfclassify.learning.training import Learned, learn
 from tfclassify.model.weights import Found, encoder_size
 from tfclassify.planning.facts import Facts
 from tfclassify.planning.planner import Plan, make_plan
-from tfclassify.quality.calibration import fit_temperature
 from tfclassify.quality.metrics import METRICS
 from tfclassify.quality.predictions import Predictions
+from tfclassify.quality.temperature import fit_temperature
 from tfclassify.runs import Run
 from tfclassify.settings import Settings, parse
 

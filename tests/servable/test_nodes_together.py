@@ -19,7 +19,8 @@ from small_networks import LABELS, PIECES, network, small_files
 
 from tfclassify.data.labelling import LabelMap
 from tfclassify.data.rows import rows_of_pieces
-from tfclassify.learning.exits import Early, heads_of, means_of
+from tfclassify.learning.early import Early
+from tfclassify.learning.exits import heads_of, means_of
 from tfclassify.learning.long_texts import windowed_of
 from tfclassify.learning.prediction import covering, forward
 from tfclassify.learning.trained import Trained, answer, limits_of, paragraphs, pieces_of, tokenized

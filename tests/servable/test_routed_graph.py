@@ -16,7 +16,7 @@ from hypothesis import settings as tried
 from hypothesis import strategies as st
 from made_trained import made_trained
 
-from tfclassify.learning.exits import Early
+from tfclassify.learning.early import Early
 from tfclassify.learning.trained import Trained, answer, limits_of, pieces_of
 from tfclassify.model.cascades import InGraphBaseline
 from tfclassify.model.exits import Exit, Leaving

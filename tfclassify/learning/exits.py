@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,27 +12,21 @@ from numpy.typing import NDArray
 
 from tfclassify.data.batches import Bucket
 from tfclassify.data.rows import Rows
+from tfclassify.learning.early import Early
 from tfclassify.learning.prediction import Forward, logits_of
 from tfclassify.model.classifier import BertClassifier, answering_early, exit_means
 from tfclassify.model.exit_heads import ExitHeads
-from tfclassify.model.exits import Exit, Leaving, Scale
+from tfclassify.model.exits import Exit, Scale
 from tfclassify.model.routes import INPUTS
-from tfclassify.quality.calibration import fit_temperature, scope_score, scores
-from tfclassify.quality.exits import ExitPlan, ExitScores, plan_exits
+from tfclassify.quality.calibration import scope_score, scores
+from tfclassify.quality.exits import ExitScores, plan_exits
 from tfclassify.quality.linear_fit import fit_linear
 from tfclassify.quality.predictions import Predictions, correct, in_scope
+from tfclassify.quality.temperature import fit_temperature
 from tfclassify.quality.thresholds import scope_threshold
 from tfclassify.settings import AnswerSettings
 
 MARGIN = 1e-5
-
-
-@dataclass(frozen=True)
-class Early:
-    """A network that texts may leave early, and what is expected of it."""
-
-    leaving: Leaving
-    plan: ExitPlan
 
 
 def means_forward(model: BertClassifier) -> Forward:
@@ -134,25 +128,6 @@ def early_exits(
         if threshold is not None
     ]
     return Early(answering_early(model, exits, scale), plan) if exits else None
-
-
-def described(early: Early) -> dict[str, Any]:
-    """Returns the exits, and what is expected of them, as plain values."""
-    return {"heads": [asdict(each) for each in early.leaving.exits], "plan": asdict(early.plan)}
-
-
-def early_of(facts: Mapping[str, Any] | None) -> tuple[tuple[Exit, ...], ExitPlan | None]:
-    """Reads what :func:`described` wrote; None is of a network that all texts go through.
-
-    Raises:
-        LookupError, TypeError, ValueError: it is something else.
-    """
-    if facts is None:
-        return (), None
-    plan: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value for name, value in facts["plan"].items()
-    }
-    return tuple(Exit(**each) for each in facts["heads"]), ExitPlan(**plan)
 
 
 def _read(after: int, logits: NDArray[np.float32], whole: Predictions, asked: AnswerSettings) -> Exit:

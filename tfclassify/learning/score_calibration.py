@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tfclassify.learning.trained import Trained
-from tfclassify.quality.calibration import fit_temperature, scope_score, scores
+from tfclassify.quality.calibration import scope_score, scores
 from tfclassify.quality.predictions import Predictions, in_scope
+from tfclassify.quality.temperature import fit_temperature
 from tfclassify.quality.thresholds import best_threshold, scope_threshold
 
 BY_VALIDATION = "validation"

@@ -15,7 +15,8 @@ from tfclassify.data.labelling import Split, in_scope
 from tfclassify.data.piece_runs import piece_run
 from tfclassify.data.rows import rows_of, some_rows
 from tfclassify.display import Display
-from tfclassify.learning.exits import Early, early_exits, fit_heads, means_forward
+from tfclassify.learning.early import Early
+from tfclassify.learning.exits import early_exits, fit_heads, means_forward
 from tfclassify.learning.prediction import Forward, covering
 from tfclassify.learning.score_calibration import calibrated
 from tfclassify.learning.trained import Trained, predict_split
@@ -24,11 +25,12 @@ from tfclassify.model.classifier import BertClassifier
 from tfclassify.model.exits import Scale
 from tfclassify.model.ngrams import NgramModel, margins, ngram_logits
 from tfclassify.planning.facts import Decision
-from tfclassify.quality.calibration import fit_temperature, scores
+from tfclassify.quality.calibration import scores
 from tfclassify.quality.cascade_threshold import Threshold, cascade_threshold
 from tfclassify.quality.ngram_fit import fit_ngrams
 from tfclassify.quality.predictions import Predictions
 from tfclassify.quality.stacking import FEWEST_ROWS, Stacking, judge_stacking
+from tfclassify.quality.temperature import fit_temperature
 from tfclassify.quality.thresholds import scope_threshold
 from tfclassify.settings import AnswerSettings
 

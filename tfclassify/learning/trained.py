@@ -17,7 +17,7 @@ from tfclassify.data.ragged import Ragged
 from tfclassify.data.rows import Limits, Rows, rows_of, rows_of_pieces, some_rows
 from tfclassify.data.token_store import Pieces
 from tfclassify.errors import UsageError
-from tfclassify.learning.exits import Early, described, early_of
+from tfclassify.learning.early import Early, described, early_of
 from tfclassify.learning.features import Columns, Encode, encoded_given, encoded_rows
 from tfclassify.learning.long_texts import routes_of, windowed_of, windowing_of
 from tfclassify.learning.prediction import Forward, covering, forward, logits_of, quickest, routed_logits

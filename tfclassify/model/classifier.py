@@ -18,8 +18,7 @@ import tf_keras as keras
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
-from transformers import BertConfig, TFBertForSequenceClassification
-from transformers.modeling_tf_pytorch_utils import convert_tf_weight_name_to_pt_weight_name
+from transformers.utils import import_utils
 
 from tfclassify.errors import UsageError
 from tfclassify.model import joining, windowing
@@ -35,23 +34,20 @@ from tfclassify.model.unpadded import Forward, Shape, unpadded
 from tfclassify.model.weights import Found
 from tfclassify.model.windowing import Folded, Windowed, WindowPooling
 
+# For two metrics of a benchmark it would bring scikit-learn and SciPy's statistics along, which takes as long as half
+# of TensorFlow; without them it imports as if they were not installed.
+_sklearn_available, import_utils._sklearn_available = import_utils._sklearn_available, False
+try:
+    from transformers import BertConfig, TFBertForSequenceClassification
+    from transformers.modeling_tf_pytorch_utils import convert_tf_weight_name_to_pt_weight_name
+finally:
+    import_utils._sklearn_available = _sklearn_available
+
 # What a pre-trained encoder may come without.
 NEW_LAYERS = ("classifier.", "bert.pooler.", joining.PREFIX, windowing.PREFIX, EXIT_PREFIX)
 KNOWN = ("bert.", *NEW_LAYERS)
 # What the names of variables begin with that learn and are in no BERT with a head.
 ADDED_SCOPES = (joining.SCOPE, windowing.SCOPE)
-
-WINDOWS_ALONE = """This is the encoder of a classifier of long texts, for AutoModel and AutoTokenizer.
-
-A transformer layer over the windows of a text stands between it and the classifier's head, which no class of
-transformers has; both are in weights/best of the run, and in its exports.
-"""
-
-ONE_WINDOW = """This reads texts of one window, of up to {length} tokens, and gives the classifier's logits for them.
-
-Longer texts it cuts. The classifier reads up to {most} windows of them and pools their vectors, which no class of
-transformers does; what it pools them by is in weights/best of the run, and in its exports.
-"""
 
 # What a step says of those that changed nothing, and what counts it where the optimizer does.
 COUNTED = {"skipped": "skipped_in_row", "left_out": "left_out"}

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tfclassify.hardware import check_precision
-from tfclassify.learning.trained import Trained, answer, open_trained
 from tfclassify.runs import open_run
 from tfclassify.servable.opened import Servable, is_servable, open_servable
 from tfclassify.settings import DataSettings
+
+if TYPE_CHECKING:
+    from tfclassify.learning.trained import Trained
 
 
 @dataclass(frozen=True)
@@ -51,11 +53,16 @@ def open_answerer(folder: str, *, precision: str | None = None) -> Answerer:
     check_precision(precision)
     if is_servable(folder):
         return of_servable(open_servable(folder, bfloat16=precision == "bfloat16"))
+    # A servable is answered without transformers, which takes seconds to import.
+    from tfclassify.learning.trained import open_trained
+
     return of_run(open_trained(open_run(folder), precision=precision))
 
 
 def of_run(trained: Trained) -> Answerer:
     """Returns the classifier of a run as what answers."""
+    from tfclassify.learning.trained import answer
+
     labels, data = trained.labels, trained.settings.data
     return Answerer(
         kind="run",

@@ -15,10 +15,9 @@ from tfclassify.data.features import Kinds
 from tfclassify.errors import UsageError
 from tfclassify.learning.features import Columns, checked
 from tfclassify.model.routes import TEXT, TEXT_B
-from tfclassify.servable.graph import ANSWER
 from tfclassify.servable.versions import newest
 from tfclassify.serving.loaded import Loaded
-from tfclassify.serving.session import load_saved_model
+from tfclassify.serving.session import ANSWER, load_saved_model
 from tfclassify.serving.status import Refusal
 
 FACTS = "servable.json"

@@ -1,0 +1,37 @@
+"""A network that texts may leave early, as it is kept with a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from tfclassify.model.exits import Exit, Leaving
+from tfclassify.quality.exits import ExitPlan
+
+
+@dataclass(frozen=True)
+class Early:
+    """A network that texts may leave early, and what is expected of it."""
+
+    leaving: Leaving
+    plan: ExitPlan
+
+
+def described(early: Early) -> dict[str, Any]:
+    """Returns the exits, and what is expected of them, as plain values."""
+    return {"heads": [asdict(each) for each in early.leaving.exits], "plan": asdict(early.plan)}
+
+
+def early_of(facts: Mapping[str, Any] | None) -> tuple[tuple[Exit, ...], ExitPlan | None]:
+    """Reads what :func:`described` wrote; None is of a network that all texts go through.
+
+    Raises:
+        LookupError, TypeError, ValueError: it is something else.
+    """
+    if facts is None:
+        return (), None
+    plan: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in facts["plan"].items()
+    }
+    return tuple(Exit(**each) for each in facts["heads"]), ExitPlan(**plan)
