@@ -27,10 +27,10 @@ from tfclassify.command_line import main
 from tfclassify.data.sources import columns
 from tfclassify.display import SILENT, Display
 from tfclassify.errors import UsageError
+from tfclassify.learning import trained as learning_trained
 from tfclassify.learning.trained import Trained, open_trained
 from tfclassify.predict import Prediction, predict
 from tfclassify.runs import Run
-from tfclassify.servable import answerer
 
 ADDED = ["label", "score", "in_scope", "route"]
 TEXTS = ["a b c", "x y z", "", "d, \"a\"", "w\nx"]  # fmt: skip
@@ -53,7 +53,7 @@ def trained(run: Path) -> Trained:
 @pytest.fixture(autouse=True)
 def opened(monkeypatch: pytest.MonkeyPatch, trained: Trained) -> None:
     """Opens the network once for all tests: it takes longer than all the rest."""
-    monkeypatch.setattr(answerer, "open_trained", lambda run, *, precision: trained)
+    monkeypatch.setattr(learning_trained, "open_trained", lambda run, *, precision: trained)
 
 
 @pytest.fixture(scope="module")
@@ -197,7 +197,7 @@ def test_memory_does_not_grow_with_the_rows(
     with open(tmp_path / "rows.csv", "w", encoding="utf-8") as file:
         file.write("text,n\n")
         file.writelines(line for _ in range(60_000))
-    monkeypatch.setattr(answerer, "answer", answer)
+    monkeypatch.setattr(learning_trained, "answer", answer)
     process, highest = psutil.Process(), [0]
     shown = Display(advance=lambda units, note: highest.append(process.memory_info().rss))
     words = {"run": str(run), "input": str(tmp_path / "rows.csv")}
@@ -313,7 +313,7 @@ def test_how_the_training_rows_were_read_is_not_how_others_are(
     own = {"delimiter": ";", "encoding": "cp1252", "max_rows": 1, "weight": "weight", "id": "number", "label": "kind"}
     data = trained.settings.data.model_copy(update=own)
     odd = replace(trained, settings=trained.settings.model_copy(update={"data": data}))
-    monkeypatch.setattr(answerer, "open_trained", lambda run, *, precision: odd)
+    monkeypatch.setattr(learning_trained, "open_trained", lambda run, *, precision: odd)
     csv_at(tmp_path / "rows.csv", [{"text": "é"}, {"text": "x"}])
     words = {"run": str(run), "input": str(tmp_path / "rows.csv"), "output": str(tmp_path / "a.csv")}
     predict(words)

@@ -89,6 +89,13 @@ def test_any_bytes_are_read_as_the_parser_reads_them(
     assert read(head + body, columns, block_bytes=block_bytes, arrow_bytes=arrow_bytes, waits=waits) == expected
 
 
+def test_line_ends_within_quotes_stay_whole_wherever_a_block_ends() -> None:
+    for before in range(60):
+        data = b"text,label\r\n" + b"".join(b'"%s\r\nb","\r\n"\r\n' % (b"a" * (before + row)) for row in range(9))
+        expected = read(data, PLAIN, block_bytes=1000, arrow_bytes=0)
+        assert read(data, PLAIN, block_bytes=1000, arrow_bytes=50) == expected
+
+
 FIELD = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=9) | st.sampled_from(
     ['"', ",", "\r", "\n", "\r\n", '""', "\ufeff", " "]
 )

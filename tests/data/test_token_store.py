@@ -129,7 +129,8 @@ def test_what_was_not_asked_for_is_not_kept(tmp_path: Path) -> None:
     assert store.weights.tolist() == [1.0, 1.0]
 
 
-WORDS = st.text(st.characters(exclude_categories=["Cs"], max_codepoint=0xFFFF), max_size=6)
+# A text with a NUL is a bad row.
+WORDS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0", max_codepoint=0xFFFF), max_size=6)
 
 
 @settings(max_examples=12)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import count
 
 import numpy as np
 import pyarrow as pa
@@ -78,7 +79,7 @@ def whole_rows(rows: Rows, names: Sequence[str], delimiter: str) -> pa.RecordBat
         quotes = quotes[:0]
     if not _well_quoted(block, quotes, ord(delimiter)):
         return None
-    return _parsed(data, names, delimiter)
+    return _parsed(data, names, delimiter, block_bytes=_block_bytes(block))
 
 
 def _quotes(block: NDArray[np.uint8]) -> NDArray[np.intp]:
@@ -105,11 +106,22 @@ def _well_quoted(block: NDArray[np.uint8], quotes: NDArray[np.intp], comma: int)
     return bool(opens.all() and (_ends_field(after, comma) | (after == QUOTE)).all())
 
 
-def _parsed(data: memoryview, names: Sequence[str], delimiter: str) -> pa.RecordBatch | None:
+def _block_bytes(block: NDArray[np.uint8]) -> int:
+    # Arrow leaves out the line feed that a block begins with if the one before it ended with a carriage return, also
+    # where both are within quotes.
+    return next(size for size in count(ARROW_BYTES) if not _parts_line_ends(block, size))
+
+
+def _parts_line_ends(block: NDArray[np.uint8], size: int) -> bool:
+    begins = np.arange(size, len(block), size)
+    return bool(((block[begins - 1] == CARRIAGE_RETURN) & (block[begins] == LINE_FEED)).any())
+
+
+def _parsed(data: memoryview, names: Sequence[str], delimiter: str, *, block_bytes: int) -> pa.RecordBatch | None:
     try:
         table = arrow_csv.read_csv(
             pa.BufferReader(data),
-            arrow_csv.ReadOptions(column_names=names, block_size=ARROW_BYTES),
+            arrow_csv.ReadOptions(column_names=names, block_size=block_bytes),
             arrow_csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
             arrow_csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False),
         )
