@@ -317,10 +317,10 @@ def test_loss_confidence() -> None:
 @pytest.mark.parametrize(
     ("layers", "expected"),
     [
-        (4, (2,)),
-        (5, (2, 3)),
-        (6, (2, 3, 4)),
-        (12, (4, 6, 8, 10)),
+        (4, (1, 2)),
+        (5, (1, 2, 3)),
+        (6, (1, 2, 3, 4)),
+        (12, (2, 4, 6, 8, 10)),
     ],
 )
 def test_exits(layers: int, expected: tuple[int, ...]) -> None:

@@ -19,7 +19,7 @@ GROUNDS: dict[str, tuple[str, str]] = {
     ),
     "model.feature_width": ("no measurement: a width between that of the features and of the text", "data.features"),
     "model.exits": (
-        "Xin et al., DeeBERT (2020); Schwartz et al., The Right Tool for the Job (2020)",
+        "Xin et al., DeeBERT (2020); Schwartz et al., The Right Tool for the Job (2020); benchmarks/exits.py",
         "goal=fast with enough validation rows, or features beside the text",
     ),
     "text.lower_case": ("the model's own tokenizer", "another model.name"),

@@ -80,7 +80,7 @@ def decide_exits(settings: Settings, facts: Facts) -> Decision:
     if rows < needed:
         return Decision((), f"{rows} validation rows cannot show a loss below {bound:g}; {needed} could")
     step = max(1, layers // 6)
-    exits = tuple(range(2 * step, layers - 1, step))
+    exits = tuple(range(step, layers - 1, step))
     return Decision(exits, f"goal=fast; {layers} layers, and {rows} validation rows to plan by")
 
 
