@@ -2,6 +2,7 @@
 
     python benchmarks/profile.py --model minilm --rows 32 --lengths 16 32 128
     python benchmarks/profile.py --model minilm --lengths 32 --ops 20          # and the operations that take longest
+    python benchmarks/profile.py --model minilm --lengths 32 --before          # what there was before any change
 
 Times are of operations, added up over the threads that ran them, by TensorFlow's own profiler; weights are random, the
 step is that of a training: dropout, gradients, clipping and the optimizer. The least time is that of the products at
@@ -22,7 +23,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from accelerator import material, network
+from changes import FLOAT32, step
 
 WARM, PICOSECONDS = 4, 1e12
 # The first that fits names the kind of an operation: by its type, and by the name of its node.
@@ -54,30 +57,39 @@ def main() -> None:
     parser.add_argument("--lengths", type=int, nargs="+", default=[16, 32, 128])
     parser.add_argument("--steps", type=int, default=8)
     parser.add_argument("--precision", choices=("float32", "bfloat16"), default="bfloat16")
+    parser.add_argument("--before", action="store_true", help="Keras's layers and AdamW, in float32")
     parser.add_argument("--ops", type=int, default=0, help="how many single operations are shown")
     asked = parser.parse_args()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from tfclassify.hardware import measure_matmul
     from tfclassify.learning.strategies import set_precision
 
-    set_precision(asked.precision)
+    set_precision(FLOAT32 if asked.before else asked.precision)
     peak = measure_matmul()
     for length in asked.lengths:
         for work, run in (("a training step", trained(asked, length)), ("an answer", answered(asked, length))):
-            shown(f"{work}, {asked.rows} x {length}", profiled(run, asked.steps), asked, length, peak=peak)
+            shown(
+                f"{work}{', before' if asked.before else ''}, {asked.rows} x {length}",
+                profiled(run, asked.steps),
+                asked,
+                length,
+                peak=peak,
+            )
 
 
 def trained(asked: argparse.Namespace, length: int) -> Callable[[], object]:
     """Returns a training step of a batch that fills its shape."""
     from tfclassify.data.batches import training_batches
 
+    if asked.before:
+        return step(asked.model, asked.rows, length)[-1]
     model = network(asked.model, None, row_wise=True)
     rows = material(asked.rows, length)
     (batch,) = training_batches(rows, ((asked.rows, length),), seed=0, epochs=1).take(1)
-    step = model.make_train_function()
+    learn = model.make_train_function()
 
     def run() -> object:
-        return step(iter_of(batch))
+        return learn(iter_of(batch))
 
     return run
 
@@ -93,9 +105,10 @@ def answered(asked: argparse.Namespace, length: int) -> Callable[[], object]:
     """Returns a pass that answers a batch that fills its shape."""
     import tensorflow as tf
 
+    from tfclassify.learning.prediction import forward
     from tfclassify.model.classifier import answering
 
-    run = answering(network(asked.model, None, row_wise=True))
+    run = (forward if asked.before else answering)(network(asked.model, None, row_wise=True))
     ids = tf.random.uniform([asked.rows, length], 1000, 20000, tf.int32, seed=0)
     return lambda: run(ids, tf.ones_like(ids), tf.zeros_like(ids))
 
@@ -109,12 +122,12 @@ def profiled(run: Callable[[], object], steps: int) -> dict[str, Any]:
     seconds = []
     for _ in range(steps):
         begun = time.perf_counter()
-        tf.nest.map_structure(lambda value: value.numpy(), run())
+        tf.nest.map_structure(np.asarray, run())
         seconds.append(time.perf_counter() - begun)
     with tempfile.TemporaryDirectory() as folder:
         tf.profiler.experimental.start(folder)
         for _ in range(steps):
-            tf.nest.map_structure(lambda value: value.numpy(), run())
+            tf.nest.map_structure(np.asarray, run())
         tf.profiler.experimental.stop()
         found: Counter[tuple[str, str]] = Counter()
         for name, op, spent in operations(Path(folder)):
