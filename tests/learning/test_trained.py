@@ -18,6 +18,7 @@ from toy import TOY_SETTINGS
 
 from tfclassify.data.labelling import LabelMap
 from tfclassify.errors import UsageError
+from tfclassify.hardware import multiplies_bfloat16
 from tfclassify.learning import trained as module
 from tfclassify.learning.trained import (
     Trained,
@@ -208,6 +209,21 @@ def test_a_moved_run_answers_the_same(opened: Trained, copied: Run) -> None:
     moved = open_trained(copied)
     texts = ["a b c 1", "x y z 2", "", "w" * 500]
     np.testing.assert_array_equal(score_texts(moved, texts).logits, score_texts(opened, texts).logits)
+
+
+NEEDS_BFLOAT16 = pytest.mark.skipif(not multiplies_bfloat16(), reason="this processor does not multiply bfloat16")
+
+
+@pytest.mark.parametrize("precision", ["float32", pytest.param("bfloat16", marks=NEEDS_BFLOAT16)])
+def test_the_pass_for_answers_says_what_the_network_says(precision: str, toy_run: Path) -> None:
+    """Padding that is not computed, batches of more texts, and in bfloat16 what that leaves out: no more than this."""
+    trained = open_trained(Run(toy_run), precision=precision)
+    assert trained.answering is not None
+    texts = [" ".join("abcdwxyz"[: 1 + number % 8]) * (1 + number % 5) for number in range(100)]
+    fast, whole = (score_texts(each, texts) for each in (trained, replace(trained, answering=None)))
+    np.testing.assert_allclose(fast.scores, whole.scores, atol=1e-5 if precision == "float32" else 0.02)
+    if precision == "float32":
+        assert fast.scores.argmax(1).tolist() == whole.scores.argmax(1).tolist()
 
 
 def broken(name: str, change: Callable[[dict[str, Any]], Any]) -> Callable[[Run], None]:

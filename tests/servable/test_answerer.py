@@ -14,6 +14,7 @@ from tfclassify.errors import UsageError
 from tfclassify.export import Export
 from tfclassify.hardware import multiplies_bfloat16
 from tfclassify.predict import predict
+from tfclassify.servable import opened
 from tfclassify.servable.answerer import open_answerer
 from tfclassify.servable.opened import CHARACTERS, FEWEST_ROWS, MOST_ROWS, _batches, as_answer, open_servable
 
@@ -51,6 +52,19 @@ def test_a_number_format_that_the_processor_does_not_have(
     assert str(caught.value) == (
         "precision is 'bfloat16', which this processor does not multiply; expected float32 here"
     )
+
+
+def test_answers_do_not_depend_on_what_is_answered_together(
+    toy_exported: Export, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = load(str(toy_exported.folder))
+    texts = ["ab c " * (1 + number % 7) for number in range(40)]
+    together = answer(texts)
+    monkeypatch.setattr(opened, "MOST_ROWS", 1)
+    monkeypatch.setattr(opened, "FEWEST_ROWS", 1)
+    for each, alone in zip(together, answer(texts), strict=True):
+        assert each["label"] == alone["label"]
+        assert each["scores"] == pytest.approx(alone["scores"], abs=1e-5)
 
 
 @given(lengths=st.lists(st.integers(0, 20_000), max_size=600))
