@@ -35,6 +35,7 @@ BINS = (0, 128, 256, 512, 1024, 1 << 30)
 # Rounded up it is all windows of a text, and yet the network has the scorer that it was trained with.
 NEARLY_ALL = 0.99
 ROUNDS, RESAMPLES = 5, 10_000
+BASELINE = "baseline"
 COMPARED = (
     ("windows", "first"),
     ("windows", "head_tail"),
@@ -44,6 +45,8 @@ COMPARED = (
     ("chosen", "first"),
     ("windows, as planned", "first, as planned"),
     ("windows, as planned", "windows"),
+    ("windows, as planned", BASELINE),
+    ("chosen, as planned", BASELINE),
 )
 
 
@@ -79,6 +82,7 @@ def train(asked: argparse.Namespace) -> None:
     for name in SETS:
         if asked.only and name not in asked.only:
             continue
+        _baseline(asked, name)
         for way, keys in ways(name).items():
             piece = {"piece": "accuracy", "data": name, "way": way, "seed": asked.seed, "keys": asked.keys}
             if (asked.ways and way not in asked.ways) or is_kept(RESULTS, piece):
@@ -98,6 +102,23 @@ def train(asked: argparse.Namespace) -> None:
                     whole = json.loads(printed_by([sys.executable, __file__, *words]))
                     found |= {"right_with_all": whole["right"], "answer_seconds_with_all": whole["answer_seconds"]}
             keep(RESULTS, {**piece, **found, "epochs": len(seconds), "seconds": seconds[-1]})
+
+
+def _baseline(asked: argparse.Namespace, name: str) -> None:
+    """Keeps which rows the report's baseline is right on, which reads all of a text."""
+    from tfclassify.quality.baseline import baseline_scores, fit_baseline
+
+    piece = {"piece": BASELINE, "data": name}
+    if is_kept(RESULTS, piece):
+        return
+    texts, labels = zip(*_rows(_folder(asked, name), ("train.csv",)), strict=True)
+    names = sorted(set(labels))
+    truth = np.array([names.index(label) for label in labels])
+    made = fit_baseline(texts, truth, labels=names, multilabel=False)
+    judged, true = zip(*_rows(_folder(asked, name), SETS[name]["judged"]), strict=True)
+    found = baseline_scores(made, judged).argmax(1)
+    right = np.array([names[each] == label for each, label in zip(found, true, strict=True)])
+    keep(RESULTS, {**piece, "right": _bits(right)})
 
 
 def one(asked: argparse.Namespace) -> None:
@@ -169,6 +190,8 @@ def table(asked: argparse.Namespace) -> None:
             right |= {f"{way}, as planned": _from_bits(piece["right_as_planned"]) for way, piece in kept.items()}
             if "chosen" in kept:
                 right["chosen, all read"] = _from_bits(kept["chosen"]["right_with_all"])
+            judged = [each["right"] for each in pieces(RESULTS, BASELINE) if each["data"] == name]
+            right |= dict(zip((BASELINE,), map(_from_bits, judged), strict=False))
             _by_length(name, kept, right)
             _differences(right)
     timed = pieces(RESULTS, "speed")
@@ -189,7 +212,7 @@ def _by_length(name: str, kept: dict[str, Any], right: dict[str, NDArray[np.bool
     print("| rows | | | " + " | ".join(str(_within(lengths, *ends).sum()) for ends in bins) + " |")
     for way, each in right.items():
         cells = [f"{each[_within(lengths, *ends)].mean():.3f}" for ends in bins]
-        cut = kept[way.partition(",")[0]]["cut"] / len(each)
+        cut = 0.0 if way == BASELINE else kept[way.partition(",")[0]]["cut"] / len(each)
         print(f"| {way} | {each.mean():.4f} | {cut:.2f} | " + " | ".join(cells) + " |")
     print()
 
