@@ -16,9 +16,10 @@ import resource
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-from accelerator import material, network
+from changes import step
 
 WARM = 3
 
@@ -37,23 +38,12 @@ def main() -> None:
     set_precision(asked.precision)
     for shape in asked.shapes:
         rows, length = map(int, shape.split("x"))
-        runs = {name: stepping(asked.model, rows, length, layers=name == "layers") for name in ("layers", "own")}
+        made = partial(step, asked.model, rows, length, own_adamw=True, precision=asked.precision)
+        runs = {name: made(layers=name == "layers")[-1] for name in ("layers", "own")}
         print(json.dumps({"shape": shape, "precision": asked.precision, **compared(runs, asked.steps)}), flush=True)
 
 
-def stepping(model: str, rows: int, length: int, *, layers: bool) -> Callable[[], float]:
-    """Returns a step that waits for its loss."""
-    import tensorflow as tf
-
-    from tfclassify.data.batches import training_batches
-
-    made = network(model, None, row_wise=True, layers=layers)
-    (batch,) = training_batches(material(rows, length), ((rows, length),), seed=0, epochs=1).take(1)
-    step = made.make_train_function()
-    return lambda: float(step(iter(tf.data.Dataset.from_tensors(batch)))["loss"])
-
-
-def compared(runs: dict[str, Callable[[], float]], steps: int) -> dict[str, Any]:
+def compared(runs: dict[str, Callable[[], object]], steps: int) -> dict[str, Any]:
     """Takes turns; returns medians in milliseconds, and how many times faster our own pass is."""
     for _ in range(WARM):
         for run in runs.values():

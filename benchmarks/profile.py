@@ -20,11 +20,12 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from accelerator import material, network
+from accelerator import network
 from changes import FLOAT32, step
 
 WARM, PICOSECONDS = 4, 1e12
@@ -79,26 +80,8 @@ def main() -> None:
 
 def trained(asked: argparse.Namespace, length: int) -> Callable[[], object]:
     """Returns a training step of a batch that fills its shape."""
-    from tfclassify.data.batches import training_batches
-
-    if asked.before:
-        return step(asked.model, asked.rows, length)[-1]
-    model = network(asked.model, None, row_wise=True)
-    rows = material(asked.rows, length)
-    (batch,) = training_batches(rows, ((asked.rows, length),), seed=0, epochs=1).take(1)
-    learn = model.make_train_function()
-
-    def run() -> object:
-        return learn(iter_of(batch))
-
-    return run
-
-
-def iter_of(batch: Any) -> Iterator[Any]:
-    """Returns what Keras's train function takes: an iterator that gives the same batch again."""
-    import tensorflow as tf
-
-    return iter(tf.data.Dataset.from_tensors(batch))
+    made = partial(step, asked.model, asked.rows, length)
+    return made()[-1] if asked.before else made(own_adamw=True, precision=asked.precision, layers=False)[-1]
 
 
 def answered(asked: argparse.Namespace, length: int) -> Callable[[], object]:

@@ -190,8 +190,8 @@ def table(asked: argparse.Namespace) -> None:
             right |= {f"{way}, as planned": _from_bits(piece["right_as_planned"]) for way, piece in kept.items()}
             if "chosen" in kept:
                 right["chosen, all read"] = _from_bits(kept["chosen"]["right_with_all"])
-            judged = [each["right"] for each in pieces(RESULTS, BASELINE) if each["data"] == name]
-            right |= dict(zip((BASELINE,), map(_from_bits, judged), strict=False))
+            for each in (each for each in pieces(RESULTS, BASELINE) if each["data"] == name):
+                right[BASELINE] = _from_bits(each["right"])
             _by_length(name, kept, right)
             _differences(right)
     timed = pieces(RESULTS, "speed")

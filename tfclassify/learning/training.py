@@ -130,8 +130,10 @@ def _learn(
     fixed = HALF if settings.answer.thresholds == BY_VALIDATION else float(settings.answer.thresholds)
     # What the network learns, and is judged by, is what it says itself; rules come before it when it answers.
     alone = changed(settings, {"answer.rules": ()})
-    trained = Trained(alone, corpus.labels, pieces, limits, forward(model), threshold=fixed, features=features)
-    trained = replace(trained, answering=answering(model))
+    passes = forward(model), answering(model)
+    trained = Trained(
+        alone, corpus.labels, pieces, limits, passes[0], threshold=fixed, answering=passes[1], features=features
+    )
     for split in corpus.splits.values():
         # What was read to count and to split has been read.
         let_go(split.store)
@@ -141,8 +143,7 @@ def _learn(
     if train.time_limit_minutes is not None:
         # The first judgement would make this graph, which steps that fit into the time know nothing of.
         first = some_rows(rows, np.arange(1))
-        run_once = quickest(trained.forward, trained.answering)
-        logits_of(run_once, first, train.buckets, classes=len(corpus.labels.names))
+        logits_of(quickest(*passes), first, train.buckets, classes=len(corpus.labels.names))
     course = fit(
         model,
         partial(fed_batches, rows, settings, strategy, folding),
