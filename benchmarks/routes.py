@@ -94,7 +94,7 @@ def _sides(name: str, asked: argparse.Namespace, folder: Path) -> Iterator[tuple
     alone = calibrated(alone, predictions)
     model = fit_on(alone, corpus.splits["train"])
     rows = np.arange(len(predictions.truth))
-    said = ngram_logits(model, views_of_split(corpus.splits["validation"]).pieces(rows), rows=len(rows))
+    said = ngram_logits(model, views_of_split(corpus.splits["validation"], alone.pieces).pieces(rows), rows=len(rows))
 
     def settled(**answer: Any) -> tuple[Any, Any]:
         asks = {

@@ -9,8 +9,8 @@ import tensorflow as tf
 from made_stores import UNKNOWN
 
 from tfclassify.data.labelling import LabelMap
+from tfclassify.data.pieces import Pieces
 from tfclassify.data.rows import Limits
-from tfclassify.data.token_store import Pieces
 from tfclassify.learning.trained import Trained
 from tfclassify.settings import Settings, parse
 

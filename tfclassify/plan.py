@@ -22,9 +22,8 @@ from tfclassify.checkup.data.scripts import shares_of_scripts
 from tfclassify.checkup.finding import Finding
 from tfclassify.data.corpus import Corpus, read_corpus
 from tfclassify.data.locations import SPLITS, locations
-from tfclassify.data.pieces import pieces_of
+from tfclassify.data.pieces import Pieces, pieces_of
 from tfclassify.data.texts import looked_at, some_texts
-from tfclassify.data.token_store import Pieces
 from tfclassify.display import SILENT, Display
 from tfclassify.errors import UsageError
 from tfclassify.hardware import Hardware, detect_cpu

@@ -19,7 +19,7 @@ from bad_texts import CASES as OF_TEXTS
 
 from tfclassify.data.corpus import REASONS, Corpus, read_corpus
 from tfclassify.data.labelling import texts_of
-from tfclassify.data.token_store import Pieces
+from tfclassify.data.pieces import Pieces
 from tfclassify.display import SILENT
 from tfclassify.errors import UsageError
 from tfclassify.settings import DataSettings, parse

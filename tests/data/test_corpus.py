@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from tfclassify.data import locations as locations_module
 from tfclassify.data.corpus import REASONS, Corpus, read_corpus
 from tfclassify.data.labelling import Split, texts_of
+from tfclassify.data.pieces import Pieces
 from tfclassify.data.sources import sample as sample_module
 from tfclassify.data.sources import sample_splits
-from tfclassify.data.token_store import Pieces
 from tfclassify.display import SILENT
 from tfclassify.errors import UsageError
 from tfclassify.settings import DataSettings, parse

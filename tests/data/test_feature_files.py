@@ -11,8 +11,9 @@ import pytest
 import tensorflow as tf
 
 from tfclassify.data import feature_files
+from tfclassify.data.pieces import Pieces
 from tfclassify.data.sources import Columns
-from tfclassify.data.token_store import Pieces, Reading, TokenStore, let_go, open_store
+from tfclassify.data.token_store import Reading, TokenStore, let_go, open_store
 from tfclassify.display import SILENT
 from tfclassify.errors import UsageError
 

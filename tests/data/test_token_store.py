@@ -27,11 +27,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tfclassify.data import ragged, store_folders, token_store
+from tfclassify.data.pieces import Pieces
 from tfclassify.data.ragged import Ragged
 from tfclassify.data.sources import Columns, fingerprints, is_unchanged, mark_of
 from tfclassify.data.sources import columns as columns_module
 from tfclassify.data.splits import text_hash
-from tfclassify.data.token_store import Account, Pieces, Reading, TokenStore, open_store
+from tfclassify.data.token_store import Account, Reading, TokenStore, open_store
 from tfclassify.display import SILENT, Display
 from tfclassify.errors import UsageError
 from tfclassify.text.maps import choose
@@ -637,7 +638,8 @@ def test_a_source_of_ones_own_is_read_each_time(tmp_path: Path, monkeypatch: pyt
 PROGRAM = """
 import sys, tensorflow as tf, pathlib, time, resource
 from tfclassify.data.sources import Columns
-from tfclassify.data.token_store import Pieces, Reading, open_store
+from tfclassify.data.pieces import Pieces
+from tfclassify.data.token_store import Reading, open_store
 from tfclassify.display import Display
 folder = pathlib.Path(sys.argv[1])
 (folder / "vocabulary.txt").write_text("a\\n" * 2**16)

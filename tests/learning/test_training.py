@@ -27,9 +27,9 @@ from tfclassify.data.batches import epoch_batches
 from tfclassify.data.corpus import Corpus
 from tfclassify.data.describing import statistics_of
 from tfclassify.data.labelling import LabelMap, Split
+from tfclassify.data.pieces import Pieces
 from tfclassify.data.rows import Limits, rows_of
 from tfclassify.data.sources import Columns
-from tfclassify.data.token_store import Pieces
 from tfclassify.display import SILENT
 from tfclassify.errors import UsageError
 from tfclassify.hardware import Hardware

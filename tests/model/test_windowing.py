@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
+import tf_keras as keras
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load_file
@@ -28,7 +29,7 @@ from tfclassify.model.interchange import save_huggingface
 from tfclassify.model.routes import INPUTS
 from tfclassify.model.unpadded import Forward
 from tfclassify.model.weights import Found
-from tfclassify.model.windowing import Windowed, window_routes
+from tfclassify.model.windowing import IMITATION, SCORER, Windowed, imitated, window_routes
 
 L, K = 6, 4
 POOLS = ["mean", "max", "log_sum_exp", "attention", "hierarchical"]
@@ -166,12 +167,67 @@ def test_the_best_windows_are_chosen_and_keep_their_order(networks: dict) -> Non
     assert model.windows.fold(tokens, model.bert.embeddings.weight, training=True, gather=False).read.numpy().sum() == 9
 
 
-def test_the_scorer_learns_from_what_the_attention_does(networks: dict) -> None:
-    model, _ = networks["attention", 0.5]
+def gradients_of(model: BertClassifier, pass_: Callable[[BertClassifier, Batch], tf.Tensor]) -> dict[str, np.ndarray]:
     with tf.GradientTape() as tape:
-        loss = tf.reduce_sum(tf.square(outputs(model, batch(texts_of(1, 3, 4), K), training=True)["logits"]))
-    gradients = tape.gradient(loss, model.windows.weights)
-    assert all(np.abs(gradient).max() > 0 for gradient in gradients)
+        loss = tf.reduce_sum(tf.square(pass_(model, batch(texts_of(1, 3, 4), K))))
+    weights = [*model.windows.weights, model.classifier.kernel]
+    names = ["/".join(each.name.split("/")[-2:]) for each in weights]
+    return {name: np.array(found) for name, found in zip(names, tape.gradient(loss, weights), strict=True)}
+
+
+@pytest.mark.parametrize("pass_", [outputs_of, learnt_of])
+def test_the_scorer_learns_from_what_the_attention_does(
+    networks: dict, pass_: Callable[[BertClassifier, Batch], tf.Tensor]
+) -> None:
+    model, _ = networks["attention", 0.5]
+    assert all(np.abs(gradient).max() > 0 for gradient in gradients_of(model, pass_).values())
+
+
+@pytest.mark.parametrize("pass_", [outputs_of, learnt_of])
+def test_nothing_else_learns_otherwise_because_of_the_scorer(
+    found: Found, pass_: Callable[[BertClassifier, Batch], tf.Tensor]
+) -> None:
+    with_it, without = windowed(found, "attention", 0.5), windowed(found, "attention", 1.0)
+    without.windows.query.assign(with_it.windows.query)
+    made, expected = gradients_of(with_it, pass_), gradients_of(without, pass_)
+    assert len(made) == len(expected) + 3
+    for name, each in expected.items():
+        np.testing.assert_array_equal(made[name], each)
+
+
+def test_scores_are_taught_by_the_divergence_from_the_logits() -> None:
+    chance = np.random.default_rng(0)
+    logits, scores = (tf.Variable(chance.normal(size=(3, 4)).astype(np.float32)) for _ in range(2))
+    with tf.GradientTape(persistent=True) as tape:
+        loss = tf.reduce_sum(tf.square(imitated(logits, scores)))
+        shares = tf.stop_gradient(tf.nn.softmax(logits))
+        divergence = tf.reduce_mean(tf.reduce_sum(-shares * tf.nn.log_softmax(scores), axis=1))
+    expected = IMITATION * tape.gradient(divergence, scores)
+    np.testing.assert_allclose(tape.gradient(loss, scores), expected, atol=1e-9)
+    np.testing.assert_array_equal(tape.gradient(loss, logits), 2 * logits)
+
+
+def test_scores_come_to_order_windows_as_attention_does(found: Found) -> None:
+    """With Adam, as in a training: the same words make a window count, whatever text it is of."""
+    model = network(found, windows=Windowed(L, K, "attention", 0.5))
+    model.windows.query.assign(np.random.default_rng(2).normal(size=model.windows.query.shape).astype(np.float32))
+    pooling, optimizer = model.windows, keras.optimizers.Adam(0.05)
+    tokens = batch(texts_of(4, *([K] * 30)), K)
+    folded = pooling.fold(tokens, model.bert.embeddings.weight, training=True, gather=False)
+    vectors = model.bert(**folded.tokens, training=False).pooler_output
+    logits = tf.linalg.matvec(tf.reshape(vectors, [30, K, -1]), pooling.query)
+
+    def agreement() -> float:
+        scores = pooling.fold(tokens, model.bert.embeddings.weight, training=True, gather=False).scores
+        return float(np.mean([np.corrcoef(one, other)[0, 1] for one, other in zip(scores, logits, strict=True)]))
+
+    scorer = [each for each in pooling.weights if SCORER in each.name]
+    for _ in range(60):
+        with tf.GradientTape() as tape:
+            scores = pooling.fold(tokens, model.bert.embeddings.weight, training=True, gather=False).scores
+            loss = tf.reduce_sum(imitated(logits, scores))
+        optimizer.apply_gradients(zip(tape.gradient(loss, scorer), scorer, strict=True))
+    assert agreement() > 0.5
 
 
 def some_windows(text: list[list[int]], places: list[int]) -> Batch:

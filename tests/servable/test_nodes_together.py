@@ -34,6 +34,7 @@ from tfclassify.servable.inspecting import _ops_by_stage, _stages, _weights
 from tfclassify.servable.operations import missing, operations, read_saved_model, unservable
 from tfclassify.settings import Settings, parse
 from tfclassify.text.ngram_hashing import PieceRun
+from tfclassify.text.word_pieces import APART
 
 # Each of three graphs is traced with all that is in it, and written.
 pytestmark = pytest.mark.slow
@@ -70,7 +71,17 @@ def texts_of(number: int) -> list[str]:
     """Texts of many lengths, from none to more than all windows hold, some of which rules and masks look for."""
     chance = np.random.default_rng(3)
     plain = [" ".join(chance.choice(list(LETTERS), chance.integers(0, 40))) for _ in range(number)]
-    return [*plain, "", "q q a b", "write to me@example.org", " ".join("abcdefgh" * 2), "a b\n\nc d e f g h i j k"]
+    # Of unknown words the network does not see which they are.
+    strange = ["z z z", "zz", "zzz zzz a", "z zz zzz"]
+    return [
+        *plain,
+        *strange,
+        "",
+        "q q a b",
+        "write to me@example.org",
+        " ".join("abcdefgh" * 2),
+        "a b\n\nc d e f g h i j k",
+    ]
 
 
 TEXTS = texts_of(40)
@@ -78,10 +89,12 @@ TEXTS = texts_of(40)
 
 @pytest.fixture(scope="module")
 def baseline() -> InGraphBaseline:
-    """Fitted to rows of three letters, which tell the label."""
+    """Fitted to rows of three letters, or of an unknown word, which tell the label."""
     chance = np.random.default_rng(1)
     truth = chance.integers(0, 3, 300).astype(np.int32)
-    ids = (5 + 8 * truth[:, None] + chance.integers(0, 8, (300, 3))).ravel()
+    letters = 5 + 8 * truth[:, None] + chance.integers(0, 8, (300, 3))
+    words = APART + tf.strings.to_hash_bucket_fast(["z", "zz", "zzz"], APART).numpy()
+    ids = np.where(chance.random((300, 1)) < 0.3, words[truth][:, None], letters).ravel()
     model = fit_ngrams(PieceRun(ids, np.repeat(2 * np.arange(300), 3)), truth, classes=3, buckets=512)
     return InGraphBaseline(model, temperature=1.7, stack=(0.6, 0.9), margin=2.0, least=0.0)
 
@@ -153,6 +166,17 @@ def test_every_way_is_taken_and_is_the_runs_own(nodes: Callable[[str], Nodes], k
     routes = Counter(each["route"] for each in answer(trained, TEXTS))
     assert kinds_of(routes) == EXPECTED[kind]
     same(trained, signatures, TEXTS)
+
+
+@pytest.mark.parametrize("kind", NODES)
+def test_the_baseline_tells_words_apart_that_the_network_does_not_know(
+    nodes: Callable[[str], Nodes], kind: str
+) -> None:
+    trained, _, signatures = nodes(kind)
+    texts = ["z z z", "zz zz zz", "zzz zzz zzz"]
+    assert asked(signatures, texts)["label"].tolist() == [b"a", b"b", b"c"]
+    scores = [each["scores"] for each in answer(replace(trained, baseline=None), texts)]
+    assert all(each == pytest.approx(scores[0], abs=1e-5) for each in scores)
 
 
 def test_a_rule_sees_what_is_masked(nodes: Callable[[str], Nodes]) -> None:
@@ -228,7 +252,8 @@ def test_tokens_may_be_none_at_all(nodes: Callable[[str], Nodes], kind: str, sha
 @pytest.mark.parametrize("kind", ["exits", "all"])
 def test_tokens_know_no_rules_and_leave_by_the_same_exits(nodes: Callable[[str], Nodes], kind: str) -> None:
     _, _, signatures = nodes(kind)
-    texts = [text for text in TEXTS if len(text) < 12]
+    # Tokens do not tell unknown words apart.
+    texts = [text for text in TEXTS if len(text) < 12 and "z" not in text]
     answers = asked(signatures, texts)
     logits = signatures[TOKENS](**signatures["encode"](text=tf.constant(texts)))["logits"]
     by_network = [row for row, route in enumerate(answers["route"]) if not route.startswith(b"rule:")]

@@ -17,10 +17,10 @@ from tfclassify.data.batches import Batch, fill
 from tfclassify.data.checks import Where, examples, resolve_columns
 from tfclassify.data.feature_kinds import planned_columns
 from tfclassify.data.labelling import LabelMap, Split
-from tfclassify.data.pieces import pieces_of
+from tfclassify.data.pieces import Pieces, pieces_of
 from tfclassify.data.rows import Rows, rows_of, rows_of_pieces
 from tfclassify.data.sources import Columns, column_names, find_source
-from tfclassify.data.token_store import Pieces, Reading, TokenStore, open_store
+from tfclassify.data.token_store import Reading, TokenStore, open_store
 from tfclassify.display import SILENT
 from tfclassify.learning.features import encoded_given, encoded_rows, encoder_of
 from tfclassify.learning.trained import Trained, limits_of, tokenized

@@ -24,7 +24,16 @@ from reference_tokenizer import reference, reference_ids, reference_words
 import tfclassify.text
 from tfclassify.errors import UsageError
 from tfclassify.text.hard_texts import hard_texts
-from tfclassify.text.word_pieces import SpecialIds, read_vocabulary, special_ids, tokenizer, word_pieces
+from tfclassify.text.word_pieces import (
+    APART,
+    SpecialIds,
+    Tokenize,
+    put_together,
+    read_vocabulary,
+    special_ids,
+    tokenizer,
+    word_pieces,
+)
 
 BERT = "expected the vocab.txt of a BERT model, one word piece per line"
 
@@ -227,6 +236,37 @@ def saved_ops(folder: Path) -> set[str]:
     return {node.op for graph in graphs for node in graph.node} | {
         node.op for body in functions for node in body.node_def
     }
+
+
+@pytest.fixture(scope="module")
+def apart(small: Path) -> Tokenize:
+    return word_pieces(small, lower_case=True, apart=True)
+
+
+@pytest.fixture(scope="module")
+def plain(small: Path) -> Tokenize:
+    return word_pieces(small, lower_case=True)
+
+
+@settings(max_examples=60, deadline=None)
+@given(texts=st.lists(st.text("ab#☃雪é [", max_size=8), min_size=1, max_size=6))
+def test_unknown_words_told_apart_and_put_together(
+    small: Path, plain: Tokenize, apart: Tokenize, texts: list[str]
+) -> None:
+    expected, found = plain(texts).to_list(), apart(texts)
+    unknown = special_ids(read_vocabulary(small)).unknown
+    assert put_together(found, unknown).to_list() == expected
+    told = [each for row in found.to_list() for each in row]
+    for each, own in zip(chain.from_iterable(expected), told, strict=True):
+        assert APART <= own < 2 * APART if each == unknown else own == each
+
+
+def test_an_unknown_word_has_one_id_wherever_it_stands(apart: Tokenize) -> None:
+    one, other = apart(["☃ 雪 ☃", "雪"]).to_list()
+    assert one[0] == one[2] != one[1] == other[0]
+    # As ids are in files: another hash would make nonsense of them.
+    assert one[:2] == [2398820, 2903130]
+    assert apart([""]).to_list() == [[]]
 
 
 def test_core_ops_are_tensorflows_own() -> None:

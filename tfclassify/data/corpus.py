@@ -15,10 +15,11 @@ from tfclassify.data.feature_kinds import planned_columns
 from tfclassify.data.labelling import LabelMap, Split, chosen, in_scope, label_map, labelled
 from tfclassify.data.locations import locations, notes_on_locations
 from tfclassify.data.oddities import notes_on_oddities
+from tfclassify.data.pieces import Pieces
 from tfclassify.data.repeats import shared_texts
 from tfclassify.data.sources import Columns, Mark, column_names, is_unchanged
 from tfclassify.data.splits import assign, deal
-from tfclassify.data.token_store import Pieces, Reading, TokenStore, open_store
+from tfclassify.data.token_store import Reading, TokenStore, open_store
 from tfclassify.display import Display
 from tfclassify.errors import UsageError
 from tfclassify.planning.statistics import Statistics

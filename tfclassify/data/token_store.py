@@ -15,7 +15,7 @@ import weakref
 from array import array
 from bisect import bisect_right
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, replace
@@ -32,6 +32,7 @@ from tfclassify.data.checks import Examples, Where, examples, taken, without_bad
 from tfclassify.data.feature_files import StoredFeatures
 from tfclassify.data.label_names import check_label_count
 from tfclassify.data.left_out import NAMED_ROWS, check_left_out
+from tfclassify.data.pieces import Pieces
 from tfclassify.data.ragged import Ragged, RaggedFiles
 from tfclassify.data.sources import Columns, Mark, find_source, format_of, is_unchanged, mark_of, numbered
 from tfclassify.data.splits import pair_hash
@@ -40,34 +41,14 @@ from tfclassify.display import Display
 from tfclassify.errors import UsageError
 from tfclassify.hardware import usable_cores
 from tfclassify.runs import token_stores_bytes
-from tfclassify.text.maps import AS_GIVEN, Prepared
 from tfclassify.text.paragraphs import with_breaks
 
 VERSION = 4
 CHUNK_ROWS = 2048
 TEXT_COLUMNS = ("text", "text_b", "id")
 
-Tokenize = Callable[[tf.Tensor], tf.RaggedTensor]
 Flat = tuple[NDArray[np.int32], NDArray[np.int64]]
 Tokenized = tuple[Examples, Examples, list[Flat], Flat]
-
-
-@dataclass(frozen=True)
-class Pieces:
-    """The tokenizer of a store: a graph from string[N] to int32 word pieces, and what it was made of.
-
-    Texts are what :meth:`prepared` makes of them before they are cut, in training and in every answer.
-    """
-
-    tokenize: Tokenize
-    vocabulary: Path
-    lower_case: bool
-    unknown: int
-    maps: Prepared = AS_GIVEN
-
-    def prepared(self, texts: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Returns string[N], what the maps make of texts, and int32[N], how many spans were masked in each."""
-        return self.maps.prepare(texts)
 
 
 @dataclass(frozen=True)

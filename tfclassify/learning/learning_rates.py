@@ -13,7 +13,7 @@ import tf_keras as keras
 
 from tfclassify.data.batches import steps_per_epoch
 from tfclassify.data.corpus import Corpus
-from tfclassify.data.token_store import Pieces
+from tfclassify.data.pieces import Pieces
 from tfclassify.learning.checkpoints import put_values, take_values
 from tfclassify.learning.features import encoder_of
 from tfclassify.learning.learnt_rows import learnt_rows

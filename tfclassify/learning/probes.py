@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tfclassify.data.corpus import Corpus
-from tfclassify.data.token_store import Pieces
+from tfclassify.data.pieces import Pieces
 from tfclassify.display import Display
 from tfclassify.learning.learning_rates import check_rates
 from tfclassify.learning.probing import Probe, probe

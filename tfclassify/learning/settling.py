@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from tfclassify.data import ragged
 from tfclassify.data.corpus import Corpus
 from tfclassify.data.labelling import Split, in_scope
-from tfclassify.data.piece_runs import piece_run
 from tfclassify.data.rows import rows_of, some_rows
 from tfclassify.display import Display
 from tfclassify.learning.early import Early
@@ -20,6 +19,7 @@ from tfclassify.learning.exits import early_exits, fit_heads, means_forward
 from tfclassify.learning.prediction import Forward, covering
 from tfclassify.learning.score_calibration import calibrated
 from tfclassify.learning.trained import Trained, predict_split
+from tfclassify.learning.views import views_of_split
 from tfclassify.model.cascades import InGraphBaseline, together
 from tfclassify.model.classifier import BertClassifier
 from tfclassify.model.exits import Scale
@@ -77,7 +77,7 @@ def settle(trained: Trained, corpus: Corpus, model: BertClassifier, *, display: 
         return Settled(trained)
     display.start("fitting the in-graph baseline", 0)
     ngrams = fit_on(trained, corpus.splits["train"])
-    pieces = piece_run(validation.store.pieces, validation.store.pieces_b, validation.rows)
+    pieces = views_of_split(validation, trained.pieces).pieces(np.arange(len(validation)))
     said = ngram_logits(ngrams, pieces, rows=len(validation))
     return settle_beside(trained, predictions, said, ngrams)
 
@@ -111,7 +111,7 @@ def fit_on(trained: Trained, train: Split) -> NgramModel:
     if train.store.pieces_b is not None:
         lengths += ragged.lengths(train.store.pieces_b)[train.rows[inside]]
     rows = inside[_sample(lengths)]
-    pieces = piece_run(train.store.pieces, train.store.pieces_b, train.rows[rows])
+    pieces = views_of_split(train, trained.pieces).pieces(rows)
     buckets = trained.settings.answer.baseline_buckets
     return fit_ngrams(pieces, train.truth[rows], classes=len(trained.labels.names), buckets=buckets)
 

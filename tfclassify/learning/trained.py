@@ -12,10 +12,9 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from tfclassify.data.labelling import LabelMap, Split
-from tfclassify.data.pieces import pieces_of
+from tfclassify.data.pieces import Pieces, pieces_of
 from tfclassify.data.ragged import Ragged
 from tfclassify.data.rows import Limits, Rows, rows_of, rows_of_pieces, some_rows
-from tfclassify.data.token_store import Pieces
 from tfclassify.errors import UsageError
 from tfclassify.learning.early import Early, described, early_of
 from tfclassify.learning.features import Columns, Encode, encoded_given, encoded_rows
@@ -213,7 +212,7 @@ def limits_of(pieces: Pieces, text: TextSettings) -> Limits:
 def predict_split(trained: Trained, split: Split, *, advance: Advance | None = None) -> Predictions:
     """Answers the rows of a split, beside what is true of them."""
     rows = replace(rows_of(split, trained.limits), features=encoded_rows(trained.features, split))
-    scored = _score(trained, rows, views_of_split(split), advance)
+    scored = _score(trained, rows, views_of_split(split, trained.pieces), advance)
     return Predictions(
         kind=kind_of(trained.labels),
         labels=trained.labels.names,
@@ -242,7 +241,7 @@ def score_texts(
     packed = rows_of_pieces(pieces[TEXT], pieces.get(TEXT_B), trained.limits, breaks=breaks)
     rows = replace(packed, features=encoded)
     masked = np.stack([count for _, count in made.values()]).sum(axis=0, dtype=np.int32)
-    return _score(trained, rows, views_of_texts(given, pieces, trained.pieces), None, masked=masked)
+    return _score(trained, rows, views_of_texts(given, trained.pieces), None, masked=masked)
 
 
 def _encoded(trained: Trained, features: Columns | None, *, rows: int) -> Encode | None:

@@ -18,8 +18,9 @@ import tf_keras as keras
 
 from tfclassify.data.batches import epoch_batches, one_batch, steps_per_epoch, training_batches
 from tfclassify.data.corpus import Corpus
+from tfclassify.data.pieces import Pieces
 from tfclassify.data.rows import Rows, some_rows
-from tfclassify.data.token_store import Pieces, let_go
+from tfclassify.data.token_store import let_go
 from tfclassify.display import Display
 from tfclassify.learning.course import Course, Orders
 from tfclassify.learning.features import encoder_of

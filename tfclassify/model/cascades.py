@@ -110,7 +110,8 @@ def _onto(baseline: InGraphBaseline, scale: Scale) -> tuple[float, float]:
 def looked_up(model: NgramOps, special: SpecialIds, then: Pass) -> Pass:
     """Returns a pass whose parts find the baseline's logits float64[B, C] among what they are given.
 
-    They are those of all word pieces of a text where these are known, else of its tokens.
+    They are those of all word pieces of a text where these are known, else of its tokens, which do not tell unknown
+    words apart.
     """
 
     def run(given: Mapping[str, tf.Tensor]) -> Routed:

@@ -1,5 +1,7 @@
 """The baseline that goes into the graph: a linear model over hashed n-grams of word pieces, in integers.
 
+A word that the vocabulary does not know counts as itself, where it is known which it is.
+
 Counts, weights and norms are integers, so that sums are exact whatever their order, and what is done with them in
 double precision is correctly rounded everywhere: a text has the same logits, to the last bit, in NumPy and in the
 graph, alone and in any batch. What is sure enough for an answer is so on both sides.

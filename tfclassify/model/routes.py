@@ -14,7 +14,7 @@ from tfclassify.model.features import FEATURE_INPUTS
 
 INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 # What a pass may look at beside the tokens, where texts are known: string[B] as the maps left them, and all their word
-# pieces, a ragged int32[B, None] without special tokens, before anything is cut.
+# pieces, a ragged int32[B, None] without special tokens, before anything is cut; unknown words may be told apart.
 TEXT, TEXT_B = "text", "text_b"
 PIECES, PIECES_B = "pieces", "pieces_b"
 FULL = "full"

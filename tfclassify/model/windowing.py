@@ -13,6 +13,7 @@ from math import sqrt
 import tensorflow as tf
 import tf_keras as keras
 
+from tfclassify.model.gradients import with_gradient
 from tfclassify.model.routes import FULL, INPUTS, Pass, Routed
 from tfclassify.text.packing import WINDOW_COUNTS, WINDOW_PLACES
 
@@ -25,6 +26,9 @@ ATTENTION, HIERARCHICAL = "attention", "hierarchical"
 # between them that fits the data is what attention learns.
 SHARPNESS = 5.0
 NO_SCORE = -1e9
+# What the scorer's loss weighs beside the network's: so little that a clipped norm of all gradients is as without it.
+# Adam, which divides by the size of gradients, has it learn as fast as with any other weight.
+IMITATION = 1e-3
 
 
 @dataclass(frozen=True)
@@ -86,9 +90,9 @@ class WindowPooling(keras.layers.Layer):
 
     ``attention`` weighs windows by the softmax of ``query @ vector``; ``hierarchical`` sends them through one
     transformer layer with positions and takes the mean. Both begin as the mean. Where windows are chosen, a scorer
-    that is linear in the embeddings of a window's tokens and in whether it is the first or the last adds its score to
-    that of the attention, by which it learns what attention looks at; when the network answers, only the windows with
-    the highest scores are read.
+    that is linear in the embeddings of a window's tokens and in whether it is the first or the last learns to weigh
+    windows as attention does, and nothing learns otherwise because of it; when the network answers, only the windows
+    with the highest scores are read.
     """
 
     def __init__(self, windowed: Windowed, *, width: int, heads: int) -> None:
@@ -154,8 +158,8 @@ class WindowPooling(keras.layers.Layer):
         """Pools the vectors of windows, [R, H], into those of texts, float32[B, H]."""
         together = _side_by_side(tf.cast(vectors, tf.float32), folded)
         if self.windowed.pool == ATTENTION:
-            logits = tf.linalg.matvec(together, self.query) + folded.scores
-            shares = tf.nn.softmax(tf.where(folded.read, logits, NO_SCORE))
+            logits = tf.where(folded.read, tf.linalg.matvec(together, self.query), NO_SCORE)
+            shares = tf.nn.softmax(imitated(logits, folded.scores) if self.windowed.chooses else logits)
             return tf.reduce_sum(together * shares[:, :, None], axis=1)
         if self.windowed.pool == HIERARCHICAL:
             return mean(self._transformed(together, folded), folded.read)
@@ -210,6 +214,23 @@ class WindowPooling(keras.layers.Layer):
     def _headed(self, values: tf.Tensor) -> tf.Tensor:
         rows, number = _size(values)[:2]
         return tf.transpose(tf.reshape(values, [rows, number, self.heads, self.width // self.heads]), [0, 2, 1, 3])
+
+
+@with_gradient
+def imitated(logits: tf.Tensor, scores: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tuple[tf.Tensor, ...]]]:
+    """Returns logits float32[B, K] of windows as they are, and has scores float32[B, K] learn to be like them.
+
+    The gradient of the scores is that of the mean over B of ``KL(softmax(logits) || softmax(scores))``, whatever is
+    made of the logits.
+
+    Source: G. Hinton et al., "Distilling the Knowledge in a Neural Network" (2015).
+    """
+
+    def gradient(above: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        difference = tf.nn.softmax(scores) - tf.nn.softmax(logits)
+        return above, IMITATION * difference / tf.cast(tf.shape(scores)[0], tf.float32)
+
+    return tf.identity(logits), gradient
 
 
 def mean(vectors: tf.Tensor, read: tf.Tensor) -> tf.Tensor:

@@ -23,7 +23,7 @@ from tfclassify.model.windowing import naming_windows
 from tfclassify.text.packing_ops import Tokens, pack
 from tfclassify.text.paragraphs import with_breaks
 from tfclassify.text.windows_ops import pack_windows
-from tfclassify.text.word_pieces import SpecialIds, read_vocabulary, special_ids
+from tfclassify.text.word_pieces import SpecialIds, put_together, read_vocabulary, special_ids
 
 ANSWER, TOKENS, ENCODE = "serving_default", "tokens", "encode"
 # Scopes in the graph, by which its stages are told apart.
@@ -126,7 +126,8 @@ def _encode(trained: Trained, given: dict[str, tf.Tensor]) -> Tokens:
 class _Texts:
     """B texts or pairs by name, as the maps left them, their word pieces, and how many spans of each were masked.
 
-    ``breaks`` are where paragraphs begin, of texts that are read in windows.
+    Unknown words are told apart in ``pieces`` where there is a baseline, which is all that minds. ``breaks`` are where
+    paragraphs begin, of texts that are read in windows.
     """
 
     mapped: dict[str, tf.Tensor]
@@ -138,18 +139,21 @@ class _Texts:
 def _texts(trained: Trained, given: dict[str, tf.Tensor]) -> _Texts:
     prepared = {name: trained.pieces.prepared(given[name]) for name in (TEXT, TEXT_B) if name in given}
     mapped = {name: texts for name, (texts, _) in prepared.items()}
+    tokenize = trained.pieces.tokenize if trained.baseline is None else trained.pieces.told_apart
     pieces, breaks = {}, None
     for name, texts in mapped.items():
         if trained.limits.windowing is None:
-            pieces[name] = trained.pieces.tokenize(texts)
+            pieces[name] = tokenize(texts)
         else:
-            pieces[name], breaks = with_breaks(trained.pieces.tokenize, texts)
+            pieces[name], breaks = with_breaks(tokenize, texts)
     return _Texts(mapped, pieces, tf.add_n([count for _, count in prepared.values()]), breaks)
 
 
 def _packed(trained: Trained, texts: _Texts) -> Tokens:
-    first, second, limits = texts.pieces[TEXT], texts.pieces.get(TEXT_B), trained.limits
+    limits = trained.limits
     with tf.name_scope(PACKING):
+        pieces = {name: put_together(each, trained.pieces.unknown) for name, each in texts.pieces.items()}
+        first, second = pieces[TEXT], pieces.get(TEXT_B)
         if limits.windowing is not None:
             return pack_windows(first, limits.windowing, special=_special(trained), breaks=texts.breaks)
         return pack(first, second, max_length=limits.max_length, special=_special(trained))

@@ -15,7 +15,7 @@ from typing import Any
 import tensorflow as tf
 
 from tfclassify.data.features import NUMBER
-from tfclassify.data.token_store import Pieces
+from tfclassify.data.pieces import Pieces
 from tfclassify.display import Display
 from tfclassify.errors import UsageError
 from tfclassify.learning.long_texts import windowed_of

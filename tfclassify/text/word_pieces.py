@@ -37,6 +37,8 @@ HOST = "CPU:0"
 MAX_WORD_CHARACTERS = 100
 MAX_CHARACTER_BYTES = 4
 EXPECTED = "expected the vocab.txt of a BERT model, one word piece per line"
+# Words that a vocabulary does not know have ids from here on, where they are told apart; no vocabulary has so many.
+APART = 1 << 21
 
 Tokenize = Callable[[tf.Tensor], tf.RaggedTensor]
 
@@ -53,12 +55,13 @@ class SpecialIds:
 
 @dataclass(frozen=True)
 class _Lookup:
-    """A table from piece to id: its name, string[V] pieces, int64[V] ids, and the length of the longest piece."""
+    """A table from piece to id: its name, string[V] pieces, int64[V] ids, the longest piece, and the id of [UNK]."""
 
     name: str
     pieces: tf.Tensor
     ids: tf.Tensor
     longest_bytes: int
+    unknown: int
 
 
 def read_vocabulary(path: Path | str) -> list[str]:
@@ -91,12 +94,14 @@ def special_ids(vocabulary: Sequence[str]) -> SpecialIds:
     return SpecialIds(*(vocabulary.index(token) for token in (PAD, UNK, CLS, SEP)))
 
 
-def word_pieces(vocab_file: Path | str, *, lower_case: bool) -> Tokenize:
+def word_pieces(vocab_file: Path | str, *, lower_case: bool, apart: bool = False) -> Tokenize:
     """Makes the tokenizer of a vocabulary, without special tokens.
 
     Args:
         vocab_file: a BERT vocab.txt.
         lower_case: for uncased vocabularies: accents are stripped and letters lower-cased.
+        apart: whether each unknown word has an id of its own, by its hash, from ``APART`` to below twice that, in
+            place of the one of [UNK]; :func:`put_together` takes these back.
 
     Returns:
         A function string[N] -> ragged int32[N, None], for eager use, ``tf.data`` and SavedModel signatures alike.
@@ -114,11 +119,16 @@ def word_pieces(vocab_file: Path | str, *, lower_case: bool) -> Tokenize:
         # Most of these ops have no kernel for a GPU; the others would only be sent there and back.
         with tf.device(HOST):
             words = cut_words(texts, table)
-            by_word = _pieces(words, lookup)
+            by_word = _pieces(words, lookup, apart=apart)
             row_splits = tf.gather(by_word.row_splits, words.row_splits)
             return tf.RaggedTensor.from_row_splits(by_word.values, row_splits, validate=False)
 
     return tokenize
+
+
+def put_together(pieces: tf.RaggedTensor, unknown: int) -> tf.RaggedTensor:
+    """Returns word pieces int32[N, None] with the id of [UNK] for each word that was told apart."""
+    return pieces.with_flat_values(tf.where(pieces.flat_values >= APART, unknown, pieces.flat_values))
 
 
 def tokenizer(vocab_file: Path | str, lower_case: bool = True) -> Tokenize:
@@ -184,10 +194,11 @@ def _lookup(vocabulary: Sequence[str]) -> _Lookup:
         pieces=tf.constant(list(ids)),
         ids=tf.constant(list(ids.values()), tf.int64),
         longest_bytes=max(len(piece.encode()) for piece in ids),
+        unknown=ids[UNK],
     )
 
 
-def _pieces(words: Words, lookup: _Lookup) -> tf.RaggedTensor:
+def _pieces(words: Words, lookup: _Lookup, *, apart: bool) -> tf.RaggedTensor:
     """Cuts W words, every different one once, into ids: ragged int32[W, None]."""
     # The op counts bytes, the reference characters; and [UNK] is a word whose only piece is [UNK].
     limited = tf.where(words.lengths > MAX_WORD_CHARACTERS, UNK, words.words)
@@ -203,8 +214,21 @@ def _pieces(words: Words, lookup: _Lookup) -> tf.RaggedTensor:
         use_unknown_token=True,
         unknown_token=UNK,
     )
-    ids = tf.raw_ops.LookupTableFindV2(table_handle=table, keys=pieces, default_value=np.int64(-1))
-    return tf.gather(tf.RaggedTensor.from_row_lengths(tf.cast(ids, tf.int32), lengths, validate=False), which)
+    found = tf.raw_ops.LookupTableFindV2(table_handle=table, keys=pieces, default_value=np.int64(-1))
+    ids = tf.RaggedTensor.from_row_lengths(tf.cast(found, tf.int32), lengths, validate=False)
+    return tf.gather(_told_apart(ids, different, lookup.unknown) if apart else ids, which)
+
+
+def _told_apart(ids: tf.RaggedTensor, words: tf.Tensor, unknown: int) -> tf.RaggedTensor:
+    """Gives each of W words that is unknown, and so one piece, an id of its own."""
+    first = ids.row_splits[:-1]
+    those = _where(tf.equal(tf.gather(ids.values, first), unknown))
+    hashed = APART + tf.cast(tf.strings.to_hash_bucket_fast(tf.gather(words, those), APART), tf.int32)
+    return ids.with_values(tf.tensor_scatter_nd_update(ids.values, tf.gather(first, those)[:, None], hashed))
+
+
+def _where(mask: tf.Tensor) -> tf.Tensor:
+    return tf.reshape(tf.where(mask), [-1])
 
 
 def _table(lookup: _Lookup) -> tf.Tensor:
