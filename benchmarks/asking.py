@@ -7,6 +7,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -15,8 +16,8 @@ import numpy as np
 
 ROWS, WARM_UP = 32, 3
 SPLITS = ("train", "validation", "test")
-# The side that others are compared with.
-PLAIN = "plain"
+# The side that others are compared with; and the two that any route has to be above, or faster than.
+PLAIN, ALONE, TINY = "plain", "baseline alone", "tiny"
 
 # Texts to their labels and routes.
 Ask = Callable[[Sequence[str]], list[tuple[str, str]]]
@@ -79,6 +80,37 @@ def trained_once(run: Path, data: Path, settings: Mapping[str, Any], more: Seque
         words = [f"{key}={json.dumps(value)}" for key, value in {**there, **settings, "run": str(run)}.items()]
         train(read([*words, *more], Settings))
     return run
+
+
+def opened(run: Path) -> Any:
+    """Loads the classifier of a run, in float32."""
+    from tfclassify.learning.trained import open_trained
+    from tfclassify.runs import open_run
+
+    return open_trained(open_run(str(run)), precision="float32")
+
+
+def tiny(runs: Path, data: Path, more: Sequence[str]) -> Any:
+    """Returns a tiny network alone, from random weights, trained now where there is none."""
+    settings = {"model.name": "random-tiny", "answer.stack": "none", "answer.cascade": "none"}
+    return opened(trained_once(runs / f"{data.name}-{TINY}", data, settings, more))
+
+
+def baseline_alone(plain: Any, model: Any) -> Any:
+    """Returns a classifier without routes as one whose in-graph baseline answers all texts."""
+    from tfclassify.model.cascades import InGraphBaseline
+
+    return replace(plain, baseline=InGraphBaseline(model, margin=0.0))
+
+
+def saved(trained: Any, folder: Path) -> Path:
+    """Writes the SavedModel of a classifier, and returns its version."""
+    from tfclassify.servable.graph import save
+    from tfclassify.servable.lowering import lower
+
+    save(trained, folder / "1", pairs=False)
+    lower(folder / "1")
+    return folder / "1"
 
 
 def compared(sides: Mapping[str, Ask], rows: Sequence[tuple[str, str]], *, rounds: int) -> dict[str, dict[str, Any]]:

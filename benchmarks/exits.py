@@ -1,4 +1,4 @@
-"""Early exits beside the whole network: texts per second through the SavedModel, strings in, and accuracy.
+"""Early exits, the whole network, a baseline and a tiny network: texts per second through SavedModels, and accuracy.
 
 python benchmarks/exits.py measure --data DIR --sets trec6 sst2_sentences banking77 --runs FOLDER
 python benchmarks/exits.py table
@@ -18,7 +18,24 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from asking import PLAIN, ROWS, Ask, asking, cells_of, compared, exported, read_rows, routes_told, trained_once
+from asking import (
+    ALONE,
+    PLAIN,
+    ROWS,
+    TINY,
+    Ask,
+    asking,
+    baseline_alone,
+    cells_of,
+    compared,
+    exported,
+    opened,
+    read_rows,
+    routes_told,
+    saved,
+    tiny,
+    trained_once,
+)
 from measured import is_kept, keep, pieces
 
 RESULTS = Path(__file__).parent / "results" / "exits.jsonl"
@@ -63,12 +80,14 @@ def measure(name: str, asked: argparse.Namespace) -> None:
 
 
 def _sides(name: str, asked: argparse.Namespace, folder: Path) -> tuple[dict[str, Ask], dict[str, Any]]:
-    """Returns what answers: the export of the run, and its network with exits planned for each bound."""
+    """Returns what answers: the export of the run, its network with exits planned for each bound, and two others."""
     run = _run(name, asked)
     sides, plans = {PLANNED: asking(exported(run), asked.batch)}, {}
-    for side, (save, plan) in _bounds(run, folder):
+    for side, (trained, plan) in _bounds(run):
         plans[side] = plan
-        sides[side] = asking(save, asked.batch)
+        sides[side] = asking(saved(trained, folder / side.replace(" ", "-")), asked.batch)
+    small = tiny(asked.runs, asked.data / name, [])
+    sides[TINY] = asking(saved(small, folder / TINY), asked.batch)
     return sides, plans
 
 
@@ -78,46 +97,43 @@ def _run(name: str, asked: argparse.Namespace) -> Path:
     return trained_once(asked.runs / name, asked.data / name, alone, asked.more)
 
 
-def _bounds(run: Path, folder: Path) -> Iterator[tuple[str, tuple[Path, Any]]]:
-    """Plans the exits of a run for each bound, and saves the graph; with the bound 0 nobody leaves."""
+def _bounds(run: Path) -> Iterator[tuple[str, tuple[Any, Any]]]:
+    """Plans the exits of a run for each bound; with the bound 0 nobody leaves. The last is the baseline alone."""
     from tfclassify.data.rows import rows_of
     from tfclassify.display import SILENT
     from tfclassify.learning.exits import early_exits
     from tfclassify.learning.prediction import covering
-    from tfclassify.learning.trained import open_trained, predict_split
+    from tfclassify.learning.settling import fit_on
+    from tfclassify.learning.trained import predict_split
     from tfclassify.model.classifier import build
     from tfclassify.model.exits import Scale
     from tfclassify.model.weights import find
     from tfclassify.plan import prepare
     from tfclassify.runs import cache_folder, open_run
-    from tfclassify.servable.graph import save
-    from tfclassify.servable.lowering import lower
     from tfclassify.settings import Settings, read
 
     settings = read([str(run / "plan.yaml")], Settings)
-    split = prepare(settings, display=SILENT).corpus.splits["validation"]
-    opened = open_run(str(run))
-    trained = replace(open_trained(opened, precision="float32"), early=None)
-    found = find(str(opened.huggingface), cache=cache_folder())
+    splits = prepare(settings, display=SILENT).corpus.splits
+    files, trained = open_run(str(run)), replace(opened(run), early=None)
+    found = find(str(files.huggingface), cache=cache_folder())
     labels = trained.labels
     model = build(
         found,
         labels=labels.names,
         multilabel=labels.multilabel,
         dropout=0.0,
-        weights=opened.weights,
+        weights=files.weights,
         exits=settings.model.exits,
     )
-    whole = predict_split(trained, split)
+    whole = predict_split(trained, splits["validation"])
     scale = Scale(labels.multilabel, trained.temperature, trained.scope_threshold)
     buckets = covering(settings.train.buckets, trained.limits.max_length)
     for bound in BOUNDS:
         answer = settings.answer.model_copy(update={"exit_loss": bound})
-        early = early_exits(model, rows_of(split, trained.limits), buckets, whole, scale, answer)
-        place = folder / f"{run.name}-{bound}" / "1"
-        save(replace(trained, early=early), place, pairs=False)
-        lower(place)
-        yield PLAIN if bound == 0 else f"bound {bound}", (place, None if early is None else asdict(early.plan))
+        early = early_exits(model, rows_of(splits["validation"], trained.limits), buckets, whole, scale, answer)
+        plan = None if early is None else asdict(early.plan)
+        yield PLAIN if bound == 0 else f"bound {bound}", (replace(trained, early=early), plan)
+    yield ALONE, (baseline_alone(trained, fit_on(trained, splits["train"])), None)
 
 
 def table() -> None:

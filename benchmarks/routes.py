@@ -22,14 +22,29 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from asking import PLAIN, ROWS, asking, cells_of, compared, read_rows, routes_told, trained_once
+from asking import (
+    ALONE,
+    PLAIN,
+    ROWS,
+    TINY,
+    asking,
+    baseline_alone,
+    cells_of,
+    compared,
+    opened,
+    read_rows,
+    routes_told,
+    saved,
+    tiny,
+    trained_once,
+)
 from measured import is_kept, keep, pieces
 
 HERE = Path(__file__).parent / "results"
 RESULTS, EXITS = HERE / "routes.jsonl", HERE / "exits.jsonl"
 BOUNDS = (0.0, 0.002, 0.005, 0.01, 0.02, 0.05)
 ROUNDS = 5
-PLANNED, STACKED, ALONE, TINY = "planned", "stacked", "baseline alone", "tiny"
+PLANNED, STACKED = "planned", "stacked"
 BOUND = "bound "
 
 # Of a data set what was measured of each side; texts per second, and accuracy in percent.
@@ -78,15 +93,15 @@ def _sides(name: str, asked: argparse.Namespace, folder: Path) -> Iterator[tuple
     from tfclassify.display import SILENT
     from tfclassify.learning.score_calibration import calibrated
     from tfclassify.learning.settling import fit_on, settle_beside
-    from tfclassify.learning.trained import open_trained, predict_split
+    from tfclassify.learning.trained import predict_split
     from tfclassify.learning.views import views_of_split
-    from tfclassify.model.cascades import InGraphBaseline
     from tfclassify.model.ngrams import ngram_logits
-    from tfclassify.runs import cache_folder, open_run
+    from tfclassify.runs import cache_folder
     from tfclassify.settings import changed
 
-    run = _run(name, asked, PLANNED, {"goal": "fast", "model.name": "minilm"})
-    trained = open_trained(open_run(str(run)), precision="float32")
+    settings = {"goal": "fast", "model.name": "minilm"}
+    run = trained_once(asked.runs / f"{name}-{PLANNED}", asked.data / name, settings, asked.more)
+    trained = opened(run)
     told = trained.settings
     corpus = read_corpus(told.data, trained.pieces, seed=told.seed, cache=cache_folder(), display=SILENT)
     alone = replace(trained, baseline=None, early=None, settings=changed(trained.settings, {"answer.rules": ()}))
@@ -111,32 +126,11 @@ def _sides(name: str, asked: argparse.Namespace, folder: Path) -> Iterator[tuple
         PLANNED: (trained, json.loads((run / "settled.json").read_text(encoding="utf-8"))),
         STACKED: settled(stack="validation"),
         **{f"{BOUND}{bound}": settled(stack="validation", cascade=bound) for bound in BOUNDS},
-        ALONE: (replace(plain, baseline=InGraphBaseline(model, margin=0.0)), None),
-        TINY: (_tiny(name, asked), None),
+        ALONE: (baseline_alone(plain, model), None),
+        TINY: (tiny(asked.runs, asked.data / name, asked.more), None),
     }
     for side, (each, numbers) in sides.items():
-        yield side, (_saved(each, folder / side.replace(" ", "-")), numbers)
-
-
-def _tiny(name: str, asked: argparse.Namespace) -> Any:
-    from tfclassify.learning.trained import open_trained
-    from tfclassify.runs import open_run
-
-    run = _run(name, asked, TINY, {"model.name": "random-tiny", "answer.stack": "none", "answer.cascade": "none"})
-    return open_trained(open_run(str(run)), precision="float32")
-
-
-def _run(name: str, asked: argparse.Namespace, kind: str, settings: dict[str, Any]) -> Path:
-    return trained_once(asked.runs / f"{name}-{kind}", asked.data / name, settings, asked.more)
-
-
-def _saved(trained: Any, folder: Path) -> Path:
-    from tfclassify.servable.graph import save
-    from tfclassify.servable.lowering import lower
-
-    save(trained, folder / "1", pairs=False)
-    lower(folder / "1")
-    return folder / "1"
+        yield side, (saved(each, folder / side.replace(" ", "-")), numbers)
 
 
 def table() -> None:
@@ -154,11 +148,13 @@ COLOURS = {"cascade": "#1f6f8b", "early exits": "#b3541e"}
 
 
 def pictures() -> None:
-    """Draws accuracy against texts per second, for each data set and size of batches of which there are figures."""
+    """Draws accuracy against texts per second, for each data set and size of batches of which all has been measured."""
     cascades, exits = (
         {(each["data"], each["rows"]): each["sides"] for each in pieces(file)} for file in (RESULTS, EXITS)
     )
     for name, rows in {**cascades, **exits}:
+        if TINY not in cascades.get((name, rows), exits.get((name, rows), {})):
+            continue
         curves, points = _drawn(cascades.get((name, rows), {}), exits.get((name, rows), {}))
         file = HERE / (f"routes_{name}.svg" if rows == ROWS else f"routes_{name}_batches_of_{rows}.svg")
         file.write_text(_picture(f"{name}, batches of {rows}", curves, points), encoding="utf-8")

@@ -13,7 +13,14 @@ import tf_keras as keras
 from tfclassify.errors import UsageError
 from tfclassify.hardware import Accelerator, detect_cpu
 from tfclassify.learning import strategies
-from tfclassify.learning.strategies import STRATEGIES, accelerators, begin, set_precision, usable_precision
+from tfclassify.learning.strategies import (
+    STRATEGIES,
+    accelerators,
+    begin,
+    check_usable,
+    set_precision,
+    usable_precision,
+)
 from tfclassify.settings import AUTO, TrainSettings
 
 GPU, OLD_GPU, TPU_CORE = Accelerator("gpu", True), Accelerator("gpu", False), Accelerator("tpu", True)
@@ -143,6 +150,27 @@ def test_a_format_that_the_machine_multiplies(
     monkeypatch.setattr(strategies, "accelerators", lambda: found)
     monkeypatch.setattr(strategies, "multiplies_bfloat16", lambda: cpu)
     assert usable_precision(precision) == expected
+
+
+@pytest.mark.parametrize(
+    ("precision", "found", "told"),
+    [
+        ("bfloat16", (), "processor"),
+        ("float16", (), "processor"),
+        ("bfloat16", (OLD_GPU,), "gpu"),
+        ("float16", (TPU_CORE, TPU_CORE), "tpu"),
+    ],
+)
+def test_a_format_that_the_machine_does_not_multiply(
+    monkeypatch: pytest.MonkeyPatch, precision: str, found: tuple[Accelerator, ...], told: str
+) -> None:
+    monkeypatch.setattr(strategies, "accelerators", lambda: found)
+    monkeypatch.setattr(strategies, "multiplies_bfloat16", lambda: False)
+    with pytest.raises(UsageError) as caught:
+        check_usable(precision)
+    expected = f"precision is '{precision}', which this {told} does not multiply; expected float32 here"
+    assert str(caught.value) == expected
+    check_usable("float32")
 
 
 @pytest.mark.skipif(not detect_cpu().cpu_bfloat16, reason="this processor does not multiply bfloat16")

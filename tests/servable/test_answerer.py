@@ -13,6 +13,7 @@ from tfclassify import hardware, load
 from tfclassify.errors import UsageError
 from tfclassify.export import Export
 from tfclassify.hardware import multiplies_bfloat16
+from tfclassify.learning import strategies
 from tfclassify.predict import predict
 from tfclassify.servable import opened
 from tfclassify.servable.answerer import open_answerer
@@ -45,7 +46,8 @@ def test_both_kinds_answer_in_bfloat16(kind: str, toy_exported: Export, toy_run:
 def test_a_number_format_that_the_processor_does_not_have(
     name: str, toy_exported: Export, toy_run: Path, toy_data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hardware, "multiplies_bfloat16", lambda: False)
+    for module in (hardware, strategies):
+        monkeypatch.setattr(module, "multiplies_bfloat16", lambda: False)
     place = {"run": toy_run, "servable": toy_exported.folder}[name]
     with pytest.raises(UsageError) as caught:
         predict({name: str(place), "input": str(toy_data / "test.csv"), "precision": "bfloat16"})

@@ -110,6 +110,20 @@ def usable_precision(precision: str) -> str:
     return precision if usable.get(precision, True) else "float32"
 
 
+def check_usable(precision: str) -> None:
+    """Refuses a number format that the device which would compute here does not multiply.
+
+    Raises:
+        UsageError: neither the accelerators nor, where there are none, the processor have instructions for it.
+    """
+    if usable_precision(precision) != precision:
+        kinds = {device.kind for device in accelerators()} or {"processor"}
+        raise UsageError(
+            f"precision is '{precision}', which this {' and '.join(sorted(kinds))} does not multiply; "
+            "expected float32 here"
+        )
+
+
 def _gpu(device: tf.config.PhysicalDevice) -> Accelerator:
     details = tf.config.experimental.get_device_details(device)
     capability = details.get("compute_capability", (0, 0))

@@ -48,10 +48,11 @@ def open_answerer(folder: str, *, precision: str | None = None) -> Answerer:
             this machine multiplies in it, and float32 of a servable.
 
     Raises:
-        UsageError: the folder is none of them, or the processor does not multiply in the number format.
+        UsageError: the folder is none of them, or what would answer does not multiply in the number format.
     """
-    check_precision(precision)
     if is_servable(folder):
+        # Its graph is rewritten for the processor, whatever else there is.
+        check_precision(precision)
         return of_servable(open_servable(folder, bfloat16=precision == "bfloat16"))
     # A servable is answered without transformers, which takes seconds to import.
     from tfclassify.learning.trained import open_trained
