@@ -39,6 +39,13 @@ def least_padding(histogram: list[int], *, max_shapes: int, multiple: int) -> in
     return min(padding(histogram, lengths) for lengths in choices)
 
 
+def least_dealt(histogram: list[int], *, max_shapes: int, size: int) -> float:
+    """The least padding share of epochs as they are dealt, over all choices of lengths."""
+    top = max((length for length, rows in enumerate(histogram) if rows), default=1) or 1
+    choices = [(*lower, top) for number in range(max_shapes) for lower in combinations(range(1, top), number)]
+    return min(padding_share(histogram, [(size, length) for length in lengths]) for lengths in choices)
+
+
 def lengths_of(histogram: list[int]) -> np.ndarray:
     return np.repeat(np.arange(len(histogram)), histogram).astype(np.int32)
 
@@ -52,6 +59,13 @@ def buckets_of(histogram: list[int], shapes: int, batch_size: int, batch_tokens:
 def test_no_other_lengths_waste_less(histogram: list[int], max_shapes: int, multiple: int) -> None:
     lengths = choose_lengths(histogram, max_shapes=max_shapes, multiple=multiple)
     assert padding(histogram, lengths) == least_padding(histogram, max_shapes=max_shapes, multiple=multiple)
+
+
+@given(HISTOGRAMS, st.integers(1, 5), st.integers(1, 12))
+def test_no_other_lengths_waste_less_with_what_is_left_over(histogram: list[int], max_shapes: int, size: int) -> None:
+    lengths = choose_lengths(histogram, max_shapes=max_shapes, rows=lambda _: size)
+    dealt = padding_share(histogram, [(size, length) for length in lengths])
+    assert dealt == pytest.approx(least_dealt(histogram, max_shapes=max_shapes, size=size), abs=1e-12)
 
 
 @given(LARGE, st.integers(1, 12), st.sampled_from([1, 8, 64]))

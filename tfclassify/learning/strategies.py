@@ -117,7 +117,7 @@ def check_usable(precision: str) -> None:
         UsageError: neither the accelerators nor, where there are none, the processor have instructions for it.
     """
     if usable_precision(precision) != precision:
-        kinds = {device.kind for device in accelerators()} or {"processor"}
+        kinds: set[str] = {device.kind for device in accelerators()} or {"processor"}
         raise UsageError(
             f"precision is '{precision}', which this {' and '.join(sorted(kinds))} does not multiply; "
             "expected float32 here"

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 Bucket = tuple[int, int]
 
 
-def choose_lengths(histogram: Sequence[int], *, max_shapes: int, multiple: int = 1) -> tuple[int, ...]:
+def choose_lengths(
+    histogram: Sequence[int], *, max_shapes: int, multiple: int = 1, rows: Callable[[int], int] | None = None
+) -> tuple[int, ...]:
     """Chooses bucket lengths by dynamic programming over the histogram.
 
     With ``waste(i, j)`` the padding of all rows longer than length i in a bucket of length j, the least padding of
-    k buckets that end at j is ``min over i of best(k - 1, i) + waste(i, j)``.
+    k buckets that end at j is ``min over i of best(k - 1, i) + waste(i, j)``. Rows that are left over by the buckets up
+    to i, and move up, add what a bucket of length j is longer: exactly where all buckets have as many rows, else about.
 
     Args:
         histogram: rows per length.
         max_shapes: number of lengths, at most; fewer are used where more save nothing.
         multiple: every length is a multiple of this.
+        rows: of a bucket, by its length; None where no rows are left over.
 
     Returns:
         Rising lengths; the last one holds the longest row.
@@ -26,6 +30,8 @@ def choose_lengths(histogram: Sequence[int], *, max_shapes: int, multiple: int =
     counts = np.asarray(histogram, np.int64)
     ends = _candidates(counts, multiple)
     waste = _waste(counts, ends)
+    if rows is not None:
+        waste[1:] += _moved_up(counts, ends, np.array([rows(int(end)) for end in ends]))
     best, back = waste[0], []
     for _ in range(min(max_shapes, len(ends)) - 1):
         # Row 0: the bucket is the first one; row i: the one before it ends at candidate i - 1.
@@ -83,6 +89,13 @@ def _waste(counts: np.ndarray, ends: np.ndarray) -> np.ndarray:
     tokens = np.concatenate([[0], np.concatenate([[0], np.cumsum(counts * np.arange(len(counts)))])[upto]])
     waste = (rows[1:] - rows[:, None]) * ends - (tokens[1:] - tokens[:, None])
     return np.where(np.tri(len(rows), len(ends), -1, dtype=bool), np.iinfo(np.int64).max // 4, waste)
+
+
+def _moved_up(counts: np.ndarray, ends: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """Returns int64[E, E]: the padding of what is left over at candidate i, added in a bucket of candidate j."""
+    upto = np.minimum(ends, len(counts) - 1)
+    left = np.cumsum(counts)[upto] % sizes
+    return left[:, None] * np.maximum(ends - ends[:, None], 0)
 
 
 def _followed(ends: np.ndarray, back: list[np.ndarray]) -> tuple[int, ...]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from tfclassify.planning.buckets import choose_lengths, make_buckets, padding_share, rows_for
+from collections.abc import Sequence
+from functools import partial
+
+from tfclassify.planning.buckets import choose_lengths, padding_share, rows_for
 from tfclassify.planning.costs import is_averaged, peak_memory_bytes
 from tfclassify.planning.facts import Decision, Facts
 from tfclassify.planning.statistics import added, quantile_length, rows_over
@@ -59,17 +62,27 @@ def decide_max_shapes(settings: Settings, facts: Facts) -> Decision:
 
 
 def decide_buckets(settings: Settings, facts: Facts) -> Decision:
-    """Chooses the lengths that pad least, exactly."""
-    lengths, longest = training_columns(settings, facts), longest_columns(settings, facts)
+    """Chooses the lengths that pad least, rows that are left over counted in."""
+    lengths, train = training_columns(settings, facts), settings.train
+    size = partial(rows_for, batch_size=train.batch_size, batch_tokens=train.batch_tokens)
     multiple = MULTIPLE if facts.hardware.accelerators else 1
-    chosen = choose_lengths(lengths, max_shapes=settings.train.max_shapes, multiple=multiple)
+    # Where sizes differ, what is left over is only about known, and may be better not thought of.
+    chosen = [
+        _readable(choose_lengths(lengths, max_shapes=train.max_shapes, multiple=multiple, rows=rows), settings, facts)
+        for rows in (size, None)
+    ]
+    shaped = [tuple((size(length), length) for length in each) for each in chosen]
+    share, buckets = min((padding_share(lengths, each), each) for each in shaped)
+    return Decision(buckets, f"the least padding that {len(buckets)} shapes can have: {share:.1%} of all tokens")
+
+
+def _readable(lengths: Sequence[int], settings: Settings, facts: Facts) -> tuple[int, ...]:
+    """Returns lengths as the model reads them, the last one of the longest row."""
+    longest = longest_columns(settings, facts)
     # Rounded up, the last one may be longer than what the model reads.
-    chosen = tuple(dict.fromkeys(_that_a_window_has(length, settings, facts) for length in chosen))
+    read = tuple(dict.fromkeys(_that_a_window_has(length, settings, facts) for length in lengths))
     # How many windows a text has is only known when it is cut.
-    chosen = (*chosen, longest) if longest > chosen[-1] else chosen
-    buckets = make_buckets(chosen, batch_size=settings.train.batch_size, batch_tokens=settings.train.batch_tokens)
-    share = padding_share(lengths, buckets)
-    return Decision(buckets, f"the least padding that {len(chosen)} shapes can have: {share:.1%} of all tokens")
+    return (*read, longest) if longest > read[-1] else read
 
 
 def decide_accumulation(settings: Settings, facts: Facts) -> Decision:
