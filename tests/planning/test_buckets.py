@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from tfclassify.data import batches as dealing
 from tfclassify.planning.buckets import (
     Bucket,
+    batches_of,
     choose_lengths,
     expected_batches,
     make_buckets,
@@ -174,15 +175,30 @@ def test_every_row_and_token_has_its_place(
 
 
 def test_an_epoch_by_hand() -> None:
-    # Ten rows of 3 tokens and five of 10: two batches of 4 rows; two rows move up and two of the five with them.
+    # Five rows of 10 tokens and ten of 3: the third batch of 2 takes a short row; of the other nine one is alone.
     histogram = [0, 0, 0, 10, 0, 0, 0, 0, 0, 0, 5]
-    assert expected_batches(histogram, ((4, 4), (2, 10))) == [(2, (4, 4)), (3, (2, 10)), (1, (2, 10))]
-    assert padding_share(histogram, ((4, 4), (2, 10))) == pytest.approx(1 - 80 / 112)
+    assert expected_batches(histogram, ((4, 4), (2, 10))) == [(3, (4, 4)), (3, (2, 10))]
+    assert padding_share(histogram, ((4, 4), (2, 10))) == pytest.approx(1 - 80 / 108)
 
 
 def test_a_few_short_rows_take_no_long_batch() -> None:
-    assert expected_batches([0, 0, 3], ((8, 4), (2, 64))) == [(1, (2, 64)), (1, (8, 4))]
-    assert expected_batches([0, 0, 1], ((8, 4), (2, 64))) == [(1, (8, 4))]
+    for rows in (1, 3, 8):
+        assert expected_batches([0, 0, rows], ((8, 4), (2, 64))) == [(1, (8, 4))]
+
+
+@pytest.mark.parametrize(
+    ("counts", "expected"),
+    [
+        ([3, 0, 1], [0, 0, 1]),
+        # Of what the longest bucket lacks the next one has too little, and itself no batch.
+        ([9, 1, 1], [2, 0, 1]),
+        ([4, 4, 4], [1, 1, 1]),
+        ([0, 5, 0], [0, 2, 0]),
+        ([0, 0, 0], [0, 0, 0]),
+    ],
+)
+def test_batches_by_hand(counts: list[int], expected: list[int]) -> None:
+    assert batches_of(counts, [4, 4, 4]) == expected
 
 
 def test_no_rows_are_no_batches() -> None:

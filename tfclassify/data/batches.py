@@ -1,7 +1,8 @@
 """Batches as a pure function of (seed, epoch, step): every row exactly once per epoch, static shapes per bucket.
 
-A row goes to the shortest bucket that holds it. Rows that do not fill a bucket's last batch move up into the next
-bucket, so that only the very last batch of an epoch is filled up with rows of weight 0.
+A row goes to the shortest bucket that holds it. Rows are dealt from the longest bucket down: what one lacks for its
+last batch comes from the next shorter one, so that only a single batch of an epoch, of its shortest rows, is filled up
+with rows of weight 0.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from tfclassify.data.rows import Rows
+from tfclassify.planning.buckets import batches_of
 from tfclassify.text.packing import WINDOW_COUNTS, WINDOW_PLACES, Drawn
 
 Bucket = tuple[int, int]
@@ -34,12 +36,12 @@ class Batch:
 class EpochBatches:
     """The S batches of an epoch, each made when it is asked for: of millions of rows a list would be many objects.
 
-    ``rows`` int32[N] are all rows as they are dealt; ``starts`` int64[S] and ``places`` int64[S] say of each batch
-    where its rows begin and which of the buckets is its own; ``order`` int64[S] is that of the steps.
+    ``rows`` int32[N] are all rows as they are dealt; ``ends`` int64[S + 1] and ``places`` int64[S] say where the rows
+    of each batch begin and end, and which of the buckets is its own; ``order`` int64[S] is that of the steps.
     """
 
     rows: NDArray[np.int32]
-    starts: NDArray[np.int64]
+    ends: NDArray[np.int64]
     places: NDArray[np.int64]
     order: NDArray[np.int64]
     buckets: Sequence[Bucket]
@@ -53,8 +55,7 @@ class EpochBatches:
     def since(self, step: int) -> Iterator[Batch]:
         """Gives the batches from a step on; those before it cost nothing."""
         for number in self.order[step:]:
-            start, bucket = self.starts[number], self.buckets[self.places[number]]
-            yield Batch(self.rows[start : start + bucket[0]], bucket)
+            yield Batch(self.rows[self.ends[number] : self.ends[number + 1]], self.buckets[self.places[number]])
 
 
 def epoch_batches(
@@ -77,11 +78,13 @@ def epoch_batches(
     every = np.arange(len(lengths), dtype=np.int32)
     order = random.permutation(every) if shuffle else np.argsort(lengths, kind="stable").astype(np.int32)
     rows = np.concatenate([order[places[order] == place] for place in range(len(buckets))])
-    starts, shapes = _dealt(np.bincount(places, minlength=len(buckets)), buckets)
-    if len(starts) and (last := len(rows) - starts[-1]) < buckets[shapes[-1]][0]:
-        shapes[-1] = _shortest(int(lengths[rows[-last:]].max()), last, buckets)
-    steps = random.permutation(len(starts)) if shuffle else np.arange(len(starts))
-    return EpochBatches(rows, starts, shapes, steps, buckets)
+    numbers = batches_of(np.bincount(places, minlength=len(buckets)).tolist(), [size for size, _ in buckets])
+    shapes = np.repeat(np.arange(len(buckets)), numbers)
+    sizes = np.array([buckets[place][0] for place in shapes.tolist()], np.int64)
+    # What the first one lacks is counted as rows before all others.
+    ends = np.concatenate([[0], np.cumsum(sizes) - sizes.sum() + len(rows)])
+    steps = random.permutation(len(shapes)) if shuffle else np.arange(len(shapes))
+    return EpochBatches(rows, ends, shapes, steps, buckets)
 
 
 def _places(lengths: NDArray[np.int32], buckets: Sequence[Bucket]) -> NDArray[np.uint16]:
@@ -90,18 +93,6 @@ def _places(lengths: NDArray[np.int32], buckets: Sequence[Bucket]) -> NDArray[np
     if len(lengths) and lengths.max() > ends[-1]:
         raise ValueError(f"a row has {lengths.max()} tokens; expected at most {ends[-1]}, as in the last bucket")
     return np.searchsorted(ends, np.arange(ends[-1] + 1)).astype(np.uint16)[lengths]
-
-
-def _dealt(counts: NDArray[np.int64], buckets: Sequence[Bucket]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Returns where each batch starts and its bucket's place; what is left over in the end is a batch of the last."""
-    starts, places, begin, end = [], [], 0, 0
-    for place, (size, _) in enumerate(buckets):
-        end += int(counts[place])
-        stop = end if place == len(buckets) - 1 else begin + (end - begin) // size * size
-        starts.append(np.arange(begin, stop, size))
-        places.append(np.full(len(starts[-1]), place))
-        begin = stop
-    return np.concatenate(starts), np.concatenate(places)
 
 
 def steps_per_epoch(lengths: NDArray[np.int32], buckets: Sequence[Bucket]) -> int:
@@ -232,8 +223,3 @@ def _filled(values: NDArray, size: int) -> NDArray:
     filled = np.zeros((size, *values.shape[1:]), values.dtype)
     filled[: len(values)] = values
     return filled
-
-
-def _shortest(length: int, rows: int, buckets: Sequence[Bucket]) -> int:
-    """Returns the place of the shortest bucket that holds so many rows of at most this length."""
-    return next(place for place, bucket in enumerate(buckets) if bucket[0] >= rows and bucket[1] >= length)

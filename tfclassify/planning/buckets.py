@@ -15,14 +15,14 @@ def choose_lengths(
     """Chooses bucket lengths by dynamic programming over the histogram.
 
     With ``waste(i, j)`` the padding of all rows longer than length i in a bucket of length j, the least padding of
-    k buckets that end at j is ``min over i of best(k - 1, i) + waste(i, j)``. Rows that are left over by the buckets up
-    to i, and move up, add what a bucket of length j is longer: exactly where all buckets have as many rows, else about.
+    k buckets that end at j is ``min over i of best(k - 1, i) + waste(i, j)``. What the bucket of length j lacks for its
+    last batch, and takes of shorter rows, adds to that: exactly where all buckets have as many rows, else about.
 
     Args:
         histogram: rows per length.
         max_shapes: number of lengths, at most; fewer are used where more save nothing.
         multiple: every length is a multiple of this.
-        rows: of a bucket, by its length; None where no rows are left over.
+        rows: of a bucket's batches, by its length; None where that is no matter.
 
     Returns:
         Rising lengths; the last one holds the longest row.
@@ -31,7 +31,7 @@ def choose_lengths(
     ends = _candidates(counts, multiple)
     waste = _waste(counts, ends)
     if rows is not None:
-        waste[1:] += _moved_up(counts, ends, np.array([rows(int(end)) for end in ends]))
+        waste += _taken_up(counts, ends, np.array([rows(int(end)) for end in ends]))
     best, back = waste[0], []
     for _ in range(min(max_shapes, len(ends)) - 1):
         # Row 0: the bucket is the first one; row i: the one before it ends at candidate i - 1.
@@ -51,22 +51,28 @@ def make_buckets(lengths: Sequence[int], *, batch_size: int, batch_tokens: int) 
     return tuple((rows_for(length, batch_size=batch_size, batch_tokens=batch_tokens), length) for length in lengths)
 
 
-def expected_batches(histogram: Sequence[int], buckets: Sequence[Bucket]) -> list[tuple[int, Bucket]]:
-    """Returns how many batches of each shape an epoch has, when rows that fill no batch move up a bucket.
+def batches_of(counts: Sequence[int], sizes: Sequence[int]) -> list[int]:
+    """Returns how many batches each bucket has, when each fills its last one with rows of the next shorter bucket.
 
-    The rows that are left at the end take the smallest shape that holds them.
+    Args:
+        counts: rows that the bucket is the shortest for, by rising length.
+        sizes: rows of its batches.
     """
-    counts = np.asarray(histogram, np.int64)
-    batches, waiting, start, longest = [], 0, 0, 0
-    for place, (rows, length) in enumerate(buckets):
-        own = int(counts[start : length + 1].sum())
-        # A bucket's own rows are dealt after those that moved up, so that one of them is among what is left.
-        longest = place if own else longest
-        batches.append(((waiting + own) // rows, (rows, length)))
-        waiting, start = (waiting + own) % rows, length + 1
-    if waiting:
-        batches.append((1, next(bucket for bucket in buckets[longest:] if bucket[0] >= waiting)))
-    return [(number, bucket) for number, bucket in batches if number]
+    numbers, taken = [], 0
+    for count, size in zip(reversed(counts), reversed(sizes), strict=True):
+        left = count - taken
+        numbers.append(max(0, -(-left // size)))
+        taken = numbers[-1] * size - left
+    return numbers[::-1]
+
+
+def expected_batches(histogram: Sequence[int], buckets: Sequence[Bucket]) -> list[tuple[int, Bucket]]:
+    """Returns how many batches of each shape an epoch has, of those that it has any of."""
+    upto = np.cumsum(np.asarray(histogram, np.int64))
+    ends = [min(length, len(upto) - 1) for _, length in buckets]
+    counts = np.diff(upto[ends], prepend=0).tolist()
+    numbers = batches_of(counts, [size for size, _ in buckets])
+    return [(number, bucket) for number, bucket in zip(numbers, buckets, strict=True) if number]
 
 
 def padding_share(histogram: Sequence[int], buckets: Sequence[Bucket]) -> float:
@@ -91,11 +97,15 @@ def _waste(counts: np.ndarray, ends: np.ndarray) -> np.ndarray:
     return np.where(np.tri(len(rows), len(ends), -1, dtype=bool), np.iinfo(np.int64).max // 4, waste)
 
 
-def _moved_up(counts: np.ndarray, ends: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-    """Returns int64[E, E]: the padding of what is left over at candidate i, added in a bucket of candidate j."""
-    upto = np.minimum(ends, len(counts) - 1)
-    left = np.cumsum(counts)[upto] % sizes
-    return left[:, None] * np.maximum(ends - ends[:, None], 0)
+def _taken_up(counts: np.ndarray, ends: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """Returns int64[E + 1, E]: the padding of rows up to candidate i - 1 (0 is none) in the last batch of candidate j.
+
+    Rows that are lacking altogether count as ones without a token.
+    """
+    upto = np.cumsum(counts)[np.minimum(ends, len(counts) - 1)]
+    longer = counts.sum() - np.concatenate([[0], upto])
+    lacking = -longer[:, None] % sizes
+    return lacking * np.maximum(ends - np.concatenate([[0], ends])[:, None], 0)
 
 
 def _followed(ends: np.ndarray, back: list[np.ndarray]) -> tuple[int, ...]:
