@@ -86,7 +86,7 @@ def _sides(name: str, asked: argparse.Namespace, folder: Path) -> tuple[dict[str
     for side, (trained, plan) in _bounds(run):
         plans[side] = plan
         sides[side] = asking(saved(trained, folder / side.replace(" ", "-")), asked.batch)
-    small = tiny(asked.runs, asked.data / name, [])
+    small = tiny(asked.runs, asked.data / name, asked.more)
     sides[TINY] = asking(saved(small, folder / TINY), asked.batch)
     return sides, plans
 

@@ -21,7 +21,6 @@ from math import log10
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from asking import (
     ALONE,
     PLAIN,
@@ -91,11 +90,11 @@ def _sides(name: str, asked: argparse.Namespace, folder: Path) -> Iterator[tuple
     """Saves the graphs that are compared; each with what its validation rows settled."""
     from tfclassify.data.corpus import read_corpus
     from tfclassify.display import SILENT
+    from tfclassify.learning.routing import baseline_logits
     from tfclassify.learning.score_calibration import calibrated
     from tfclassify.learning.settling import fit_on, settle_beside
     from tfclassify.learning.trained import predict_split
     from tfclassify.learning.views import views_of_split
-    from tfclassify.model.ngrams import ngram_logits
     from tfclassify.runs import cache_folder
     from tfclassify.settings import changed
 
@@ -108,8 +107,7 @@ def _sides(name: str, asked: argparse.Namespace, folder: Path) -> Iterator[tuple
     predictions = predict_split(alone, corpus.splits["validation"])
     alone = calibrated(alone, predictions)
     model = fit_on(alone, corpus.splits["train"])
-    rows = np.arange(len(predictions.truth))
-    said = ngram_logits(model, views_of_split(corpus.splits["validation"], alone.pieces).pieces(rows), rows=len(rows))
+    said = baseline_logits(model, views_of_split(corpus.splits["validation"], alone.pieces))
 
     def settled(**answer: Any) -> tuple[Any, Any]:
         asks = {

@@ -111,7 +111,7 @@ def multiplies_bfloat16(flags: Path = CPU_FLAGS) -> bool:
     return any(flag in words for flag in BFLOAT16_FLAGS)
 
 
-def check_precision(precision: str | None) -> None:
+def check_processor(precision: str | None) -> None:
     """Refuses a number format that the processor does not multiply.
 
     Raises:

@@ -21,7 +21,7 @@ from typing import Any
 
 from tfclassify.display import SILENT, Display
 from tfclassify.errors import UsageError
-from tfclassify.hardware import check_precision
+from tfclassify.hardware import check_processor
 from tfclassify.runs import named_run
 from tfclassify.serving.batching import BatchingOptions
 from tfclassify.serving.grpc_services import GrpcOptions
@@ -100,7 +100,7 @@ def server_options(request: ServeRequest) -> ServerOptions:
     """
     monitoring = MonitoringConfig(True) if request.monitoring_config_file is None else None
     monitoring = monitoring or read_monitoring(Path(str(request.monitoring_config_file)))
-    check_precision(request.precision)
+    check_processor(request.precision)
     models = _models(request)
     guarded = _guard(request.guard, request.tokens)
     rest = _rest(request, request.limits, monitoring, keys=guarded != GuardOptions())

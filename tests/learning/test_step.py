@@ -17,6 +17,7 @@ from tfclassify.learning.step import training_step
 from tfclassify.learning.strategies import set_precision
 from tfclassify.model.classifier import BertClassifier, outputs
 from tfclassify.model.weights import Found
+from tfclassify.model.windowing import Windowed
 
 Batch = dict[str, tf.Tensor]
 Changes = dict[str, np.ndarray]
@@ -190,3 +191,53 @@ def test_small_gradients_survive_float16(small: Found) -> None:
     expected, _ = gradient(network(small), {**batch, "weights": tf.ones([4])})
     for name, change in expected.items():
         np.testing.assert_allclose(changes[name], change, atol=0.02 * np.abs(change).max() + 1e-3, err_msg=name)
+
+
+@pytest.fixture(scope="module")
+def choosing(small: Found) -> BertClassifier:
+    """A network that learns to choose windows."""
+    model = network(small, windows=Windowed(3, 2, "attention", 0.5))
+    chance = np.random.default_rng(3)
+    for variable in model.windows.weights:
+        variable.assign(chance.normal(size=variable.shape))
+    return model
+
+
+def test_a_scorer_learns_by_the_weights_of_rows_and_the_loss_that_is_told_is_without_it(
+    choosing: BertClassifier,
+) -> None:
+    batch = batch_of(4, 6, weights=[1.0, 0.5, 0.0, 2.0])
+    changes, loss = gradient(choosing, batch)
+    with tf.GradientTape() as tape:
+        found = outputs(choosing, batch, training=True)
+        beside = tf.reduce_sum(found["imitation"] * batch["weights"]) / 3.0
+    scorer = {name: value for name, value in values_of(choosing).items() if "scorer" in name}
+    assert len(scorer) == 3
+    for (name, _), expected in zip(scorer.items(), tape.gradient(beside, list(scorer.values())), strict=True):
+        assert np.abs(expected).max() > 1e-6
+        np.testing.assert_allclose(changes[name], expected, atol=1e-7, err_msg=name)
+    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(batch["labels"], found["logits"]) * batch["weights"]
+    assert loss == pytest.approx(float(tf.reduce_sum(losses)) / 3.0, rel=1e-5)
+
+
+@pytest.mark.parametrize("way", ["parts", "scaled"])
+def test_a_scorer_learns_the_same_in_parts_and_with_a_scaled_loss(choosing: BertClassifier, way: str) -> None:
+    batch = batch_of(4, 6, weights=[1.0, 0.5, 0.0, 2.0])
+    expected, _ = gradient(choosing, batch)
+    optimizer, parts = keras.optimizers.SGD(1.0), 1
+    if way == "scaled":
+        optimizer = keras.mixed_precision.LossScaleOptimizer(optimizer)
+    else:
+        parts = 2
+    choosing.compile(optimizer=optimizer, step=training_step(choose(["cross_entropy"]), accumulation_steps=parts))
+    before = values(choosing)
+    choosing._step(choosing, batch)
+    changes = {name: before[name] - value for name, value in values(choosing).items()}
+    for variable, start in zip(choosing.trainable_variables, before.values(), strict=True):
+        variable.assign(start)
+    for name, change in expected.items():
+        np.testing.assert_allclose(changes[name], change, atol=1e-6, err_msg=name)
+
+
+def values_of(model: BertClassifier) -> dict[str, tf.Variable]:
+    return dict(zip(values(model), model.trainable_variables, strict=True))

@@ -17,7 +17,7 @@ from tfclassify.learning.strategies import (
     STRATEGIES,
     accelerators,
     begin,
-    check_usable,
+    check_device,
     set_precision,
     usable_precision,
 )
@@ -167,10 +167,10 @@ def test_a_format_that_the_machine_does_not_multiply(
     monkeypatch.setattr(strategies, "accelerators", lambda: found)
     monkeypatch.setattr(strategies, "multiplies_bfloat16", lambda: False)
     with pytest.raises(UsageError) as caught:
-        check_usable(precision)
+        check_device(precision)
     expected = f"precision is '{precision}', which this {told} does not multiply; expected float32 here"
     assert str(caught.value) == expected
-    check_usable("float32")
+    check_device("float32")
 
 
 @pytest.mark.skipif(not detect_cpu().cpu_bfloat16, reason="this processor does not multiply bfloat16")

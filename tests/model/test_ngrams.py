@@ -14,6 +14,7 @@ from hypothesis import settings as tried
 from hypothesis import strategies as st
 from made_ngrams import BUCKETS, letters, made_ngrams
 from numpy.typing import NDArray
+from safetensors.numpy import load_file, save
 
 from tfclassify.errors import UsageError
 from tfclassify.model.ngrams import (
@@ -129,3 +130,12 @@ def test_a_file_that_is_none(tmp_path: Path) -> None:
     file.write_bytes(b"no")
     with pytest.raises(UsageError, match="train again"):
         read_ngrams(file)
+
+
+def test_a_file_of_another_version(tmp_path: Path) -> None:
+    file = tmp_path / "model.safetensors"
+    write_ngrams(random_model(4), file)
+    file.write_bytes(save(load_file(file), metadata={"shift": "3"}))
+    with pytest.raises(UsageError) as caught:
+        read_ngrams(file)
+    assert str(caught.value) == f"{file} is of another version of tfclassify; train again"

@@ -29,7 +29,7 @@ from tfclassify.model.interchange import save_huggingface
 from tfclassify.model.routes import INPUTS
 from tfclassify.model.unpadded import Forward
 from tfclassify.model.weights import Found
-from tfclassify.model.windowing import IMITATION, SCORER, Windowed, imitated, window_routes
+from tfclassify.model.windowing import IMITATION, IMITATION_WEIGHT, SCORER, Folded, Windowed, window_routes
 
 L, K = 6, 4
 POOLS = ["mean", "max", "log_sum_exp", "attention", "hierarchical"]
@@ -73,14 +73,14 @@ def logits(model: BertClassifier, given_batch: Batch) -> np.ndarray:
     return outputs(model, given_batch, training=False)["logits"].numpy()
 
 
-def outputs_of(model: BertClassifier, given_batch: Batch) -> tf.Tensor:
-    return outputs(model, given_batch, training=True)["logits"]
+def outputs_of(model: BertClassifier, given_batch: Batch) -> dict[str, tf.Tensor]:
+    return outputs(model, given_batch, training=True)
 
 
-def learnt_of(model: BertClassifier, given_batch: Batch) -> tf.Tensor:
+def learnt_of(model: BertClassifier, given_batch: Batch) -> dict[str, tf.Tensor]:
     run = learning(model)
     assert run is not None
-    return run(given_batch)["logits"]
+    return run(given_batch)
 
 
 def texts_of(seed: int, *windows: int) -> list[list[list[int]]]:
@@ -167,9 +167,12 @@ def test_the_best_windows_are_chosen_and_keep_their_order(networks: dict) -> Non
     assert model.windows.fold(tokens, model.bert.embeddings.weight, training=True, gather=False).read.numpy().sum() == 9
 
 
-def gradients_of(model: BertClassifier, pass_: Callable[[BertClassifier, Batch], tf.Tensor]) -> dict[str, np.ndarray]:
+def gradients_of(
+    model: BertClassifier, pass_: Callable[[BertClassifier, Batch], dict[str, tf.Tensor]]
+) -> dict[str, np.ndarray]:
     with tf.GradientTape() as tape:
-        loss = tf.reduce_sum(tf.square(pass_(model, batch(texts_of(1, 3, 4), K))))
+        result = pass_(model, batch(texts_of(1, 3, 4), K))
+        loss = tf.reduce_sum(tf.square(result["logits"])) + tf.reduce_sum(result.get(IMITATION, 0.0))
     weights = [*model.windows.weights, model.classifier.kernel]
     names = ["/".join(each.name.split("/")[-2:]) for each in weights]
     return {name: np.array(found) for name, found in zip(names, tape.gradient(loss, weights), strict=True)}
@@ -177,7 +180,7 @@ def gradients_of(model: BertClassifier, pass_: Callable[[BertClassifier, Batch],
 
 @pytest.mark.parametrize("pass_", [outputs_of, learnt_of])
 def test_the_scorer_learns_from_what_the_attention_does(
-    networks: dict, pass_: Callable[[BertClassifier, Batch], tf.Tensor]
+    networks: dict, pass_: Callable[[BertClassifier, Batch], dict[str, tf.Tensor]]
 ) -> None:
     model, _ = networks["attention", 0.5]
     assert all(np.abs(gradient).max() > 0 for gradient in gradients_of(model, pass_).values())
@@ -185,7 +188,7 @@ def test_the_scorer_learns_from_what_the_attention_does(
 
 @pytest.mark.parametrize("pass_", [outputs_of, learnt_of])
 def test_nothing_else_learns_otherwise_because_of_the_scorer(
-    found: Found, pass_: Callable[[BertClassifier, Batch], tf.Tensor]
+    found: Found, pass_: Callable[[BertClassifier, Batch], dict[str, tf.Tensor]]
 ) -> None:
     with_it, without = windowed(found, "attention", 0.5), windowed(found, "attention", 1.0)
     without.windows.query.assign(with_it.windows.query)
@@ -195,16 +198,20 @@ def test_nothing_else_learns_otherwise_because_of_the_scorer(
         np.testing.assert_array_equal(made[name], each)
 
 
-def test_scores_are_taught_by_the_divergence_from_the_logits() -> None:
-    chance = np.random.default_rng(0)
-    logits, scores = (tf.Variable(chance.normal(size=(3, 4)).astype(np.float32)) for _ in range(2))
-    with tf.GradientTape(persistent=True) as tape:
-        loss = tf.reduce_sum(tf.square(imitated(logits, scores)))
-        shares = tf.stop_gradient(tf.nn.softmax(logits))
-        divergence = tf.reduce_mean(tf.reduce_sum(-shares * tf.nn.log_softmax(scores), axis=1))
-    expected = IMITATION * tape.gradient(divergence, scores)
-    np.testing.assert_allclose(tape.gradient(loss, scores), expected, atol=1e-9)
-    np.testing.assert_array_equal(tape.gradient(loss, logits), 2 * logits)
+def test_the_loss_of_the_scorer_is_a_divergence_and_a_constant(networks: dict) -> None:
+    model, _ = networks["attention", 0.5]
+    tokens = batch(texts_of(3, 4, 2, 1), K)
+    folded = model.windows.fold(tokens, model.bert.embeddings.weight, training=True, gather=False)
+    vectors = model.bert(**folded.tokens, training=False).pooler_output
+    found = model.windows.imitation(vectors, folded)[IMITATION] / IMITATION_WEIGHT
+    for row, number in enumerate((4, 2, 1)):
+        logits = tf.linalg.matvec(tf.reshape(vectors, [3, K, -1]), model.windows.query)[row, :number]
+        shares, scores = tf.nn.softmax(logits), tf.nn.softmax(folded.scores[row, :number])
+        divergence, entropy = (
+            tf.reduce_sum(shares * tf.math.log(shares / scores)),
+            -tf.reduce_sum(shares * tf.math.log(shares)),
+        )
+        assert float(found[row]) == pytest.approx(float(divergence + entropy), abs=1e-5)
 
 
 def test_scores_come_to_order_windows_as_attention_does(found: Found) -> None:
@@ -213,21 +220,19 @@ def test_scores_come_to_order_windows_as_attention_does(found: Found) -> None:
     model.windows.query.assign(np.random.default_rng(2).normal(size=model.windows.query.shape).astype(np.float32))
     pooling, optimizer = model.windows, keras.optimizers.Adam(0.05)
     tokens = batch(texts_of(4, *([K] * 30)), K)
-    folded = pooling.fold(tokens, model.bert.embeddings.weight, training=True, gather=False)
-    vectors = model.bert(**folded.tokens, training=False).pooler_output
+
+    def folded() -> Folded:
+        return pooling.fold(tokens, model.bert.embeddings.weight, training=True, gather=False)
+
+    vectors = model.bert(**folded().tokens, training=False).pooler_output
     logits = tf.linalg.matvec(tf.reshape(vectors, [30, K, -1]), pooling.query)
-
-    def agreement() -> float:
-        scores = pooling.fold(tokens, model.bert.embeddings.weight, training=True, gather=False).scores
-        return float(np.mean([np.corrcoef(one, other)[0, 1] for one, other in zip(scores, logits, strict=True)]))
-
     scorer = [each for each in pooling.weights if SCORER in each.name]
     for _ in range(60):
         with tf.GradientTape() as tape:
-            scores = pooling.fold(tokens, model.bert.embeddings.weight, training=True, gather=False).scores
-            loss = tf.reduce_sum(imitated(logits, scores))
+            loss = tf.reduce_mean(pooling.imitation(vectors, folded())[IMITATION])
         optimizer.apply_gradients(zip(tape.gradient(loss, scorer), scorer, strict=True))
-    assert agreement() > 0.5
+    pairs = zip(folded().scores, logits, strict=True)
+    assert np.mean([np.corrcoef(one, other)[0, 1] for one, other in pairs]) > 0.5
 
 
 def some_windows(text: list[list[int]], places: list[int]) -> Batch:
@@ -239,14 +244,14 @@ def some_windows(text: list[list[int]], places: list[int]) -> Batch:
 
 @pytest.mark.parametrize("pass_", [outputs_of, learnt_of])
 def test_drawn_windows_train_the_positions_that_answers_use(
-    networks: dict, pass_: Callable[[BertClassifier, Batch], tf.Tensor]
+    networks: dict, pass_: Callable[[BertClassifier, Batch], dict[str, tf.Tensor]]
 ) -> None:
     model, _ = networks["hierarchical", 1.0]
     (text,) = texts_of(5, K)
     positions = model.windows.layer["positions"]
     for places in ([0, 2], [1, 3], [3]):
         with tf.GradientTape() as tape:
-            loss = tf.reduce_sum(tf.square(pass_(model, some_windows(text, places))))
+            loss = tf.reduce_sum(tf.square(pass_(model, some_windows(text, places))["logits"]))
         moved = tf.convert_to_tensor(tape.gradient(loss, positions)).numpy()
         assert np.flatnonzero(np.abs(moved).max(axis=1)).tolist() == places
 
@@ -308,7 +313,7 @@ def test_texts_without_a_token(networks: dict) -> None:
         alone = fast(*(none[name] for name in INPUTS)).numpy()
         assert np.isfinite(alone).all()
         np.testing.assert_allclose(fast(*(beside[name] for name in INPUTS))[:2], alone, atol=1e-5)
-        np.testing.assert_allclose(learnt_of(model, none), alone, atol=1e-5)
+        np.testing.assert_allclose(learnt_of(model, none)["logits"], alone, atol=1e-5)
         assert np.isfinite(logits(model, none)).all()
         assert set(window_routes(none["attention_mask"], model.windows.windowed).numpy()) == {b"full"}
 

@@ -287,8 +287,19 @@ def test_buckets() -> None:
     decision = buckets(facts(lengths=lengths, rows=50))
     assert decision.value == ((8, 5), (6, 20), (2, 64))
     share = padding_share(cut_lengths(lengths, 64), decision.value)
-    assert decision.reason == f"the least padding that 3 shapes can have: {share:.1%} of all tokens"
+    assert decision.reason == f"hardly more than the least padding that 3 shapes can have: {share:.1%} of all tokens"
     assert 0.0 < share < 1.0
+
+
+def test_buckets_of_as_many_rows_each_pad_least() -> None:
+    decision = buckets(facts(lengths=rows_of_lengths(of_3=16, of_5=16, of_20=16), rows=48), train__batch_tokens=1000)
+    assert decision.value == ((8, 3), (8, 5), (8, 20))
+    assert decision.reason == "the least padding that 3 shapes can have: 0.0% of all tokens"
+
+
+def test_there_is_no_bucket_without_a_batch() -> None:
+    decision = buckets(facts(lengths=rows_of_lengths(of_3=3, of_10=1), rows=4), train__batch_size=4)
+    assert decision.value == ((4, 10),)
 
 
 def test_buckets_of_an_accelerator_are_of_rounded_lengths() -> None:

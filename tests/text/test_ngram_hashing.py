@@ -57,6 +57,20 @@ def test_the_graph_hashes_as_numpy_does(rows: list[list[int]], pair: bool, bucke
     assert int(of_tokens.rows) == len(rows)
 
 
+@tried(max_examples=30)
+@given(st.lists(st.lists(st.integers(4, 8) | st.just(SPECIAL.unknown), max_size=6), min_size=1, max_size=4))
+def test_of_tokens_there_is_no_ngram_with_an_unknown_word(rows: list[list[int]]) -> None:
+    tokens = [tf.constant(each, tf.int32) for each in packed(rows, None)]
+    found = pairs(ops.hashed_ngrams(ops.run_of_tokens(*tokens, SPECIAL), 1 << 20))
+    # Of what lies between unknown words; the others have the same n-grams as if each were a text.
+    expected = []
+    for number, row in enumerate(rows):
+        for part in "".join(" " if each == SPECIAL.unknown else chr(each) for each in row).split(" "):
+            alone = pairs(hashed_ngrams(run_of([[ord(each) for each in part]]), 1 << 20))
+            expected += [(number, bucket) for _, bucket in alone]
+    assert found == sorted(expected)
+
+
 def test_an_ngram_lies_within_one_text() -> None:
     owners, _ = hashed_ngrams(run_of([[7, 8, 9], [], [7]], [[5, 6], [4], []]), 1 << 20)
     # Of n pieces n 1-grams and n - 1 2-grams.

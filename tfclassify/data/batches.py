@@ -80,7 +80,7 @@ def epoch_batches(
     rows = np.concatenate([order[places[order] == place] for place in range(len(buckets))])
     numbers = batches_of(np.bincount(places, minlength=len(buckets)).tolist(), [size for size, _ in buckets])
     shapes = np.repeat(np.arange(len(buckets)), numbers)
-    sizes = np.array([buckets[place][0] for place in shapes.tolist()], np.int64)
+    sizes = np.repeat(np.array([size for size, _ in buckets], np.int64), numbers)
     # What the first one lacks is counted as rows before all others.
     ends = np.concatenate([[0], np.cumsum(sizes) - sizes.sum() + len(rows)])
     steps = random.permutation(len(shapes)) if shuffle else np.arange(len(shapes))

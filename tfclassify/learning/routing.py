@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from tfclassify.learning.views import Places, Views
 from tfclassify.model.cascades import BASELINE, InGraphBaseline, as_answered, is_sure, together
 from tfclassify.model.exits import Scale
-from tfclassify.model.ngrams import ngram_logits
+from tfclassify.model.ngrams import NgramModel, ngram_logits
 from tfclassify.model.rules import PREFIX, Logits, certain, first_matching
 from tfclassify.settings import Rule
 
@@ -77,7 +77,7 @@ def route_rows(posts: Signposts, views: Views, network: Callable[[Places], Route
         for number, rule in enumerate(posts.rules):
             route[found == number] = PREFIX + rule.name
             logits[found == number] = posts.certain[number]
-    said = None if posts.baseline is None else _said(posts.baseline, views, posts.classes)
+    said = None if posts.baseline is None else baseline_logits(posts.baseline.model, views)
     if posts.baseline is not None and said is not None:
         sure = is_sure(posts.baseline, said[left])
         settled, left = left[sure], left[~sure]
@@ -94,10 +94,10 @@ def _by_rule(posts: Signposts, views: Views) -> NDArray[np.int32]:
     return np.concatenate([np.zeros(0, np.int32), *parts])
 
 
-def _said(baseline: InGraphBaseline, views: Views, classes: int) -> NDArray[np.float64]:
-    """Returns float64[N, C]: the undivided logits of the baseline."""
-    parts = [ngram_logits(baseline.model, views.pieces(part), rows=len(part)) for part in _parts(views.rows)]
-    return np.concatenate([np.zeros((0, classes)), *parts])
+def baseline_logits(model: NgramModel, views: Views) -> NDArray[np.float64]:
+    """Returns float64[N, C]: the undivided logits of the baseline, of some rows at a time."""
+    parts = [ngram_logits(model, views.pieces(part), rows=len(part)) for part in _parts(views.rows)]
+    return np.concatenate([np.zeros((0, len(model.bias))), *parts])
 
 
 def _parts(rows: int) -> list[Places]:

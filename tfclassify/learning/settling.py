@@ -17,13 +17,14 @@ from tfclassify.display import Display
 from tfclassify.learning.early import Early
 from tfclassify.learning.exits import early_exits, fit_heads, means_forward
 from tfclassify.learning.prediction import Forward, covering
+from tfclassify.learning.routing import baseline_logits
 from tfclassify.learning.score_calibration import calibrated
 from tfclassify.learning.trained import Trained, predict_split
 from tfclassify.learning.views import views_of_split
 from tfclassify.model.cascades import InGraphBaseline, together
 from tfclassify.model.classifier import BertClassifier
 from tfclassify.model.exits import Scale
-from tfclassify.model.ngrams import NgramModel, margins, ngram_logits
+from tfclassify.model.ngrams import NgramModel, margins
 from tfclassify.planning.facts import Decision
 from tfclassify.quality.calibration import scores
 from tfclassify.quality.cascade_threshold import Threshold, cascade_threshold
@@ -77,8 +78,7 @@ def settle(trained: Trained, corpus: Corpus, model: BertClassifier, *, display: 
         return Settled(trained)
     display.start("fitting the in-graph baseline", 0)
     ngrams = fit_on(trained, corpus.splits["train"])
-    pieces = views_of_split(validation, trained.pieces).pieces(np.arange(len(validation)))
-    said = ngram_logits(ngrams, pieces, rows=len(validation))
+    said = baseline_logits(ngrams, views_of_split(validation, trained.pieces))
     return settle_beside(trained, predictions, said, ngrams)
 
 

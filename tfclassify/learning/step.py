@@ -18,6 +18,7 @@ from tfclassify.learning.strategies import accelerators
 from tfclassify.model.classifier import BertClassifier, Step, learning, outputs
 from tfclassify.model.dropout import drawn_from
 from tfclassify.model.training_pass import Learnt
+from tfclassify.model.windowing import IMITATION
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,8 @@ def training_step(
     """Makes the step that ``BertClassifier.compile`` takes.
 
     A row's loss counts by its weight; rows that only fill a batch have weight 0. The sum is divided by the
-    number of rows with a weight, over all parts and replicas, because their gradients are added.
+    number of rows with a weight, over all parts and replicas, because their gradients are added. What a scorer of
+    windows learns by is added for the gradients, not for the loss that is told.
 
     Args:
         objectives: terms of the loss with their weights.
@@ -67,7 +69,8 @@ def training_step(
                 result = forward(part)
                 losses = tf.add_n([weight * _of_rows(term(result, part, model)) for weight, term in objectives])
                 total = tf.reduce_sum(losses * part["weights"])
-                loss = _scaled(model.optimizer, total / everywhere)
+                beside = tf.reduce_sum(result.get(IMITATION, 0.0) * part["weights"])
+                loss = _scaled(model.optimizer, (total + beside) / everywhere)
             return total, tape.gradient(loss, variables)
 
         def whole(given: Mapping[str, tf.Tensor]) -> tuple[tf.Tensor, list[Gradient]]:

@@ -110,11 +110,11 @@ def usable_precision(precision: str) -> str:
     return precision if usable.get(precision, True) else "float32"
 
 
-def check_usable(precision: str) -> None:
+def check_device(precision: str) -> None:
     """Refuses a number format that the device which would compute here does not multiply.
 
     Raises:
-        UsageError: neither the accelerators nor, where there are none, the processor have instructions for it.
+        UsageError: an accelerator has no instructions for it, or where there are none, the processor.
     """
     if usable_precision(precision) != precision:
         kinds: set[str] = {device.kind for device in accelerators()} or {"processor"}

@@ -21,7 +21,7 @@ from tfclassify.learning.features import Columns, Encode, encoded_given, encoded
 from tfclassify.learning.long_texts import routes_of, windowed_of, windowing_of
 from tfclassify.learning.prediction import Forward, covering, forward, logits_of, quickest, routed_logits
 from tfclassify.learning.routing import Routes, Signposts, route_rows, signposts
-from tfclassify.learning.strategies import check_usable, set_precision, usable_precision
+from tfclassify.learning.strategies import check_device, set_precision, usable_precision
 from tfclassify.learning.views import Views, views_of_split, views_of_texts
 from tfclassify.model.cascades import InGraphBaseline, baseline_facts, baseline_of
 from tfclassify.model.classifier import BertClassifier, answering, answering_early, build
@@ -98,7 +98,7 @@ def open_trained(run: Run, *, precision: str | None = None) -> Trained:
         UsageError: its files are not what a training writes, or this machine does not multiply in the number format.
     """
     if precision is not None:
-        check_usable(precision)
+        check_device(precision)
     settings = read([str(run.plan)], Settings)
     facts = _facts(run)
     features = _features(run) if settings.data.features else None

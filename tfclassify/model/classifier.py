@@ -199,24 +199,34 @@ def outputs(model: BertClassifier, batch: Mapping[str, tf.Tensor], *, training: 
     """Runs the network once.
 
     Returns:
-        Of one forward pass ``logits`` float32[B, C].
+        Of one forward pass ``logits`` float32[B, C]; in training where windows are chosen, ``imitation`` float32[B], by
+        which the scorer learns to choose them.
     """
     if model.join is None and model.windows is None:
         result = model({name: batch[name] for name in INPUTS}, training=training)
         return {"logits": tf.cast(result.logits, tf.float32)}
-    pooled = model.dropout(encoded(model, batch, training=training), training=training)
+    vectors, beside = _encoded(model, batch, training=training)
+    pooled = model.dropout(vectors, training=training)
     logits = tf.cast(model.classifier(pooled), tf.float32)
-    if model.join is None:
-        return {"logits": logits}
-    return {"logits": logits + model.join(pooled, {name: batch[name] for name in FEATURE_INPUTS})}
+    if model.join is not None:
+        logits += model.join(pooled, {name: batch[name] for name in FEATURE_INPUTS})
+    return {"logits": logits, **beside}
 
 
 def encoded(model: BertClassifier, batch: Mapping[str, tf.Tensor], *, training: bool) -> tf.Tensor:
     """Returns what the head gets of B texts, [B, H], before dropout."""
+    return _encoded(model, batch, training=training)[0]
+
+
+def _encoded(
+    model: BertClassifier, batch: Mapping[str, tf.Tensor], *, training: bool
+) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+    """Returns what the head gets, and what is learnt by beside it."""
     if model.windows is None:
-        return model.bert(**{name: batch[name] for name in INPUTS}, training=training).pooler_output
+        return model.bert(**{name: batch[name] for name in INPUTS}, training=training).pooler_output, {}
     folded = _folded(model, model.windows, batch, training=training)
-    return model.windows(model.bert(**folded.tokens, training=training).pooler_output, folded)
+    vectors = model.bert(**folded.tokens, training=training).pooler_output
+    return model.windows(vectors, folded), model.windows.imitation(vectors, folded) if training else {}
 
 
 def _folded(model: BertClassifier, windows: WindowPooling, batch: Mapping[str, tf.Tensor], *, training: bool) -> Folded:

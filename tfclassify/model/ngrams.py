@@ -34,6 +34,8 @@ DAMPED = np.array([0, *(round(UNIT * (1 + log(count))) for count in range(1, MOS
 # Its name scope in the graph.
 SCOPE = "baseline"
 SHIFT = "shift"
+# Of what is hashed: since 2, a word that is unknown counts as itself.
+VERSION, FORMAT = "version", "2"
 MOST_PRODUCTS = 4_000_000
 
 
@@ -174,7 +176,7 @@ def write_ngrams(model: NgramModel, file: Path) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     aside = file.with_name(f".{file.name}.{os.getpid()}")
     try:
-        aside.write_bytes(save(arrays, metadata={SHIFT: str(model.shift)}))
+        aside.write_bytes(save(arrays, metadata={SHIFT: str(model.shift), VERSION: FORMAT}))
         aside.replace(file)
     finally:
         aside.unlink(missing_ok=True)
@@ -189,7 +191,11 @@ def read_ngrams(file: Path) -> NgramModel:
     try:
         with safe_open(file, framework="numpy") as opened:
             arrays: Mapping[str, NDArray] = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
-            shift = int(opened.metadata()[SHIFT])
-        return NgramModel(arrays["places"], arrays["idf"], arrays["weights"], arrays["bias"], shift)
+            facts = opened.metadata()
+        version, shift = facts.get(VERSION), int(facts[SHIFT])
+        model = NgramModel(arrays["places"], arrays["idf"], arrays["weights"], arrays["bias"], shift)
     except (OSError, SafetensorError, LookupError, TypeError, ValueError) as error:
         raise UsageError(f"{file} is not what a training writes ({error!r}); train again") from error
+    if version != FORMAT:
+        raise UsageError(f"{file} is of another version of tfclassify; train again")
+    return model

@@ -77,7 +77,7 @@ def learnt(model: Any, network: Network, batch: Mapping[str, tf.Tensor]) -> dict
         batch: tokens, and the features of rows that have any.
 
     Returns:
-        ``logits`` float32[B, C].
+        ``logits`` float32[B, C], and ``imitation`` float32[B] where windows are chosen.
     """
     batch = with_a_token(batch)
     tokens, folded = {name: batch[name] for name in INPUTS}, None
@@ -87,6 +87,8 @@ def learnt(model: Any, network: Network, batch: Mapping[str, tf.Tensor]) -> dict
     vectors = encoded_tokens(network, tokens)
     pooled = model.dropout(vectors if folded is None else model.windows(vectors, folded), training=True)
     made = {"logits": model.classifier(pooled)}
+    if folded is not None:
+        made |= model.windows.imitation(vectors, folded)
     if model.join is not None:
         made["logits"] += model.join(pooled, {name: batch[name] for name in FEATURE_INPUTS})
     return made

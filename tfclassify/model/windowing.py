@@ -13,7 +13,6 @@ from math import sqrt
 import tensorflow as tf
 import tf_keras as keras
 
-from tfclassify.model.gradients import with_gradient
 from tfclassify.model.routes import FULL, INPUTS, Pass, Routed
 from tfclassify.text.packing import WINDOW_COUNTS, WINDOW_PLACES
 
@@ -26,9 +25,9 @@ ATTENTION, HIERARCHICAL = "attention", "hierarchical"
 # between them that fits the data is what attention learns.
 SHARPNESS = 5.0
 NO_SCORE = -1e9
-# What the scorer's loss weighs beside the network's: so little that a clipped norm of all gradients is as without it.
-# Adam, which divides by the size of gradients, has it learn as fast as with any other weight.
-IMITATION = 1e-3
+# Among what a forward pass gives: losses of texts, by which the scorer learns. They weigh so little beside the others
+# that a clipped norm of all gradients hardly changes; Adam, which divides by their size, has it learn all the same.
+IMITATION, IMITATION_WEIGHT = "imitation", 1e-3
 
 
 @dataclass(frozen=True)
@@ -91,8 +90,7 @@ class WindowPooling(keras.layers.Layer):
     ``attention`` weighs windows by the softmax of ``query @ vector``; ``hierarchical`` sends them through one
     transformer layer with positions and takes the mean. Both begin as the mean. Where windows are chosen, a scorer
     that is linear in the embeddings of a window's tokens and in whether it is the first or the last learns to weigh
-    windows as attention does, and nothing learns otherwise because of it; when the network answers, only the windows
-    with the highest scores are read.
+    windows as attention does; when the network answers, only the windows with the highest scores are read.
     """
 
     def __init__(self, windowed: Windowed, *, width: int, heads: int) -> None:
@@ -158,12 +156,23 @@ class WindowPooling(keras.layers.Layer):
         """Pools the vectors of windows, [R, H], into those of texts, float32[B, H]."""
         together = _side_by_side(tf.cast(vectors, tf.float32), folded)
         if self.windowed.pool == ATTENTION:
-            logits = tf.where(folded.read, tf.linalg.matvec(together, self.query), NO_SCORE)
-            shares = tf.nn.softmax(imitated(logits, folded.scores) if self.windowed.chooses else logits)
-            return tf.reduce_sum(together * shares[:, :, None], axis=1)
+            return tf.reduce_sum(together * self._shares(together, folded)[:, :, None], axis=1)
         if self.windowed.pool == HIERARCHICAL:
             return mean(self._transformed(together, folded), folded.read)
         return POOLS[self.windowed.pool](together, folded.read)
+
+    def imitation(self, vectors: tf.Tensor, folded: Folded) -> dict[str, tf.Tensor]:
+        """Returns what the scorer learns by, if there is one: a loss of each text, float32[B], that moves nothing else.
+
+        It is the cross-entropy of the shares that the scores would give windows to those that attention gives them.
+
+        Source: G. Hinton et al., "Distilling the Knowledge in a Neural Network" (2015).
+        """
+        if not self.windowed.chooses:
+            return {}
+        shares = self._shares(_side_by_side(tf.cast(vectors, tf.float32), folded), folded)
+        losses = tf.nn.softmax_cross_entropy_with_logits(tf.stop_gradient(shares), folded.scores)
+        return {IMITATION: IMITATION_WEIGHT * losses}
 
     def means(self, hidden: tf.Tensor, folded: Folded) -> tf.Tensor:
         """Returns the mean of the tokens of each text, in the windows that are read: [R, L, H] to float32[B, H]."""
@@ -173,6 +182,11 @@ class WindowPooling(keras.layers.Layer):
             for each in (tf.cast(hidden, tf.float32) * tokens, tokens)
         )
         return sums / tf.maximum(counts, 1.0)
+
+    def _shares(self, together: tf.Tensor, folded: Folded) -> tf.Tensor:
+        """Returns what attention weighs windows by, float32[B, K]: their vectors are [B, K, H]."""
+        logits = tf.linalg.matvec(together, self.query)
+        return tf.nn.softmax(tf.where(folded.read, logits, NO_SCORE))
 
     def _scores(
         self,
@@ -214,23 +228,6 @@ class WindowPooling(keras.layers.Layer):
     def _headed(self, values: tf.Tensor) -> tf.Tensor:
         rows, number = _size(values)[:2]
         return tf.transpose(tf.reshape(values, [rows, number, self.heads, self.width // self.heads]), [0, 2, 1, 3])
-
-
-@with_gradient
-def imitated(logits: tf.Tensor, scores: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tuple[tf.Tensor, ...]]]:
-    """Returns logits float32[B, K] of windows as they are, and has scores float32[B, K] learn to be like them.
-
-    The gradient of the scores is that of the mean over B of ``KL(softmax(logits) || softmax(scores))``, whatever is
-    made of the logits.
-
-    Source: G. Hinton et al., "Distilling the Knowledge in a Neural Network" (2015).
-    """
-
-    def gradient(above: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        difference = tf.nn.softmax(scores) - tf.nn.softmax(logits)
-        return above, IMITATION * difference / tf.cast(tf.shape(scores)[0], tf.float32)
-
-    return tf.identity(logits), gradient
 
 
 def mean(vectors: tf.Tensor, read: tf.Tensor) -> tf.Tensor:

@@ -27,7 +27,7 @@ def choose_lengths(
     Returns:
         Rising lengths; the last one holds the longest row.
     """
-    counts = np.asarray(histogram, np.int64)
+    counts = _counted(histogram)
     ends = _candidates(counts, multiple)
     waste = _waste(counts, ends)
     if rows is not None:
@@ -52,7 +52,7 @@ def make_buckets(lengths: Sequence[int], *, batch_size: int, batch_tokens: int) 
 
 
 def batches_of(counts: Sequence[int], sizes: Sequence[int]) -> list[int]:
-    """Returns how many batches each bucket has, when each fills its last one with rows of the next shorter bucket.
+    """Returns how many batches each bucket has, when each fills its last one with the longest of the shorter rows.
 
     Args:
         counts: rows that the bucket is the shortest for, by rising length.
@@ -68,11 +68,17 @@ def batches_of(counts: Sequence[int], sizes: Sequence[int]) -> list[int]:
 
 def expected_batches(histogram: Sequence[int], buckets: Sequence[Bucket]) -> list[tuple[int, Bucket]]:
     """Returns how many batches of each shape an epoch has, of those that it has any of."""
-    upto = np.cumsum(np.asarray(histogram, np.int64))
+    upto = np.cumsum(_counted(histogram))
     ends = [min(length, len(upto) - 1) for _, length in buckets]
     counts = np.diff(upto[ends], prepend=0).tolist()
     numbers = batches_of(counts, [size for size, _ in buckets])
     return [(number, bucket) for number, bucket in zip(numbers, buckets, strict=True) if number]
+
+
+def with_batches(histogram: Sequence[int], buckets: Sequence[Bucket]) -> tuple[Bucket, ...]:
+    """Returns those shapes that an epoch has a batch of, and the last, which holds the longest row."""
+    there = {bucket for _, bucket in expected_batches(histogram, buckets)}
+    return tuple(bucket for bucket in buckets if bucket in there or bucket == buckets[-1])
 
 
 def padding_share(histogram: Sequence[int], buckets: Sequence[Bucket]) -> float:
@@ -80,6 +86,11 @@ def padding_share(histogram: Sequence[int], buckets: Sequence[Bucket]) -> float:
     shown = sum(number * rows * length for number, (rows, length) in expected_batches(histogram, buckets))
     real = sum(length * rows for length, rows in enumerate(histogram))
     return 1.0 - real / shown if shown else 0.0
+
+
+def _counted(histogram: Sequence[int]) -> np.ndarray:
+    """Returns rows per length, int64, of at least the length 0."""
+    return np.asarray(histogram if len(histogram) else [0], np.int64)
 
 
 def _candidates(counts: np.ndarray, multiple: int) -> np.ndarray:

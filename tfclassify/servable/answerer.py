@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from tfclassify.hardware import check_precision
+from tfclassify.hardware import check_processor
 from tfclassify.runs import open_run
 from tfclassify.servable.opened import Servable, is_servable, open_servable
 from tfclassify.settings import DataSettings
@@ -52,7 +52,7 @@ def open_answerer(folder: str, *, precision: str | None = None) -> Answerer:
     """
     if is_servable(folder):
         # Its graph is rewritten for the processor, whatever else there is.
-        check_precision(precision)
+        check_processor(precision)
         return of_servable(open_servable(folder, bfloat16=precision == "bfloat16"))
     # A servable is answered without transformers, which takes seconds to import.
     from tfclassify.learning.trained import open_trained

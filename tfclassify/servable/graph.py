@@ -152,7 +152,9 @@ def _texts(trained: Trained, given: dict[str, tf.Tensor]) -> _Texts:
 def _packed(trained: Trained, texts: _Texts) -> Tokens:
     limits = trained.limits
     with tf.name_scope(PACKING):
-        pieces = {name: put_together(each, trained.pieces.unknown) for name, each in texts.pieces.items()}
+        pieces = texts.pieces
+        if trained.baseline is not None:
+            pieces = {name: put_together(each, trained.pieces.unknown) for name, each in pieces.items()}
         first, second = pieces[TEXT], pieces.get(TEXT_B)
         if limits.windowing is not None:
             return pack_windows(first, limits.windowing, special=_special(trained), breaks=texts.breaks)

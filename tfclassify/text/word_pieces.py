@@ -29,6 +29,7 @@ import tensorflow as tf
 
 from tfclassify.errors import UsageError
 from tfclassify.text.characters import characters
+from tfclassify.text.ngram_hashing import MOST_IDS
 from tfclassify.text.words import REPLACEMENT, Words, as_constants, cut_words
 
 PAD, UNK, CLS, SEP = "[PAD]", "[UNK]", "[CLS]", "[SEP]"
@@ -38,7 +39,7 @@ MAX_WORD_CHARACTERS = 100
 MAX_CHARACTER_BYTES = 4
 EXPECTED = "expected the vocab.txt of a BERT model, one word piece per line"
 # Words that a vocabulary does not know have ids from here on, where they are told apart; no vocabulary has so many.
-APART = 1 << 21
+APART = MOST_IDS // 2
 
 Tokenize = Callable[[tf.Tensor], tf.RaggedTensor]
 
@@ -101,7 +102,8 @@ def word_pieces(vocab_file: Path | str, *, lower_case: bool, apart: bool = False
         vocab_file: a BERT vocab.txt.
         lower_case: for uncased vocabularies: accents are stripped and letters lower-cased.
         apart: whether each unknown word has an id of its own, by its hash, from ``APART`` to below twice that, in
-            place of the one of [UNK]; :func:`put_together` takes these back.
+            place of the one of [UNK], those of more than 100 characters all the same one; :func:`put_together` takes
+            these back.
 
     Returns:
         A function string[N] -> ragged int32[N, None], for eager use, ``tf.data`` and SavedModel signatures alike.
@@ -222,13 +224,9 @@ def _pieces(words: Words, lookup: _Lookup, *, apart: bool) -> tf.RaggedTensor:
 def _told_apart(ids: tf.RaggedTensor, words: tf.Tensor, unknown: int) -> tf.RaggedTensor:
     """Gives each of W words that is unknown, and so one piece, an id of its own."""
     first = ids.row_splits[:-1]
-    those = _where(tf.equal(tf.gather(ids.values, first), unknown))
+    those = tf.where(tf.equal(tf.gather(ids.values, first), unknown))[:, 0]
     hashed = APART + tf.cast(tf.strings.to_hash_bucket_fast(tf.gather(words, those), APART), tf.int32)
     return ids.with_values(tf.tensor_scatter_nd_update(ids.values, tf.gather(first, those)[:, None], hashed))
-
-
-def _where(mask: tf.Tensor) -> tf.Tensor:
-    return tf.reshape(tf.where(mask), [-1])
 
 
 def _table(lookup: _Lookup) -> tf.Tensor:

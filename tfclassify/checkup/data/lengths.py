@@ -57,7 +57,7 @@ def unknown_tokens(material: Material) -> list[Finding]:
                 severity=graded(share, warning=MANY_UNKNOWN, serious=TOO_MANY_UNKNOWN),
                 sentence=f"{name}: the vocabulary of {material.vocabulary.model} does not know {share:.0%} of the "
                 "tokens.",
-                cost="Texts that differ only in unknown tokens are the same to the model.",
+                cost="Texts that differ only in unknown tokens are the same to the network.",
                 remedy="model.name: a model of this language, such as multilingual or bert-base-chinese",
                 counts={"tokens": split.unknown_tokens, "of": split.tokens, "share": share},
                 key="model.name" if name == "train" else "",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from tfclassify.planning.buckets import choose_lengths, padding_share, rows_for
+from tfclassify.planning.buckets import choose_lengths, make_buckets, padding_share, rows_for, with_batches
 from tfclassify.planning.costs import is_averaged, peak_memory_bytes
 from tfclassify.planning.facts import Decision, Facts
 from tfclassify.planning.statistics import added, quantile_length, rows_over
@@ -71,9 +71,12 @@ def decide_buckets(settings: Settings, facts: Facts) -> Decision:
         _readable(choose_lengths(lengths, max_shapes=train.max_shapes, multiple=multiple, rows=rows), settings, facts)
         for rows in (size, None)
     ]
-    shaped = [tuple((size(length), length) for length in each) for each in chosen]
-    share, buckets = min((padding_share(lengths, each), each) for each in shaped)
-    return Decision(buckets, f"the least padding that {len(buckets)} shapes can have: {share:.1%} of all tokens")
+    shaped = [make_buckets(each, batch_size=train.batch_size, batch_tokens=train.batch_tokens) for each in chosen]
+    used = [with_batches(lengths, each) for each in shaped]
+    share, _, buckets = min((padding_share(lengths, each), len(each), each) for each in map(tuple, used))
+    # Found exactly where all shapes have as many rows.
+    least = "the least" if len({rows for rows, _ in buckets}) == 1 else "hardly more than the least"
+    return Decision(buckets, f"{least} padding that {len(buckets)} shapes can have: {share:.1%} of all tokens")
 
 
 def _readable(lengths: Sequence[int], settings: Settings, facts: Facts) -> tuple[int, ...]:

@@ -56,7 +56,7 @@ GROUNDS: dict[str, tuple[str, str]] = {
         "Ilse et al., Attention-based Deep Multiple Instance Learning (2018)",
         "asking for it; benchmarks/windows.py compares pools on data of your own",
     ),
-    "text.chosen_share": ("no measurement yet: benchmarks/windows.py makes one", "goal=fast, or asking for it"),
+    "text.chosen_share": ("benchmarks/windows.py", "goal=fast, or asking for it"),
     "train.windows": ("the tokens of a step that the goal allows for a text", "another goal, or other lengths"),
     "train.batch_size": (
         f"{BERT}, section A.3: 16 or 32; Mosbach et al., On the Stability of Fine-tuning BERT (2021): 16 for few rows",
@@ -64,7 +64,10 @@ GROUNDS: dict[str, tuple[str, str]] = {
     ),
     "train.batch_tokens": ("the cost model's memory", "more or less free memory"),
     "train.max_shapes": (MACHINE, "an accelerator, which compiles each shape"),
-    "train.buckets": ("dynamic programming over the lengths, exact", "other lengths, train.max_shapes or batch sizes"),
+    "train.buckets": (
+        "dynamic programming over the lengths, exact where all shapes have as many rows",
+        "other lengths, train.max_shapes or batch sizes",
+    ),
     "train.accumulation_steps": ("the cost model's memory", "more or less free memory"),
     "train.objectives": (BERT, "several labels a row"),
     "train.class_weights": (
