@@ -1,4 +1,4 @@
-"""Batch shapes: the lengths that waste the fewest tokens for a number of shapes, found exactly."""
+"""Batch shapes: the lengths that waste the fewest tokens for a number of shapes."""
 
 from __future__ import annotations
 

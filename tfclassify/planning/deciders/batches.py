@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 
-from tfclassify.planning.buckets import choose_lengths, make_buckets, padding_share, rows_for, with_batches
+from tfclassify.planning.buckets import Bucket, choose_lengths, make_buckets, padding_share, rows_for, with_batches
 from tfclassify.planning.costs import is_averaged, peak_memory_bytes
 from tfclassify.planning.facts import Decision, Facts
 from tfclassify.planning.statistics import added, quantile_length, rows_over
@@ -62,21 +62,24 @@ def decide_max_shapes(settings: Settings, facts: Facts) -> Decision:
 
 
 def decide_buckets(settings: Settings, facts: Facts) -> Decision:
-    """Chooses the lengths that pad least, rows that are left over counted in."""
-    lengths, train = training_columns(settings, facts), settings.train
-    size = partial(rows_for, batch_size=train.batch_size, batch_tokens=train.batch_tokens)
-    multiple = MULTIPLE if facts.hardware.accelerators else 1
-    # Where sizes differ, what is left over is only about known, and may be better not thought of.
-    chosen = [
-        _readable(choose_lengths(lengths, max_shapes=train.max_shapes, multiple=multiple, rows=rows), settings, facts)
-        for rows in (size, None)
-    ]
-    shaped = [make_buckets(each, batch_size=train.batch_size, batch_tokens=train.batch_tokens) for each in chosen]
-    used = [with_batches(lengths, each) for each in shaped]
-    share, _, buckets = min((padding_share(lengths, each), len(each), each) for each in map(tuple, used))
-    # Found exactly where all shapes have as many rows.
-    least = "the least" if len({rows for rows, _ in buckets}) == 1 else "hardly more than the least"
-    return Decision(buckets, f"{least} padding that {len(buckets)} shapes can have: {share:.1%} of all tokens")
+    """Chooses the lengths that pad least, with what batches take of shorter rows or lack counted in."""
+    lengths = training_columns(settings, facts)
+    share, shapes, buckets = min(
+        (padding_share(lengths, each), len(each), each) for each in _shapes(lengths, settings, facts)
+    )
+    # Found exactly where all have as many rows.
+    if len({rows for rows, _ in buckets}) == 1:
+        return Decision(buckets, f"the least padding that {shapes} shapes can have: {share:.1%} of all tokens")
+    return Decision(buckets, f"{shapes} shapes by dynamic programming, with {share:.1%} of all tokens padding")
+
+
+def _shapes(lengths: Sequence[int], settings: Settings, facts: Facts) -> Iterator[tuple[Bucket, ...]]:
+    """Gives two choices: where sizes differ, what batches lack is only about known, and may better be left out."""
+    train, multiple = settings.train, MULTIPLE if facts.hardware.accelerators else 1
+    limits = {"batch_size": train.batch_size, "batch_tokens": train.batch_tokens}
+    for rows in (partial(rows_for, **limits), None):
+        chosen = choose_lengths(lengths, max_shapes=train.max_shapes, multiple=multiple, rows=rows)
+        yield with_batches(lengths, make_buckets(_readable(chosen, settings, facts), **limits))
 
 
 def _readable(lengths: Sequence[int], settings: Settings, facts: Facts) -> tuple[int, ...]:
