@@ -53,7 +53,7 @@ def windowed(found: Found, pool: str, share: float = 1.0) -> BertClassifier:
 
 @pytest.fixture(scope="module")
 def networks(found: Found) -> dict[tuple[str, float], tuple[BertClassifier, Forward]]:
-    kinds = [*((pool, 1.0) for pool in POOLS), ("attention", 0.5)]
+    kinds = [*((pool, 1.0) for pool in POOLS), ("attention", 0.5), ("hierarchical", 0.5)]
     made = {kind: windowed(found, *kind) for kind in kinds}
     return {kind: (model, answering(model)) for kind, model in made.items()}  # type: ignore[misc]
 
@@ -138,7 +138,9 @@ def test_the_order_of_windows_matters_to_a_layer_over_them(networks: dict) -> No
     assert np.abs(found[0] - found[1]).max() > 1e-4
 
 
-@pytest.mark.parametrize("kind", [("attention", 1.0), ("attention", 0.5), ("hierarchical", 1.0)], ids=str)
+@pytest.mark.parametrize(
+    "kind", [("attention", 1.0), ("attention", 0.5), ("hierarchical", 1.0), ("hierarchical", 0.5)], ids=str
+)
 @settings(max_examples=8)
 @given(st.lists(st.integers(1, K), min_size=1, max_size=5), st.integers(0, 99))
 def test_gathered_and_masked_windows_are_the_same(
@@ -179,9 +181,7 @@ def gradients_of(
 
 
 @pytest.mark.parametrize("pass_", [outputs_of, learnt_of])
-def test_the_scorer_learns_from_what_the_attention_does(
-    networks: dict, pass_: Callable[[BertClassifier, Batch], dict[str, tf.Tensor]]
-) -> None:
+def test_the_scorer_learns(networks: dict, pass_: Callable[[BertClassifier, Batch], dict[str, tf.Tensor]]) -> None:
     model, _ = networks["attention", 0.5]
     assert all(np.abs(gradient).max() > 0 for gradient in gradients_of(model, pass_).values())
 
@@ -203,10 +203,11 @@ def test_the_loss_of_the_scorer_is_a_divergence_and_a_constant(networks: dict) -
     tokens = batch(texts_of(3, 4, 2, 1), K)
     folded = model.windows.fold(tokens, model.bert.embeddings.weight, training=True, gather=False)
     vectors = model.bert(**folded.tokens, training=False).pooler_output
-    found = model.windows.imitation(vectors, folded)[IMITATION] / IMITATION_WEIGHT
+    head = model.classifier.kernel
+    found = model.windows.imitation(vectors, folded, head)[IMITATION] / IMITATION_WEIGHT
     for row, number in enumerate((4, 2, 1)):
-        logits = tf.linalg.matvec(tf.reshape(vectors, [3, K, -1]), model.windows.query)[row, :number]
-        shares, scores = tf.nn.softmax(logits), tf.nn.softmax(folded.scores[row, :number])
+        said = np.linalg.norm(tf.reshape(vectors @ head, [3, K, -1])[row, :number], axis=1)
+        shares, scores = said / said.sum(), tf.nn.softmax(folded.scores[row, :number])
         divergence, entropy = (
             tf.reduce_sum(shares * tf.math.log(shares / scores)),
             -tf.reduce_sum(shares * tf.math.log(shares)),
@@ -214,10 +215,11 @@ def test_the_loss_of_the_scorer_is_a_divergence_and_a_constant(networks: dict) -
         assert float(found[row]) == pytest.approx(float(divergence + entropy), abs=1e-5)
 
 
-def test_scores_come_to_order_windows_as_attention_does(found: Found) -> None:
+@pytest.mark.parametrize("pool", POOLS)
+def test_scores_come_to_order_windows_by_what_they_say(found: Found, pool: str) -> None:
     """With Adam, as in a training: the same words make a window count, whatever text it is of."""
-    model = network(found, windows=Windowed(L, K, "attention", 0.5))
-    model.windows.query.assign(np.random.default_rng(2).normal(size=model.windows.query.shape).astype(np.float32))
+    model = network(found, windows=Windowed(L, K, pool, 0.5))
+    head = np.random.default_rng(2).normal(size=model.classifier.kernel.shape).astype(np.float32)
     pooling, optimizer = model.windows, keras.optimizers.Adam(0.05)
     tokens = batch(texts_of(4, *([K] * 30)), K)
 
@@ -225,13 +227,13 @@ def test_scores_come_to_order_windows_as_attention_does(found: Found) -> None:
         return pooling.fold(tokens, model.bert.embeddings.weight, training=True, gather=False)
 
     vectors = model.bert(**folded().tokens, training=False).pooler_output
-    logits = tf.linalg.matvec(tf.reshape(vectors, [30, K, -1]), pooling.query)
+    said = tf.norm(tf.reshape(vectors @ head, [30, K, -1]), axis=2)
     scorer = [each for each in pooling.weights if SCORER in each.name]
     for _ in range(60):
         with tf.GradientTape() as tape:
-            loss = tf.reduce_mean(pooling.imitation(vectors, folded())[IMITATION])
+            loss = tf.reduce_mean(pooling.imitation(vectors, folded(), head)[IMITATION])
         optimizer.apply_gradients(zip(tape.gradient(loss, scorer), scorer, strict=True))
-    pairs = zip(folded().scores, logits, strict=True)
+    pairs = zip(folded().scores, said, strict=True)
     assert np.mean([np.corrcoef(one, other)[0, 1] for one, other in pairs]) > 0.5
 
 

@@ -226,7 +226,8 @@ def _encoded(
         return model.bert(**{name: batch[name] for name in INPUTS}, training=training).pooler_output, {}
     folded = _folded(model, model.windows, batch, training=training)
     vectors = model.bert(**folded.tokens, training=training).pooler_output
-    return model.windows(vectors, folded), model.windows.imitation(vectors, folded) if training else {}
+    pooled, head = model.windows(vectors, folded), model.classifier.kernel
+    return pooled, model.windows.imitation(vectors, folded, head) if training else {}
 
 
 def _folded(model: BertClassifier, windows: WindowPooling, batch: Mapping[str, tf.Tensor], *, training: bool) -> Folded:

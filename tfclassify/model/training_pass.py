@@ -88,7 +88,7 @@ def learnt(model: Any, network: Network, batch: Mapping[str, tf.Tensor]) -> dict
     pooled = model.dropout(vectors if folded is None else model.windows(vectors, folded), training=True)
     made = {"logits": model.classifier(pooled)}
     if folded is not None:
-        made |= model.windows.imitation(vectors, folded)
+        made |= model.windows.imitation(vectors, folded, model.classifier.kernel)
     if model.join is not None:
         made["logits"] += model.join(pooled, {name: batch[name] for name in FEATURE_INPUTS})
     return made

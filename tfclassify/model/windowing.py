@@ -28,6 +28,8 @@ NO_SCORE = -1e9
 # Among what a forward pass gives: losses of texts, by which the scorer learns. They weigh so little beside the others
 # that a clipped norm of all gradients hardly changes; Adam, which divides by their size, has it learn all the same.
 IMITATION, IMITATION_WEIGHT = "imitation", 1e-3
+# Where all windows of a text say next to nothing, nothing is learnt of it.
+LEAST_SAID = 1e-6
 
 
 @dataclass(frozen=True)
@@ -89,8 +91,8 @@ class WindowPooling(keras.layers.Layer):
 
     ``attention`` weighs windows by the softmax of ``query @ vector``; ``hierarchical`` sends them through one
     transformer layer with positions and takes the mean. Both begin as the mean. Where windows are chosen, a scorer
-    that is linear in the embeddings of a window's tokens and in whether it is the first or the last learns to weigh
-    windows as attention does; when the network answers, only the windows with the highest scores are read.
+    that is linear in the embeddings of a window's tokens and in whether it is the first or the last learns which
+    windows say most of the labels; when the network answers, only the windows with the highest scores are read.
     """
 
     def __init__(self, windowed: Windowed, *, width: int, heads: int) -> None:
@@ -156,22 +158,33 @@ class WindowPooling(keras.layers.Layer):
         """Pools the vectors of windows, [R, H], into those of texts, float32[B, H]."""
         together = _side_by_side(tf.cast(vectors, tf.float32), folded)
         if self.windowed.pool == ATTENTION:
-            return tf.reduce_sum(together * self._shares(together, folded)[:, :, None], axis=1)
+            logits = tf.linalg.matvec(together, self.query)
+            shares = tf.nn.softmax(tf.where(folded.read, logits, NO_SCORE))
+            return tf.reduce_sum(together * shares[:, :, None], axis=1)
         if self.windowed.pool == HIERARCHICAL:
             return mean(self._transformed(together, folded), folded.read)
         return POOLS[self.windowed.pool](together, folded.read)
 
-    def imitation(self, vectors: tf.Tensor, folded: Folded) -> dict[str, tf.Tensor]:
+    def imitation(self, vectors: tf.Tensor, folded: Folded, head: tf.Tensor) -> dict[str, tf.Tensor]:
         """Returns what the scorer learns by, if there is one: a loss of each text, float32[B], that moves nothing else.
 
-        It is the cross-entropy of the shares that the scores would give windows to those that attention gives them.
+        It is the cross-entropy of the shares that the scores give windows to those of how far the head's logits of a
+        window alone, without their bias, are from none. What attention prefers is no such measure: it may be windows
+        that speak for one of the labels.
+
+        Args:
+            vectors: of windows, [R, H].
+            folded: the windows.
+            head: the matrix of the logits, [H, C].
 
         Source: G. Hinton et al., "Distilling the Knowledge in a Neural Network" (2015).
         """
         if not self.windowed.chooses:
             return {}
-        shares = self._shares(_side_by_side(tf.cast(vectors, tf.float32), folded), folded)
-        losses = tf.nn.softmax_cross_entropy_with_logits(tf.stop_gradient(shares), folded.scores)
+        together = _side_by_side(tf.cast(vectors, tf.float32), folded)
+        said = tf.where(folded.read, tf.norm(tf.stop_gradient(together @ head), axis=2), 0.0)
+        shares = said / tf.maximum(tf.reduce_sum(said, axis=1, keepdims=True), LEAST_SAID)
+        losses = tf.nn.softmax_cross_entropy_with_logits(shares, folded.scores)
         return {IMITATION: IMITATION_WEIGHT * losses}
 
     def means(self, hidden: tf.Tensor, folded: Folded) -> tf.Tensor:
@@ -182,11 +195,6 @@ class WindowPooling(keras.layers.Layer):
             for each in (tf.cast(hidden, tf.float32) * tokens, tokens)
         )
         return sums / tf.maximum(counts, 1.0)
-
-    def _shares(self, together: tf.Tensor, folded: Folded) -> tf.Tensor:
-        """Returns what attention weighs windows by, float32[B, K]: their vectors are [B, K, H]."""
-        logits = tf.linalg.matvec(together, self.query)
-        return tf.nn.softmax(tf.where(folded.read, logits, NO_SCORE))
 
     def _scores(
         self,

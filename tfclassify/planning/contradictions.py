@@ -98,11 +98,6 @@ def _check_windows(settings: Settings, facts: Facts) -> None:
             f"text.window_stride is {text.window_stride}, but a window of {text.max_length} tokens holds {room} "
             f"word pieces; expected at most {room}, or tokens between windows would not be read"
         )
-    if text.chosen_share < 1.0 and text.pool != "attention" and text.windows > 1:
-        raise UsageError(
-            f"text.chosen_share is {text.chosen_share:g}, but text.pool is '{text.pool}'; the score of a window is "
-            "learnt beside attention, so expected text.pool=attention, or text.chosen_share=1"
-        )
 
 
 def _check_buckets(settings: Settings, facts: Facts) -> None:

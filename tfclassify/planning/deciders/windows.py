@@ -88,7 +88,7 @@ def decide_chosen_share(settings: Settings, facts: Facts) -> Decision:
     windows = settings.text.windows
     if windows == 1:
         return Decision(1.0, NOT_USED)
-    if settings.goal == "fast" and settings.text.pool == "attention":
+    if settings.goal == "fast":
         return Decision(0.5, f"goal=fast; half of up to {windows} windows take half the time of an answer")
     return Decision(1.0, f"all of up to {windows} windows are read; fewer lose accuracy where the choice is wrong")
 
