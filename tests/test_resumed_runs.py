@@ -171,8 +171,8 @@ def test_the_wrong_place_in_the_data_would_be_noticed(
 
 def in_order(dealt: EpochBatches) -> Any:
     for number in dealt.order:
-        start, bucket = dealt.starts[number], dealt.buckets[dealt.places[number]]
-        yield batches.Batch(dealt.rows[start : start + bucket[0]], bucket)
+        rows = dealt.rows[dealt.ends[number] : dealt.ends[number + 1]]
+        yield batches.Batch(rows, dealt.buckets[dealt.places[number]])
 
 
 def test_every_row_is_seen_once_an_epoch(data: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

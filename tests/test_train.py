@@ -130,7 +130,7 @@ def test_several_labels_a_row(tmp_path: Path) -> None:
         labels = [label for place, label in enumerate(("a", "b", "c")) if row >> place & 1]
         lines.append(f"{' '.join(labels * 3)} . {row},{'|'.join(labels)}")
     (tmp_path / "rows.csv").write_text("\n".join(lines), encoding="utf-8")
-    words = {"data.train": str(tmp_path / "rows.csv"), "run": str(tmp_path / "run"), "train.epochs": 45}
+    words = {"data.train": str(tmp_path / "rows.csv"), "run": str(tmp_path / "run"), "train.epochs": 60}
     report = json.loads(train({**TOY_SETTINGS, **words}).report.read_text(encoding="utf-8"))
     assert report["task"] == {"kind": "multilabel", "labels": ["a", "b", "c"]}
     assert report["splits"]["test"]["micro_f1"] > 0.8

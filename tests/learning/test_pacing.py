@@ -65,6 +65,7 @@ def test_steps_that_fit(course: Course, told: dict[str, Any], expected: int) -> 
 
 
 @example(0, 0.0, 0.0, 0, 0.0, 2.3e-308)
+@example(0, 2.225073858507203e-309, 31.0, 1, 0.0, 0.0)
 @given(
     st.integers(0, 99), st.floats(0, 100), st.floats(0, 1e4), st.integers(0, 99), st.floats(0, 10), st.floats(0, 1e3)
 )

@@ -42,7 +42,8 @@ def steps_that_fit(course: Course, orders: Orders, *, blocked_seconds: float = 0
     # An epoch's judgement is shared out among its steps; the last one is made in any case.
     each = step + judging / orders.steps_per_epoch
     fitting = min((left - judging) / each, orders.most_steps) if each > 0 else orders.most_steps
-    return min(orders.most_steps, made + max(1, int(fitting)))
+    # Of a time that is over by far more than a step takes there is no whole number.
+    return min(orders.most_steps, made + int(max(1.0, fitting)))
 
 
 def replan(course: Course, orders: Orders, steps: int) -> str | None:

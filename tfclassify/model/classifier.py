@@ -54,6 +54,7 @@ COUNTED = {"skipped": "skipped_in_row", "left_out": "left_out"}
 
 # A training step on one batch: the loss float32[] and the number of rows that it is the mean of, float32[].
 Step = Callable[["BertClassifier", Any], tuple[tf.Tensor, tf.Tensor]]
+Batch = Mapping[str, tf.Tensor]
 
 
 class BertClassifier(TFBertForSequenceClassification):
@@ -195,12 +196,11 @@ def save_weights(model: BertClassifier, file: Path) -> None:
         aside.unlink(missing_ok=True)
 
 
-def outputs(model: BertClassifier, batch: Mapping[str, tf.Tensor], *, training: bool) -> dict[str, tf.Tensor]:
+def outputs(model: BertClassifier, batch: Batch, *, training: bool) -> dict[str, tf.Tensor]:
     """Runs the network once.
 
     Returns:
-        Of one forward pass ``logits`` float32[B, C]; in training where windows are chosen, ``imitation`` float32[B], by
-        which the scorer learns to choose them.
+        ``logits`` float32[B, C]; in training where windows are chosen, ``imitation`` float32[B], that scorer's loss.
     """
     if model.join is None and model.windows is None:
         result = model({name: batch[name] for name in INPUTS}, training=training)
@@ -213,14 +213,12 @@ def outputs(model: BertClassifier, batch: Mapping[str, tf.Tensor], *, training: 
     return {"logits": logits, **beside}
 
 
-def encoded(model: BertClassifier, batch: Mapping[str, tf.Tensor], *, training: bool) -> tf.Tensor:
+def encoded(model: BertClassifier, batch: Batch, *, training: bool) -> tf.Tensor:
     """Returns what the head gets of B texts, [B, H], before dropout."""
     return _encoded(model, batch, training=training)[0]
 
 
-def _encoded(
-    model: BertClassifier, batch: Mapping[str, tf.Tensor], *, training: bool
-) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+def _encoded(model: BertClassifier, batch: Batch, *, training: bool) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
     """Returns what the head gets, and what is learnt by beside it."""
     if model.windows is None:
         return model.bert(**{name: batch[name] for name in INPUTS}, training=training).pooler_output, {}
@@ -230,12 +228,12 @@ def _encoded(
     return pooled, model.windows.imitation(vectors, folded, head) if training else {}
 
 
-def _folded(model: BertClassifier, windows: WindowPooling, batch: Mapping[str, tf.Tensor], *, training: bool) -> Folded:
+def _folded(model: BertClassifier, windows: WindowPooling, batch: Batch, *, training: bool) -> Folded:
     # Training has static shapes where a device compiles it; an answer reads no more windows than it needs.
     return windows.fold(batch, model.bert.embeddings.weight, training=training, gather=not training)
 
 
-def exit_means(model: BertClassifier, batch: Mapping[str, tf.Tensor]) -> list[tf.Tensor]:
+def exit_means(model: BertClassifier, batch: Batch) -> list[tf.Tensor]:
     """Returns what the heads of early exits read of B texts: float32[B, H] after the layer of each, without dropout."""
     after = () if model.exits is None else model.exits.after
     given, windows = {name: batch[name] for name in INPUTS}, model.windows

@@ -169,8 +169,7 @@ class WindowPooling(keras.layers.Layer):
         """Returns what the scorer learns by, if there is one: a loss of each text, float32[B], that moves nothing else.
 
         It is the cross-entropy of the shares that the scores give windows to those of how far the head's logits of a
-        window alone, without their bias, are from none. What attention prefers is no such measure: it may be windows
-        that speak for one of the labels.
+        window alone are from none. What attention prefers is no such measure: it may be what speaks for one label.
 
         Args:
             vectors: of windows, [R, H].
