@@ -206,8 +206,9 @@ def test_the_loss_of_the_scorer_is_a_divergence_and_a_constant(networks: dict) -
     head = model.classifier.kernel
     found = model.windows.imitation(vectors, folded, head)[IMITATION] / IMITATION_WEIGHT
     for row, number in enumerate((4, 2, 1)):
-        said = np.linalg.norm(tf.reshape(vectors @ head, [3, K, -1])[row, :number], axis=1)
-        shares, scores = said / said.sum(), tf.nn.softmax(folded.scores[row, :number])
+        weights = tf.nn.softmax(tf.linalg.matvec(tf.reshape(vectors, [3, K, -1]), model.windows.query)[row, :number])
+        said = weights * np.linalg.norm(tf.reshape(vectors @ head, [3, K, -1])[row, :number], axis=1)
+        shares, scores = said / tf.reduce_sum(said), tf.nn.softmax(folded.scores[row, :number])
         divergence, entropy = (
             tf.reduce_sum(shares * tf.math.log(shares / scores)),
             -tf.reduce_sum(shares * tf.math.log(shares)),

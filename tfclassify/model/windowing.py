@@ -28,8 +28,6 @@ NO_SCORE = -1e9
 # Among what a forward pass gives: losses of texts, by which the scorer learns. They weigh so little beside the others
 # that a clipped norm of all gradients hardly changes; Adam, which divides by their size, has it learn all the same.
 IMITATION, IMITATION_WEIGHT = "imitation", 1e-3
-# Where all windows of a text say next to nothing, nothing is learnt of it.
-LEAST_SAID = 1e-6
 
 
 @dataclass(frozen=True)
@@ -158,9 +156,7 @@ class WindowPooling(keras.layers.Layer):
         """Pools the vectors of windows, [R, H], into those of texts, float32[B, H]."""
         together = _side_by_side(tf.cast(vectors, tf.float32), folded)
         if self.windowed.pool == ATTENTION:
-            logits = tf.linalg.matvec(together, self.query)
-            shares = tf.nn.softmax(tf.where(folded.read, logits, NO_SCORE))
-            return tf.reduce_sum(together * shares[:, :, None], axis=1)
+            return tf.reduce_sum(together * self._weights(together, folded)[:, :, None], axis=1)
         if self.windowed.pool == HIERARCHICAL:
             return mean(self._transformed(together, folded), folded.read)
         return POOLS[self.windowed.pool](together, folded.read)
@@ -168,21 +164,16 @@ class WindowPooling(keras.layers.Layer):
     def imitation(self, vectors: tf.Tensor, folded: Folded, head: tf.Tensor) -> dict[str, tf.Tensor]:
         """Returns what the scorer learns by, if there is one: a loss of each text, float32[B], that moves nothing else.
 
-        It is the cross-entropy of the shares that the scores give windows to those of how far the head's logits of a
-        window alone are from none. What attention prefers is no such measure: it may be what speaks for one label.
-
-        Args:
-            vectors: of windows, [R, H].
-            folded: the windows.
-            head: the matrix of the logits, [H, C].
+        It is the cross-entropy of the shares that the scores give windows to those of how far each moves the head's
+        logits, by their matrix [H, C] and attention's weight. That weight alone may prefer what speaks for one label.
 
         Source: G. Hinton et al., "Distilling the Knowledge in a Neural Network" (2015).
         """
         if not self.windowed.chooses:
             return {}
         together = _side_by_side(tf.cast(vectors, tf.float32), folded)
-        said = tf.where(folded.read, tf.norm(tf.stop_gradient(together @ head), axis=2), 0.0)
-        shares = said / tf.maximum(tf.reduce_sum(said, axis=1, keepdims=True), LEAST_SAID)
+        said = tf.stop_gradient(self._weights(together, folded) * tf.norm(together @ head, axis=2))
+        shares = tf.math.divide_no_nan(said, tf.reduce_sum(said, axis=1, keepdims=True))
         losses = tf.nn.softmax_cross_entropy_with_logits(shares, folded.scores)
         return {IMITATION: IMITATION_WEIGHT * losses}
 
@@ -194,6 +185,13 @@ class WindowPooling(keras.layers.Layer):
             for each in (tf.cast(hidden, tf.float32) * tokens, tokens)
         )
         return sums / tf.maximum(counts, 1.0)
+
+    def _weights(self, together: tf.Tensor, folded: Folded) -> tf.Tensor:
+        """Returns what attention weighs windows by, float32[B, K]; of other pools, which are read."""
+        if self.windowed.pool != ATTENTION:
+            return tf.cast(folded.read, tf.float32)
+        logits = tf.linalg.matvec(together, self.query)
+        return tf.nn.softmax(tf.where(folded.read, logits, NO_SCORE))
 
     def _scores(
         self,
