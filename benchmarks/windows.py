@@ -35,18 +35,20 @@ BINS = (0, 128, 256, 512, 1024, 1 << 30)
 # Rounded up it is all windows of a text, and yet the network has the scorer that it was trained with.
 NEARLY_ALL = 0.99
 ROUNDS, RESAMPLES = 5, 10_000
-BASELINE = "baseline"
+BASELINE, ALL_READ = "baseline", "chosen, all read"
 COMPARED = (
     ("windows", "first"),
     ("windows", "head_tail"),
     ("head_tail", "first"),
-    ("chosen", "chosen, all read"),
+    ("chosen", ALL_READ),
+    ("chosen, as planned", f"{ALL_READ}, as planned"),
     ("chosen", "windows"),
     ("chosen", "first"),
     ("windows, as planned", "first, as planned"),
     ("windows, as planned", "windows"),
     ("windows, as planned", BASELINE),
     ("chosen, as planned", BASELINE),
+    (f"{ALL_READ}, as planned", BASELINE),
 )
 
 
@@ -100,7 +102,7 @@ def train(asked: argparse.Namespace) -> None:
                     plan = (run / "plan.yaml").read_text(encoding="utf-8")
                     (run / "plan.yaml").write_text(plan.replace("chosen_share: 0.5", f"chosen_share: {NEARLY_ALL}"))
                     whole = json.loads(printed_by([sys.executable, __file__, *words]))
-                    found |= {"right_with_all": whole["right"], "answer_seconds_with_all": whole["answer_seconds"]}
+                    found |= {f"{key}_with_all": whole[key] for key in ("right", "right_as_planned", "answer_seconds")}
             keep(RESULTS, {**piece, **found, "epochs": len(seconds), "seconds": seconds[-1]})
 
 
@@ -189,7 +191,8 @@ def table(asked: argparse.Namespace) -> None:
             right = {way: _from_bits(piece["right"]) for way, piece in kept.items()}
             right |= {f"{way}, as planned": _from_bits(piece["right_as_planned"]) for way, piece in kept.items()}
             if "chosen" in kept:
-                right["chosen, all read"] = _from_bits(kept["chosen"]["right_with_all"])
+                right[ALL_READ] = _from_bits(kept["chosen"]["right_with_all"])
+                right[f"{ALL_READ}, as planned"] = _from_bits(kept["chosen"]["right_as_planned_with_all"])
             for each in (each for each in pieces(RESULTS, BASELINE) if each["data"] == name):
                 right[BASELINE] = _from_bits(each["right"])
             _by_length(name, kept, right)
