@@ -1,8 +1,8 @@
 """Batches as a pure function of (seed, epoch, step): every row exactly once per epoch, static shapes per bucket.
 
 A row goes to the shortest bucket that holds it. Rows are dealt from the longest bucket down: what one lacks for its
-last batch comes from the next shorter one, so that only a single batch of an epoch, of its shortest rows, is filled up
-with rows of weight 0.
+last batch are the longest of the shorter rows, so that only a single batch of an epoch, of its shortest rows, is filled
+up with rows of weight 0.
 """
 
 from __future__ import annotations
