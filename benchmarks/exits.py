@@ -3,9 +3,9 @@
 python benchmarks/exits.py measure --data DIR --sets trec6 sst2_sentences banking77 --runs FOLDER
 python benchmarks/exits.py table
 
-Trains a network, whose exits are fitted afterwards, and exports it. A curve is measured by planning the exits again for
-other bounds on lost accuracy; at the bound 0 nobody leaves, which is the network without them. All SavedModels answer
-the same texts in turn, several rounds; a ratio is one within a round.
+Trains a network, whose exits are fitted afterwards, and exports it. A curve is measured by settling what stands beside
+the network again for other bounds on lost accuracy; at the bound 0 nobody leaves, which is the network without exits.
+All SavedModels answer the same texts in turn, several rounds; a ratio is one within a round.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from asking import (
 from measured import is_kept, keep, pieces
 
 RESULTS = Path(__file__).parent / "results" / "exits.jsonl"
-BOUNDS = (0.0, 0.002, 0.005, 0.01, 0.02, 0.05)
+BOUNDS = (0.0, 0.002, 0.005, 0.01, 0.015, 0.02, 0.05)
 ROUNDS = 5
 PLANNED = "planned"
 MODEL = "minilm"
@@ -92,29 +92,28 @@ def _sides(name: str, asked: argparse.Namespace, folder: Path) -> tuple[dict[str
 
 
 def _run(name: str, asked: argparse.Namespace) -> Path:
-    # A baseline beside the network would answer, too.
-    alone = {"model.name": MODEL, "model.exits": asked.exits, "answer.stack": "none"}
-    return trained_once(asked.runs / name, asked.data / name, alone, asked.more)
+    # A baseline that answers by itself would be a cascade.
+    keys = {"model.name": MODEL, "model.exits": asked.exits, "answer.cascade": "none"}
+    return trained_once(asked.runs / name, asked.data / name, keys, asked.more)
 
 
 def _bounds(run: Path) -> Iterator[tuple[str, tuple[Any, Any]]]:
     """Plans the exits of a run for each bound; with the bound 0 nobody leaves. The last is the baseline alone."""
-    from tfclassify.data.rows import rows_of
     from tfclassify.display import SILENT
-    from tfclassify.learning.exits import early_exits
-    from tfclassify.learning.prediction import covering
-    from tfclassify.learning.settling import fit_on
+    from tfclassify.learning.routing import baseline_logits
+    from tfclassify.learning.score_calibration import calibrated
+    from tfclassify.learning.settling import fit_on, settle_exits, settle_stack, without_idle_baseline
     from tfclassify.learning.trained import predict_split
+    from tfclassify.learning.views import views_of_split
     from tfclassify.model.classifier import build
-    from tfclassify.model.exits import Scale
     from tfclassify.model.weights import find
     from tfclassify.plan import prepare
     from tfclassify.runs import cache_folder, open_run
-    from tfclassify.settings import Settings, read
+    from tfclassify.settings import Settings, changed, read
 
     settings = read([str(run / "plan.yaml")], Settings)
-    splits = prepare(settings, display=SILENT).corpus.splits
-    files, trained = open_run(str(run)), replace(opened(run), early=None)
+    corpus = prepare(settings, display=SILENT).corpus
+    files, trained = open_run(str(run)), replace(opened(run), early=None, baseline=None)
     found = find(str(files.huggingface), cache=cache_folder())
     labels = trained.labels
     model = build(
@@ -125,15 +124,18 @@ def _bounds(run: Path) -> Iterator[tuple[str, tuple[Any, Any]]]:
         weights=files.weights,
         exits=settings.model.exits,
     )
-    whole = predict_split(trained, splits["validation"])
-    scale = Scale(labels.multilabel, trained.temperature, trained.scope_threshold)
-    buckets = covering(settings.train.buckets, trained.limits.max_length)
+    validation, ngrams = corpus.splits["validation"], fit_on(trained, corpus.splits["train"])
+    said, alone = (
+        baseline_logits(ngrams, views_of_split(validation, trained.pieces)),
+        predict_split(trained, validation),
+    )
     for bound in BOUNDS:
-        answer = settings.answer.model_copy(update={"exit_loss": bound})
-        early = early_exits(model, rows_of(splits["validation"], trained.limits), buckets, whole, scale, answer)
-        plan = None if early is None else asdict(early.plan)
-        yield PLAIN if bound == 0 else f"bound {bound}", (replace(trained, early=early), plan)
-    yield ALONE, (baseline_alone(trained, fit_on(trained, splits["train"])), None)
+        asks = replace(trained, settings=changed(settings, {"answer.exit_loss": bound}))
+        made, both = settle_stack(calibrated(asks, alone), alone, said, ngrams)
+        made = without_idle_baseline(settle_exits(made, model, validation, both, said))
+        early = made.trained.early
+        yield PLAIN if bound == 0 else f"bound {bound}", (made.trained, None if early is None else asdict(early.plan))
+    yield ALONE, (baseline_alone(trained, ngrams), None)
 
 
 def table() -> None:

@@ -92,7 +92,7 @@ def _sides(name: str, asked: argparse.Namespace, folder: Path) -> Iterator[tuple
     from tfclassify.display import SILENT
     from tfclassify.learning.routing import baseline_logits
     from tfclassify.learning.score_calibration import calibrated
-    from tfclassify.learning.settling import fit_on, settle_beside
+    from tfclassify.learning.settling import fit_on, settle_cascade, settle_stack, without_idle_baseline
     from tfclassify.learning.trained import predict_split
     from tfclassify.learning.views import views_of_split
     from tfclassify.runs import cache_folder
@@ -115,7 +115,11 @@ def _sides(name: str, asked: argparse.Namespace, folder: Path) -> Iterator[tuple
             "answer.cascade": "none",
             **{f"answer.{key}": each for key, each in answer.items()},
         }
-        made = settle_beside(replace(alone, settings=changed(alone.settings, asks)), predictions, said, model)
+        told = replace(alone, settings=changed(alone.settings, asks))
+        made, both = settle_stack(told, predictions, said, model)
+        if told.settings.answer.cascade != "none":
+            made = settle_cascade(made, both, said)
+        made = without_idle_baseline(made)
         return made.trained, made.numbers
 
     plain = settled()[0]

@@ -43,6 +43,7 @@ COMPARED = (
     ("chosen", ALL_READ),
     ("chosen, as planned", f"{ALL_READ}, as planned"),
     ("chosen", "windows"),
+    ("chosen, as planned", "windows, as planned"),
     ("chosen", "first"),
     ("windows, as planned", "first, as planned"),
     ("windows, as planned", "windows"),

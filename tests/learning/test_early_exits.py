@@ -17,6 +17,7 @@ from small_networks import PIECES, network, small_files
 from tfclassify.data.rows import Limits, Rows, rows_of_pieces
 from tfclassify.learning.early import Early, described, early_of
 from tfclassify.learning.exits import (
+    Heard,
     early_exits,
     fit_heads,
     heads_of,
@@ -25,7 +26,7 @@ from tfclassify.learning.exits import (
 )
 from tfclassify.learning.prediction import forward, logits_of, routed_logits
 from tfclassify.model.classifier import BertClassifier
-from tfclassify.model.exits import Scale
+from tfclassify.model.exits import Beside, Scale
 from tfclassify.quality.calibration import scope_score, scores
 from tfclassify.quality.predictions import Kind, Predictions, correct
 from tfclassify.quality.temperature import fit_temperature
@@ -70,14 +71,17 @@ def whole(logits: NDArray[np.float32], kind: Kind) -> Predictions:
     return Predictions(kind, LABELS, truth, logits, made, scope_score(logits, temperature))
 
 
-def planned(model: BertClassifier, rows: Rows, told: Predictions, **asked: Any) -> tuple[Early | None, Scale]:
+def planned(
+    model: BertClassifier, rows: Rows, told: Predictions, *, heard: Heard | None = None, **asked: Any
+) -> tuple[Early | None, Scale]:
     several = told.kind == "multilabel"
     temperature = fit_temperature(told.logits, told.truth, multilabel=several)
-    given = {"calibrate": "temperature", "scope": "none" if several else 0.95, "loss_confidence": 0.975}
+    stack = "none" if heard is None else "validation"
+    given = {"calibrate": "temperature", "scope": "none" if several else 0.95, "loss_confidence": 0.975, "stack": stack}
     answer = AnswerSettings(**{**given, **asked})
     scope = None if several else scope_threshold(scope_score(told.logits, temperature), 0.95)
     scale = Scale(several, temperature, scope)
-    return early_exits(model, rows, BUCKETS, told, scale, answer), scale
+    return early_exits(model, rows, BUCKETS, told, scale, answer, heard=heard), scale
 
 
 @pytest.mark.parametrize("kind", ["multiclass", "multilabel"])
@@ -106,6 +110,59 @@ def test_the_graph_does_what_was_planned(
         # Whoever leaves is in scope, by the exit's own threshold and so by the run's.
         inside = scope_score(found, scale.temperature) >= scale.scope_threshold - 1e-5
         assert all(inside[row] for row, route in enumerate(routes) if route != "full")
+
+
+def knowing(told: Predictions, *, stack: tuple[float, float] | None = None) -> Heard:
+    """What a baseline says that is right more often than not, and knows nothing of the network."""
+    several = told.kind == "multilabel"
+    truth = told.truth if several else np.eye(len(LABELS))[told.truth]
+    said = 2.0 * truth + np.random.default_rng(2).normal(0, 1.5, (ROWS, len(LABELS))) - (1.0 if several else 0.0)
+    return Heard(said, Beside(temperature=1.5, stack=stack))
+
+
+@pytest.mark.parametrize("kind", ["multiclass", "multilabel"])
+@pytest.mark.parametrize("stack", [None, (0.9, 0.3)])
+def test_a_baseline_is_added_to_an_exit_that_is_better_with_it(
+    model: BertClassifier,
+    rows: Rows,
+    logits: NDArray[np.float32],
+    kind: Kind,
+    stack: tuple[float, float] | None,
+) -> None:
+    told = whole(logits, kind)
+    heard = knowing(told, stack=stack)
+    early, scale = planned(model, rows, told, heard=heard, exit_loss=0.1)
+    alone, _ = planned(model, rows, told, exit_loss=0.1)
+    assert early is not None
+    assert alone is not None
+    assert all(each.stack is not None and each.stack[1] > 0 for each in early.leaving.exits)
+    assert early.plan.layers_run < alone.plan.layers_run
+    found, routes = routed_logits(early.leaving, rows, BUCKETS, classes=3, said=heard.said)
+    for layer, share in zip(early.plan.layers, early.plan.leaving, strict=True):
+        assert routes.count(f"exit@{layer}") / ROWS == pytest.approx(share, abs=2 / ROWS)
+    stayed = np.array(routes) == "full"
+    weights = stack or (1.0, 0.0)
+    np.testing.assert_allclose(
+        found[stayed], weights[0] * logits[stayed] + weights[1] * heard.said[stayed] / 1.5, atol=1e-4
+    )
+    made = scores(found, temperature=scale.temperature, multilabel=scale.multilabel)
+    left = correct(replace(told, logits=found, scores=made))[~stayed]
+    lost = (correct(told)[~stayed].astype(int) - left).sum() / ROWS
+    assert early.plan.accuracy_lost == pytest.approx(lost, abs=2 / ROWS)
+
+
+def test_what_tells_an_exit_nothing_is_not_added(
+    model: BertClassifier, rows: Rows, logits: NDArray[np.float32]
+) -> None:
+    noise = Heard(np.random.default_rng(3).normal(0, 1, (ROWS, 3)), Beside(temperature=1.0, stack=None))
+    early, _ = planned(model, rows, whole(logits, "multiclass"), heard=noise, exit_loss=1.0)
+    assert early is not None
+    assert [each.stack for each in early.leaving.exits] == [None, None]
+    # It needs no baseline then, and is the same as without.
+    assert early.leaving.beside is None
+    alone, _ = planned(model, rows, whole(logits, "multiclass"), exit_loss=1.0)
+    assert alone is not None
+    assert early.plan == alone.plan
 
 
 def test_each_exit_has_a_temperature_of_its_own(model: BertClassifier, rows: Rows, logits: NDArray[np.float32]) -> None:
@@ -161,5 +218,9 @@ def test_what_is_written_is_read_again(model: BertClassifier, rows: Rows, logits
     assert early is not None
     assert early_of(json.loads(json.dumps(described(early)))) == (early.leaving.exits, early.plan)
     assert early_of(None) == ((), None)
+    told = whole(logits, "multiclass")
+    beside, _ = planned(model, rows, told, heard=knowing(told), exit_loss=1.0)
+    assert beside is not None
+    assert early_of(json.loads(json.dumps(described(beside)))) == (beside.leaving.exits, beside.plan)
     with pytest.raises(TypeError):
         early_of({"heads": [{"layer": 1}], "plan": {}})

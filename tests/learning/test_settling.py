@@ -19,8 +19,10 @@ from tfclassify.data.labelling import LabelMap, Split
 from tfclassify.data.sources import Columns
 from tfclassify.display import SILENT
 from tfclassify.learning import settling
+from tfclassify.learning.exits import Heard
 from tfclassify.learning.settling import CASCADE, STACK, Settled, settle
-from tfclassify.learning.trained import predict_split
+from tfclassify.learning.trained import Trained, predict_split
+from tfclassify.model.exits import Exit
 from tfclassify.quality.metrics import accuracy, log_loss
 from tfclassify.quality.predictions import correct
 
@@ -66,7 +68,7 @@ def test_what_heads_read_is_one_graph_for_training_and_validation_rows(monkeypat
     made, given = [], []
     monkeypatch.setattr(settling, "means_forward", lambda model: made.append(object()) or made[-1])
     monkeypatch.setattr(settling, "fit_heads", lambda *_, run: given.append(run))
-    monkeypatch.setattr(settling, "early_exits", lambda *_, run: given.append(run))
+    monkeypatch.setattr(settling, "early_exits", lambda *_, run, **__: given.append(run))
     settle(made_trained("a", "b", **ASKED), made_corpus(), SimpleNamespace(exits=True), display=SILENT)
     assert len(made) == 1
     assert given == made * 2
@@ -92,8 +94,9 @@ def test_stacked_where_it_is_better() -> None:
     assert numbers["rows"] == 200
 
 
-def test_not_stacked_where_the_network_knows_it_all() -> None:
-    perfect = made_trained("a", "b", **{**ASKED, "answer__stack": "validation"})
+def knowing_it_all(**asked: Any) -> tuple[Trained, Corpus]:
+    """A network that a baseline can tell nothing, and rows that it knows."""
+    perfect = made_trained("a", "b", **{**ASKED, **asked})
 
     def forward(ids: tf.Tensor, mask: tf.Tensor, types: tf.Tensor) -> tf.Tensor:
         counts = [
@@ -104,9 +107,32 @@ def test_not_stacked_where_the_network_knows_it_all() -> None:
 
     corpus = made_corpus()
     sure = {name: Split(split.store, *_telling(split)) for name, split in corpus.splits.items()}
-    made = settle(replace(perfect, forward=forward), replace(corpus, splits=sure), NO_EXITS, display=SILENT)
+    return replace(perfect, forward=forward), replace(corpus, splits=sure)
+
+
+def test_not_stacked_where_the_network_knows_it_all() -> None:
+    made = settle(*knowing_it_all(answer__stack="validation"), NO_EXITS, display=SILENT)
     assert made.trained.baseline is None
     assert made.decisions[STACK].reason.startswith("not taken: ")
+
+
+@pytest.mark.parametrize("stack", [None, (0.5, 0.7)])
+def test_a_baseline_that_an_exit_alone_needs_is_kept(
+    monkeypatch: pytest.MonkeyPatch, stack: tuple[float, float] | None
+) -> None:
+    exits = [Exit(1, 0.9, stack=stack), Exit(2, 0.9)]
+    early = SimpleNamespace(leaving=SimpleNamespace(exits=exits))
+    heard: list[Heard] = []
+    monkeypatch.setattr(settling, "means_forward", lambda _: None)
+    monkeypatch.setattr(settling, "fit_heads", lambda *_, **__: None)
+    monkeypatch.setattr(settling, "early_exits", lambda *_, **given: heard.append(given["heard"]) or early)
+    trained, corpus = knowing_it_all(answer__stack="validation")
+    made = settle(trained, corpus, SimpleNamespace(exits=True), display=SILENT)
+    assert heard[0].said.shape == (len(corpus.splits["validation"]), 2)
+    assert heard[0].beside.stack is None
+    assert (made.trained.baseline is None) == (stack is None)
+    told = "early exits that are better with it: after layers 1" if stack else "no early exit is better with it"
+    assert made.decisions[STACK].reason.endswith(f"; {told}")
 
 
 @pytest.mark.parametrize("inside", [0, 1])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ from tfclassify.learning.trained import (
     score_texts,
     tokenized,
 )
+from tfclassify.quality.exits import ExitPlan
 from tfclassify.runs import Run
 from tfclassify.text.maps import choose
 from tfclassify.train import train
@@ -226,6 +227,12 @@ def test_the_pass_for_answers_says_what_the_network_says(precision: str, toy_run
         assert fast.scores.argmax(1).tolist() == whole.scores.argmax(1).tolist()
 
 
+EXITS = {
+    "heads": [{"layer": 1, "threshold": 0.9}],
+    "plan": asdict(ExitPlan((1,), (0.9,), 10, 0.01, 0.8, 0.0, (0.0, 0.0), (0.5,), 0.5)),
+}
+
+
 def broken(name: str, change: Callable[[dict[str, Any]], Any]) -> Callable[[Run], None]:
     def write(run: Run) -> None:
         path = run.folder / name
@@ -255,6 +262,11 @@ def broken(name: str, change: Callable[[dict[str, Any]], Any]) -> Callable[[Run]
             broken("labels.json", lambda facts: {**facts, "labels": ["a", "b", "c"]}),
             "WEIGHTS: classifier.weight is of shape [2, 32]; expected a BERT model with classifier.weight of shape "
             "[3, 32]",
+        ),
+        (
+            broken("labels.json", lambda facts: {**facts, "exits": EXITS, "alone": {"multilabel": False}}),
+            "LABELS is not what a training writes (ValueError('exits beside a baseline, as an earlier version settled "
+            "them')); train again",
         ),
     ],
 )

@@ -13,12 +13,13 @@ import pytest
 import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from small_networks import PIECES, all_heads, network, small_files
 
 from tfclassify.errors import UsageError
 from tfclassify.model.classifier import BertClassifier, _named, _shape, answering, answering_early
-from tfclassify.model.exits import Exit, Leaving, Scale, leaving
-from tfclassify.model.routes import INPUTS
+from tfclassify.model.exits import Beside, Exit, Leaving, Scale, leaving
+from tfclassify.model.routes import INPUTS, SAID
 
 LONGEST, LAYERS, LABELS = 12, 4, ("a", "b", "c")
 NEVER = float("inf")
@@ -133,6 +134,57 @@ def test_gathered_and_masked_computation_agree(
     routed = some.run(given_batch)
     np.testing.assert_allclose(routed.logits, logits, atol=1e-5)
     assert routed.route.numpy().tolist() == [[b"exit@1", b"exit@3", b"full"][place] for place in taken]
+
+
+# What exits and the end of the network are weighted with, beside a baseline.
+STACKS, BESIDE = ((0.6, 1.5), None), Beside(temperature=2.0, stack=(0.8, 0.7))
+
+
+def heard(rows: int, seed: int) -> NDArray[np.float64]:
+    return np.random.default_rng(seed).normal(0, 3, (rows, len(LABELS)))
+
+
+@pytest.fixture(scope="module")
+def beside_a_baseline(model: BertClassifier, parting: tuple[float, ...]) -> Leaving:
+    exits = [Exit(*each[:2], stack=each[2]) for each in zip(AFTER, parting, STACKS, strict=True)]
+    return answering_early(model, exits, Scale(multilabel=False), BESIDE)
+
+
+@batches
+def test_a_baseline_is_added_as_each_way_out_weighs_it(
+    everything: Everything, beside_a_baseline: Leaving, lengths: list[int], seed: int, more: int
+) -> None:
+    given_batch, said = batch(lengths, seed, more), heard(len(lengths), seed)
+    made, divided = everything(given_batch), said / BESIDE.temperature
+    own = made["exits"].numpy()
+    own[:, 0] = 0.6 * own[:, 0] + 1.5 * divided
+    logits = 0.8 * made["logits"].numpy() + 0.7 * divided
+    taken = np.full(len(lengths), 2)
+    for place in (1, 0):
+        sure = tf.reduce_max(tf.nn.softmax(own[:, place]), axis=1).numpy()
+        leaves = sure >= beside_a_baseline.exits[place].threshold
+        logits, taken = np.where(leaves[:, None], own[:, place], logits), np.where(leaves, place, taken)
+    routed = beside_a_baseline.run({**given_batch, SAID: tf.constant(said)})
+    assert routed.route.numpy().tolist() == [[b"exit@1", b"exit@3", b"full"][place] for place in taken]
+    np.testing.assert_allclose(routed.logits, logits, atol=1e-5)
+
+
+def test_beside_a_baseline_too_all_ways_are_taken(beside_a_baseline: Leaving) -> None:
+    given_batch = {**batch([8] * 60, 1), SAID: tf.constant(heard(60, 1))}
+    routes = beside_a_baseline.run(given_batch).route.numpy().tolist()
+    assert min(map(routes.count, (b"exit@1", b"exit@3", b"full"))) >= 5
+
+
+def test_with_an_infinite_threshold_a_baseline_is_added_to_the_plain_network_bit_for_bit(model: BertClassifier) -> None:
+    exits = [Exit(after, NEVER, stack=(0.5, 0.5)) for after in AFTER]
+    with as_written():
+        alone = early(model, NEVER, NEVER)
+        stacked = answering_early(model, exits, Scale(multilabel=False), BESIDE)
+        given_batch, said = batch([1, 12, 5, 5], 3), heard(4, 3)
+        tokens = [given_batch[name] for name in INPUTS]
+        plain, _ = alone.numbered(*tokens)
+        expected = np.float32(0.8) * plain.numpy() + (0.7 * (said / 2.0)).astype(np.float32)
+        assert stacked.numbered(*tokens, tf.constant(said))[0].numpy().tobytes() == expected.tobytes()
 
 
 def test_the_thresholds_of_these_tests_part_a_batch_in_three(some: Leaving) -> None:

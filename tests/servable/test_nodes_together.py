@@ -23,10 +23,13 @@ from tfclassify.learning.early import Early
 from tfclassify.learning.exits import heads_of, means_of
 from tfclassify.learning.long_texts import windowed_of
 from tfclassify.learning.prediction import covering, forward
+from tfclassify.learning.routing import baseline_logits
 from tfclassify.learning.trained import Trained, answer, limits_of, paragraphs, pieces_of, tokenized
-from tfclassify.model.cascades import InGraphBaseline
+from tfclassify.learning.views import views_of_texts
+from tfclassify.model.cascades import InGraphBaseline, beside
 from tfclassify.model.classifier import BertClassifier, answering, answering_early
 from tfclassify.model.exits import Exit, Scale
+from tfclassify.model.routes import TEXT
 from tfclassify.quality.exits import ExitPlan
 from tfclassify.quality.ngram_fit import fit_ngrams
 from tfclassify.servable.graph import TOKENS, parameters
@@ -40,6 +43,8 @@ from tfclassify.text.word_pieces import APART
 pytestmark = pytest.mark.slow
 LETTERS = "abcdefghijklmnopqrstuvwxy"
 AFTER = (1, 2)
+# What the first exit and the baseline are weighted with; the second hears no baseline.
+STACK = (0.7, 0.5)
 SETTINGS: dict[str, Any] = {
     "text.max_length": 8,
     "text.window_stride": 6,
@@ -76,6 +81,8 @@ def texts_of(number: int) -> list[str]:
     return [
         *plain,
         *strange,
+        # Of which the baseline takes each letter for another label.
+        *("a i q", "h p x", "b k s", "c q", "i d"),
         "",
         "q q a b",
         "write to me@example.org",
@@ -114,13 +121,19 @@ def early_of(model: BertClassifier, trained: Trained) -> Early:
     breaks = None if trained.limits.windowing is None else paragraphs(trained.pieces, TEXTS)
     rows = rows_of_pieces(made, None, trained.limits, breaks=breaks)
     buckets = covering(trained.settings.train.buckets, trained.limits.columns)
-    logits = heads_of(model)(list(means_of(model, rows, buckets)))
+    logits = heads_of(model)(list(means_of(model, rows, buckets))).numpy()
+    assert trained.baseline is not None
+    said = baseline_logits(trained.baseline.model, views_of_texts({TEXT: TEXTS}, trained.pieces))
+    logits[:, 0] = STACK[0] * logits[:, 0] + STACK[1] * said / trained.baseline.temperature
     sure = np.sort(tf.reduce_max(tf.nn.softmax(logits), axis=2).numpy(), axis=0)
     # Halfway between two texts, so that the last bit of neither decides.
     thresholds = sure[len(TEXTS) * 2 // 3 :][:2].mean(axis=0)
-    exits = [Exit(after, float(each)) for after, each in zip(AFTER, thresholds, strict=True)]
+    exits = [
+        Exit(after, float(each), stack=stack)
+        for after, each, stack in zip(AFTER, thresholds, (STACK, None), strict=True)
+    ]
     plan = ExitPlan(AFTER, tuple(map(float, thresholds)), len(TEXTS), 0.1, 0.8, 0.0, (0.0, 0.0), (0.3, 0.3), 0.6)
-    return Early(answering_early(model, exits, Scale(multilabel=False)), plan)
+    return Early(answering_early(model, exits, Scale(multilabel=False), beside(trained.baseline)), plan)
 
 
 @pytest.fixture(scope="module")
@@ -175,7 +188,7 @@ def test_the_baseline_tells_words_apart_that_the_network_does_not_know(
     trained, _, signatures = nodes(kind)
     texts = ["z z z", "zz zz zz", "zzz zzz zzz"]
     assert asked(signatures, texts)["label"].tolist() == [b"a", b"b", b"c"]
-    scores = [each["scores"] for each in answer(replace(trained, baseline=None), texts)]
+    scores = [each["scores"] for each in answer(replace(trained, baseline=None, early=None), texts)]
     assert all(each == pytest.approx(scores[0], abs=1e-5) for each in scores)
 
 

@@ -34,4 +34,9 @@ def early_of(facts: Mapping[str, Any] | None) -> tuple[tuple[Exit, ...], ExitPla
     plan: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value for name, value in facts["plan"].items()
     }
-    return tuple(Exit(**each) for each in facts["heads"]), ExitPlan(**plan)
+    return tuple(_exit(each) for each in facts["heads"]), ExitPlan(**plan)
+
+
+def _exit(facts: Mapping[str, Any]) -> Exit:
+    stack = facts.get("stack")
+    return Exit(**{**facts, "stack": None if stack is None else tuple(stack)})

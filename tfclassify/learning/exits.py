@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,17 +16,31 @@ from tfclassify.learning.early import Early
 from tfclassify.learning.prediction import Forward, logits_of
 from tfclassify.model.classifier import BertClassifier, answering_early, exit_means
 from tfclassify.model.exit_heads import ExitHeads
-from tfclassify.model.exits import Exit, Scale
+from tfclassify.model.exits import Beside, Exit, Scale
 from tfclassify.model.routes import INPUTS
 from tfclassify.quality.calibration import scope_score, scores
 from tfclassify.quality.exits import ExitScores, plan_exits
 from tfclassify.quality.linear_fit import fit_linear
 from tfclassify.quality.predictions import Predictions, correct, in_scope
+from tfclassify.quality.stacking import judge_stacking
 from tfclassify.quality.temperature import fit_temperature
 from tfclassify.quality.thresholds import scope_threshold
 from tfclassify.settings import AnswerSettings
 
 MARGIN = 1e-5
+
+
+@dataclass(frozen=True, eq=False)
+class Heard:
+    """What the in-graph baseline says of N rows, its logits float64[N, C], and what it is to the network."""
+
+    said: NDArray[np.float64]
+    beside: Beside
+
+    @property
+    def divided(self) -> NDArray[np.float64]:
+        """The logits divided by the baseline's temperature."""
+        return self.said / self.beside.temperature
 
 
 def means_forward(model: BertClassifier) -> Forward:
@@ -95,6 +109,7 @@ def early_exits(
     scale: Scale,
     asked: AnswerSettings,
     *,
+    heard: Heard | None = None,
     run: Forward | None = None,
 ) -> Early | None:
     """Calibrates each exit on validation rows, and plans how sure texts have to be to leave by it.
@@ -103,20 +118,25 @@ def early_exits(
         model: trained, with heads for early exits that were fitted.
         rows: of validation.
         buckets: shapes that they come in.
-        whole: what the whole network says of them, calibrated.
+        whole: what the whole network says of them, calibrated, with the baseline where it is added.
         scale: on which its logits are read.
         asked: how answers are made.
+        heard: the in-graph baseline, where there is one; it is added to what an exit says where that is better.
         run: as in :func:`means_of`.
 
     Returns:
         None where nobody may leave at all.
     """
-    heads = heads_of(model)
+    heads, inside = heads_of(model), in_scope(whole)
     made = heads([tf.constant(each) for each in means_of(model, rows, buckets, run=run)]).numpy()
-    inside = in_scope(whole)
-    read = [_read(after, made[:, place], whole, asked) for place, after in enumerate(heads.after)]
+    stacks = [_stack(made[:, place], heard, whole, inside, asked) for place in range(len(heads.after))]
+    said = [_together(made[:, place], heard, stack) for place, stack in enumerate(stacks)]
+    read = [
+        replace(_read(after, logits, whole, asked), stack=stack)
+        for after, logits, stack in zip(heads.after, said, stacks, strict=True)
+    ]
     plan = plan_exits(
-        [_scores(each, made[:, place], whole, inside) for place, each in enumerate(read)],
+        [_scores(each, logits, whole, inside) for each, logits in zip(read, said, strict=True)],
         correct(whole)[inside],
         layers=model.config.num_hidden_layers,
         bound=asked.exit_loss,
@@ -127,7 +147,30 @@ def early_exits(
         for each, threshold in zip(read, plan.thresholds, strict=True)
         if threshold is not None
     ]
-    return Early(answering_early(model, exits, scale), plan) if exits else None
+    beside = heard.beside if heard is not None and (heard.beside.stack or any(each.stack for each in exits)) else None
+    return Early(answering_early(model, exits, scale, beside), plan) if exits else None
+
+
+def _stack(
+    logits: NDArray[np.float32],
+    heard: Heard | None,
+    whole: Predictions,
+    inside: NDArray[np.bool_],
+    asked: AnswerSettings,
+) -> tuple[float, float] | None:
+    """Returns what an exit and the baseline are weighted with, where the two are better than the exit alone."""
+    if heard is None or asked.stack == "none":
+        return None
+    found = judge_stacking(logits[inside].astype(np.float64), heard.divided[inside], whole.truth[inside])
+    return None if found is None else found.weights
+
+
+def _together(
+    logits: NDArray[np.float32], heard: Heard | None, stack: tuple[float, float] | None
+) -> NDArray[np.float32]:
+    if heard is None or stack is None:
+        return logits
+    return np.float32(stack[0]) * logits + (stack[1] * heard.divided).astype(np.float32)
 
 
 def _read(after: int, logits: NDArray[np.float32], whole: Predictions, asked: AnswerSettings) -> Exit:

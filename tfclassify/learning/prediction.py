@@ -66,6 +66,7 @@ def logits_of(
     buckets: Sequence[Bucket],
     *,
     classes: int,
+    said: NDArray[np.float64] | None = None,
     advance: Callable[[int, str], None] | None = None,
 ) -> NDArray[np.float32]:
     """Returns float32[N, C] in the order of the rows.
@@ -75,6 +76,7 @@ def logits_of(
         rows: N of them.
         buckets: shapes, of which the last is as long as a row may be.
         classes: C.
+        said: what else the network is given of each row, float64[N, ...].
         advance: is told of each batch of rows done.
     """
     found = np.zeros((len(rows), classes), np.float32)
@@ -83,8 +85,9 @@ def logits_of(
         # Rows and columns that only fill the shape are not worth computing where shapes may differ.
         used, length = len(batch.rows), int(rows.lengths[batch.rows].max())
         tokens = [tf.constant(arrays[name][:used, :length]) for name in INPUTS]
-        features = [tf.constant(arrays[name][:used]) for name in FEATURE_INPUTS if name in arrays]
-        found[batch.rows] = run(*tokens, *features).numpy()
+        further = [tf.constant(arrays[name][:used]) for name in FEATURE_INPUTS if name in arrays]
+        further += [] if said is None else [tf.constant(said[batch.rows])]
+        found[batch.rows] = run(*tokens, *further).numpy()
         if advance is not None:
             advance(used, "")
     return found
@@ -96,15 +99,20 @@ def routed_logits(
     buckets: Sequence[Bucket],
     *,
     classes: int,
+    said: NDArray[np.float64] | None = None,
     advance: Callable[[int, str], None] | None = None,
 ) -> tuple[NDArray[np.float32], list[str]]:
-    """Returns the logits of rows, float32[N, C], and the route of each, of a network that texts may leave early."""
+    """Returns the logits of rows, float32[N, C], and the route of each, of a network that texts may leave early.
 
-    def run(*tokens: tf.Tensor) -> tf.Tensor:
-        logits, taken = leaving.numbered(*tokens)
+    ``said`` is what the in-graph baseline says of them, float64[N, C], where there is one.
+    """
+
+    def run(*given: tf.Tensor) -> tf.Tensor:
+        logits, taken = leaving.numbered(*given)
         return tf.concat([logits, tf.cast(taken, tf.float32)[:, None]], axis=1)
 
-    made = logits_of(run, rows, buckets, classes=classes + 1, advance=advance)
+    heard = None if leaving.beside is None else said
+    made = logits_of(run, rows, buckets, classes=classes + 1, said=heard, advance=advance)
     return made[:, :classes], [leaving.routes[int(place)] for place in made[:, classes]]
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tfclassify.learning.views import Places, Views
-from tfclassify.model.cascades import BASELINE, InGraphBaseline, as_answered, is_sure, together
+from tfclassify.model.cascades import BASELINE, InGraphBaseline, as_answered, is_sure
 from tfclassify.model.exits import Scale
 from tfclassify.model.ngrams import NgramModel, ngram_logits
 from tfclassify.model.rules import PREFIX, Logits, certain, first_matching
@@ -60,13 +60,15 @@ def signposts(
     return Signposts(rules, said, baseline, scale, len(labels))
 
 
-def route_rows(posts: Signposts, views: Views, network: Callable[[Places], Routes]) -> Routes:
+def route_rows(
+    posts: Signposts, views: Views, network: Callable[[Places, NDArray[np.float64] | None], Routes]
+) -> Routes:
     """Answers rows, each by the first that can.
 
     Args:
         posts: what comes before the network.
         views: the rows.
-        network: answers the rows at some places.
+        network: answers the rows at some places, of which it hears what the baseline says, where there is one.
     """
     logits = np.zeros((views.rows, posts.classes), np.float32)
     route = np.full(views.rows, "", object)
@@ -82,10 +84,8 @@ def route_rows(posts: Signposts, views: Views, network: Callable[[Places], Route
         sure = is_sure(posts.baseline, said[left])
         settled, left = left[sure], left[~sure]
         logits[settled], route[settled] = as_answered(posts.baseline, said[settled], posts.scale), BASELINE
-    rest = network(left)
+    rest = network(left, None if said is None else said[left])
     logits[left], route[left] = rest.logits, rest.route
-    if posts.baseline is not None and said is not None:
-        logits[left] = together(posts.baseline, rest.logits, said[left])
     return Routes(logits, route.astype(np.str_))
 
 

@@ -15,13 +15,13 @@ from tfclassify.data.labelling import Split, in_scope
 from tfclassify.data.rows import rows_of, some_rows
 from tfclassify.display import Display
 from tfclassify.learning.early import Early
-from tfclassify.learning.exits import early_exits, fit_heads, means_forward
+from tfclassify.learning.exits import Heard, early_exits, fit_heads, means_forward
 from tfclassify.learning.prediction import Forward, covering
 from tfclassify.learning.routing import baseline_logits
 from tfclassify.learning.score_calibration import calibrated
 from tfclassify.learning.trained import Trained, predict_split
 from tfclassify.learning.views import views_of_split
-from tfclassify.model.cascades import InGraphBaseline, together
+from tfclassify.model.cascades import InGraphBaseline, beside, together
 from tfclassify.model.classifier import BertClassifier
 from tfclassify.model.exits import Scale
 from tfclassify.model.ngrams import NgramModel, margins
@@ -67,19 +67,60 @@ def settle(trained: Trained, corpus: Corpus, model: BertClassifier, *, display: 
         return Settled(trained)
     validation, asked = corpus.splits["validation"], trained.settings.answer
     predictions = predict_split(trained, validation)
-    alone = calibrated(trained, predictions)
-    trained = alone
+    made = Settled(calibrated(trained, predictions))
+    said = None
+    if asked.stack != "none" or asked.cascade != "none":
+        display.start("fitting the in-graph baseline", 0)
+        ngrams = fit_on(trained, corpus.splits["train"])
+        said = baseline_logits(ngrams, views_of_split(validation, trained.pieces))
+        made, predictions = settle_stack(made.trained, predictions, said, ngrams)
     if model.exits is not None:
         display.start("fitting the heads of early exits", 0)
         run = means_forward(model)
         _fit_heads(trained, model, corpus.splits["train"], run)
-        trained = replace(alone, early=_early(alone, model, validation, predictions, run))
-    if asked.stack == "none" and asked.cascade == "none":
-        return Settled(trained)
-    display.start("fitting the in-graph baseline", 0)
-    ngrams = fit_on(trained, corpus.splits["train"])
-    said = baseline_logits(ngrams, views_of_split(validation, trained.pieces))
-    return settle_beside(trained, predictions, said, ngrams)
+        made = settle_exits(made, model, validation, predictions, said, run=run)
+    if said is not None and asked.cascade != "none":
+        made = settle_cascade(made, predictions, said)
+    return without_idle_baseline(made)
+
+
+def settle_exits(
+    made: Settled,
+    model: BertClassifier,
+    validation: Split,
+    predictions: Predictions,
+    said: NDArray[np.float64] | None,
+    *,
+    run: Forward | None = None,
+) -> Settled:
+    """Settles how sure a text has to be to leave the network early, and whether the baseline is added to that.
+
+    Args:
+        made: the classifier, with the baseline where there is one.
+        model: the network, with heads that were fitted.
+        validation: its rows.
+        predictions: of these, by the whole network, with the baseline where it is added.
+        said: float64[N, C], the baseline's logits of the same rows.
+        run: as in :func:`tfclassify.learning.exits.means_of`.
+    """
+    trained, asked = made.trained, made.trained.settings.answer
+    several, added = trained.labels.multilabel, beside(trained.baseline)
+    scored = scores(predictions.logits, temperature=trained.temperature, multilabel=several)
+    early = early_exits(
+        model,
+        rows_of(validation, trained.limits),
+        covering(trained.settings.train.buckets, trained.limits.columns),
+        replace(predictions, scores=scored, thresholds=trained.threshold),
+        Scale(several, trained.temperature, trained.scope_threshold),
+        asked,
+        heard=None if said is None or added is None else Heard(said, added),
+        run=run,
+    )
+    decisions = dict(made.decisions)
+    if early is not None and STACK in decisions:
+        reason = f"{decisions[STACK].reason}; {_of_exits(early)}"
+        decisions[STACK] = replace(decisions[STACK], reason=reason)
+    return replace(made, trained=replace(trained, early=early), decisions=decisions)
 
 
 def _fit_heads(trained: Trained, model: BertClassifier, train: Split, run: Forward) -> None:
@@ -89,19 +130,6 @@ def _fit_heads(trained: Trained, model: BertClassifier, train: Split, run: Forwa
         inside = np.sort(np.random.default_rng(0).choice(inside, MOST_ROWS_OF_HEADS, replace=False))
     buckets = covering(trained.settings.train.buckets, trained.limits.columns)
     fit_heads(model, some_rows(rows_of(train, trained.limits), inside), train.truth[inside], buckets, run=run)
-
-
-def _early(
-    trained: Trained, model: BertClassifier, validation: Split, predictions: Predictions, run: Forward
-) -> Early | None:
-    """Settles how sure a text has to be to leave the network early, by what the whole network says itself."""
-    several, asked = trained.labels.multilabel, trained.settings.answer
-    rows = rows_of(validation, trained.limits)
-    buckets = covering(trained.settings.train.buckets, trained.limits.columns)
-    made = scores(predictions.logits, temperature=trained.temperature, multilabel=several)
-    whole = replace(predictions, scores=made, thresholds=trained.threshold)
-    scale = Scale(several, trained.temperature, trained.scope_threshold)
-    return early_exits(model, rows, buckets, whole, scale, asked, run=run)
 
 
 def fit_on(trained: Trained, train: Split) -> NgramModel:
@@ -125,37 +153,64 @@ def _sample(lengths: NDArray[np.int64]) -> NDArray[np.intp]:
     return np.sort(shuffled[: max(1, min(MOST_ROWS, affordable))])
 
 
-def settle_beside(trained: Trained, predictions: Predictions, said: NDArray[np.float64], model: NgramModel) -> Settled:
-    """Settles what the baseline is good for.
+def settle_stack(
+    trained: Trained, predictions: Predictions, said: NDArray[np.float64], model: NgramModel
+) -> tuple[Settled, Predictions]:
+    """Calibrates the baseline, and settles whether it is added to all that the network says.
 
     Args:
         trained: the network, calibrated, without rules.
         predictions: of the validation rows, by the network alone.
         said: float64[N, C], the baseline's logits of the same rows.
         model: the baseline.
+
+    Returns:
+        The classifier with the baseline, and the predictions of the two together.
     """
     several, asked = trained.labels.multilabel, trained.settings.answer
-    temperature = fit_temperature(said.astype(np.float32), predictions.truth, multilabel=several)
-    baseline = InGraphBaseline(model, temperature)
-    decisions: dict[str, Decision] = {}
-    numbers: dict[str, Any] = {}
-    if asked.stack != "none":
-        stacking = _stacking(baseline, predictions, said)
-        baseline = replace(baseline, stack=None if stacking is None else stacking.weights)
-        decisions[STACK] = Decision(asked.stack, _of_stack(stacking, rows=int(_inside(predictions).sum())))
-        numbers[STACK] = None if stacking is None else asdict(stacking)
+    baseline = InGraphBaseline(model, fit_temperature(said.astype(np.float32), predictions.truth, multilabel=several))
+    if asked.stack == "none":
+        return Settled(replace(trained, baseline=baseline)), predictions
+    stacking = _stacking(baseline, predictions, said)
+    baseline = replace(baseline, stack=None if stacking is None else stacking.weights)
+    decision = Decision(asked.stack, _of_stack(stacking, rows=int(_inside(predictions).sum())))
     if baseline.stack is not None:
-        # Who leaves the network early goes on to be read as the network alone is.
-        alone = Scale(several, trained.temperature, trained.scope_threshold)
         predictions = replace(predictions, logits=together(baseline, predictions.logits, said))
-        trained = replace(calibrated(trained, predictions), alone=alone)
-    if asked.cascade != "none":
-        bound = float(asked.cascade)
-        baseline, found = _cascade(baseline, trained, predictions, said, bound=bound)
-        decisions[CASCADE] = Decision(asked.cascade, _of_cascade(found, asked, baseline))
-        numbers[CASCADE] = None if found is None else asdict(found)
-    used = baseline.stack is not None or baseline.margin is not None
-    return Settled(replace(trained, baseline=baseline if used else None), decisions, numbers)
+        trained = calibrated(trained, predictions)
+    numbers = None if stacking is None else asdict(stacking)
+    return Settled(replace(trained, baseline=baseline), {STACK: decision}, {STACK: numbers}), predictions
+
+
+def settle_cascade(made: Settled, predictions: Predictions, said: NDArray[np.float64]) -> Settled:
+    """Settles what the baseline answers by itself.
+
+    Args:
+        made: with the baseline, by :func:`settle_stack`.
+        predictions: of the validation rows, as that returned them.
+        said: float64[N, C], the baseline's logits of the same rows.
+    """
+    trained, asked = made.trained, made.trained.settings.answer
+    if trained.baseline is None:
+        return made
+    baseline, found = _cascade(trained.baseline, trained, predictions, said, bound=float(asked.cascade))
+    decision = Decision(asked.cascade, _of_cascade(found, asked, baseline))
+    return Settled(
+        replace(trained, baseline=baseline),
+        {**made.decisions, CASCADE: decision},
+        {**made.numbers, CASCADE: None if found is None else asdict(found)},
+    )
+
+
+def without_idle_baseline(made: Settled) -> Settled:
+    """Leaves the baseline out where nothing that was settled needs it."""
+    trained = made.trained
+    if trained.baseline is None:
+        return made
+    exits = () if trained.early is None else trained.early.leaving.exits
+    used = (trained.baseline.stack, trained.baseline.margin, *(each.stack for each in exits))
+    if any(each is not None for each in used):
+        return made
+    return replace(made, trained=replace(trained, baseline=None))
 
 
 def _stacking(baseline: InGraphBaseline, predictions: Predictions, said: NDArray[np.float64]) -> Stacking | None:
@@ -199,6 +254,13 @@ def _of_stack(found: Stacking | None, *, rows: int) -> str:
     if found.weights is None:
         return f"not taken: {on}"
     return f"taken, the network weighs {found.weights[0]:.3g} and the baseline {found.weights[1]:.3g}: {on}"
+
+
+def _of_exits(early: Early) -> str:
+    layers = [str(each.layer) for each in early.leaving.exits if each.stack is not None]
+    if not layers:
+        return "no early exit is better with it"
+    return f"early exits that are better with it: after layers {', '.join(layers)}"
 
 
 def _of_cascade(found: Threshold | None, asked: AnswerSettings, baseline: InGraphBaseline) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,7 @@ from tfclassify.learning.prediction import Forward, covering, forward, logits_of
 from tfclassify.learning.routing import Routes, Signposts, route_rows, signposts
 from tfclassify.learning.strategies import check_device, set_precision, usable_precision
 from tfclassify.learning.views import Views, views_of_split, views_of_texts
-from tfclassify.model.cascades import InGraphBaseline, baseline_facts, baseline_of
+from tfclassify.model.cascades import InGraphBaseline, baseline_facts, baseline_of, beside, together
 from tfclassify.model.classifier import BertClassifier, answering, answering_early, build
 from tfclassify.model.exits import Exit, Scale
 from tfclassify.model.features import Encoder, encoder, measures_of
@@ -53,8 +53,7 @@ class Trained:
     scope score from which on a text is one of the classes, None where every text is taken for one. ``answering`` is a
     faster way to the same logits, where there is one. ``features`` encodes the features of rows that have
     any. ``early`` is the network as texts may leave it early, where they may. ``baseline`` answers what it is sure of,
-    or is added to the network's logits, where the run settled on that; ``alone`` is how the network's own are read
-    then.
+    or is added to the network's logits, where the run settled on that.
     """
 
     settings: Settings
@@ -69,7 +68,6 @@ class Trained:
     features: Encoder | None = None
     early: Early | None = None
     baseline: InGraphBaseline | None = None
-    alone: Scale | None = None
 
 
 @dataclass(frozen=True)
@@ -116,6 +114,7 @@ def open_trained(run: Run, *, precision: str | None = None) -> Trained:
     )
     pieces = pieces_of(found.vocabulary, lower_case=settings.text.lower_case, maps=settings.text.maps)
     limits = limits_of(pieces, settings.text)
+    baseline = None if facts.baseline is None else baseline_of(facts.baseline, read_ngrams(run.baseline))
     return Trained(
         settings,
         facts.labels,
@@ -127,16 +126,16 @@ def open_trained(run: Run, *, precision: str | None = None) -> Trained:
         facts.scope_threshold,
         answering(model),
         features,
-        _early(facts, model),
-        None if facts.baseline is None else baseline_of(facts.baseline, read_ngrams(run.baseline)),
+        _early(facts, model, baseline),
+        baseline,
     )
 
 
-def _early(facts: _Facts, model: BertClassifier) -> Early | None:
+def _early(facts: _Facts, model: BertClassifier, baseline: InGraphBaseline | None) -> Early | None:
     if facts.exit_plan is None:
         return None
-    scale = facts.alone or Scale(facts.labels.multilabel, facts.temperature, facts.scope_threshold)
-    return Early(answering_early(model, facts.exits, scale), facts.exit_plan)
+    scale = Scale(facts.labels.multilabel, facts.temperature, facts.scope_threshold)
+    return Early(answering_early(model, facts.exits, scale, beside(baseline)), facts.exit_plan)
 
 
 @dataclass(frozen=True)
@@ -148,7 +147,6 @@ class _Facts:
     threshold: float
     scope_threshold: float | None
     baseline: Mapping[str, Any] | None
-    alone: Scale | None
     exits: tuple[Exit, ...] = ()
     exit_plan: ExitPlan | None = None
 
@@ -170,7 +168,6 @@ def write_facts(run: Run, trained: Trained) -> None:
     if trained.baseline is not None:
         write_ngrams(trained.baseline.model, run.baseline)
         facts["baseline"] = baseline_facts(trained.baseline)
-        facts["alone"] = None if trained.alone is None else asdict(trained.alone)
     write_json(run.labels, facts)
     if trained.features is not None:
         write_json(run.features, trained.features.measures.described())
@@ -190,13 +187,14 @@ def _facts(run: Run) -> _Facts:
         scope, baseline = facts["scope_threshold"], facts.get("baseline")
         # Runs from before there were early exits say nothing of them.
         exits, plan = early_of(facts.get("exits"))
+        if exits and facts.get("alone") is not None:
+            raise ValueError("exits beside a baseline, as an earlier version settled them")
         return _Facts(
             labels,
             float(facts["temperature"]),
             float(facts["threshold"]),
             None if scope is None else float(scope),
             baseline,
-            None if facts.get("alone") is None else Scale(**facts["alone"]),
             exits,
             plan,
         )
@@ -310,15 +308,17 @@ def _score(
 ) -> Scored:
     buckets = covering(trained.settings.train.buckets, trained.limits.columns)
 
-    def network(places: NDArray[np.intp]) -> Routes:
+    def network(places: NDArray[np.intp], said: NDArray[np.float64] | None) -> Routes:
         left = rows if len(places) == len(rows) else some_rows(rows, places)
         classes = len(trained.labels.names)
         if trained.early is None:
             run = quickest(trained.forward, trained.answering)
             logits = logits_of(run, left, buckets, classes=classes, advance=advance)
+            if trained.baseline is not None and said is not None:
+                logits = together(trained.baseline, logits, said)
             return Routes(logits, routes_of(left.lengths, trained.settings.text))
         leaving = trained.early.leaving
-        logits, taken = routed_logits(leaving, left, buckets, classes=classes, advance=advance)
+        logits, taken = routed_logits(leaving, left, buckets, classes=classes, said=said, advance=advance)
         named = routes_of(left.lengths, trained.settings.text)
         return Routes(logits, np.where(np.array(taken, np.str_) == FULL, named, np.array(taken, np.str_)))
 

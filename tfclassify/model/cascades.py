@@ -11,17 +11,13 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from tfclassify.errors import UsageError
-from tfclassify.model.exits import Scale
+from tfclassify.model.exits import STACK, Beside, Scale, weighed
 from tfclassify.model.ngrams import SCOPE, NgramModel, NgramOps, margins, margins_ops, ngram_logits_ops
-from tfclassify.model.routes import INPUTS, PIECES, PIECES_B, First, Pass, Routed
+from tfclassify.model.routes import INPUTS, PIECES, PIECES_B, SAID, First, Pass, Routed
 from tfclassify.text.ngram_hashing_ops import PieceRunOps, run_of_pieces, run_of_tokens
 from tfclassify.text.word_pieces import SpecialIds
 
 BASELINE = "baseline"
-# Where passes find what the baseline says, float64[B, C].
-SAID = "baseline_logits"
-# Its name scope in the graph.
-STACK = "stacking"
 # How far above the threshold of scope a text is put that is just in scope for the baseline.
 ABOVE = 1e-3
 
@@ -147,12 +143,16 @@ def answering(baseline: InGraphBaseline, scale: Scale) -> First:
 
 def stacked(then: Pass, baseline: InGraphBaseline) -> Pass:
     """Returns a pass to whose logits what the baseline says is added; its ``stack`` is not None."""
-    own, other = baseline.stack or (1.0, 0.0)
+    weights = baseline.stack or (1.0, 0.0)
 
     def run(given: Mapping[str, tf.Tensor]) -> Routed:
         routed = then(given)
         with tf.name_scope(STACK):
-            said = tf.cast(other * (given[SAID] / baseline.temperature), tf.float32)
-            return replace(routed, logits=own * routed.logits + said)
+            return replace(routed, logits=weighed(routed.logits, given[SAID] / baseline.temperature, weights))
 
     return run
+
+
+def beside(baseline: InGraphBaseline | None) -> Beside | None:
+    """Returns what a baseline is to a network that texts may leave early."""
+    return None if baseline is None else Beside(baseline.temperature, baseline.stack)

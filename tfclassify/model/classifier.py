@@ -25,11 +25,11 @@ from tfclassify.model import joining, windowing
 from tfclassify.model.activations import gelu
 from tfclassify.model.dropout import seed_dropout
 from tfclassify.model.exit_heads import EXIT_PREFIX, ExitHeads, mean_of_tokens, names_of_heads
-from tfclassify.model.exits import Exit, Leaving, Scale, leaving
+from tfclassify.model.exits import Beside, Exit, Leaving, Scale, leaving
 from tfclassify.model.features import FEATURE_INPUTS, Measures
 from tfclassify.model.joining import FeatureJoin
 from tfclassify.model.routes import INPUTS
-from tfclassify.model.training_pass import Learnt, Network, Rates, learnt
+from tfclassify.model.training_pass import Learnt, Network, Rates, learnt, product_type
 from tfclassify.model.unpadded import Forward, Shape, unpadded
 from tfclassify.model.weights import Found
 from tfclassify.model.windowing import Folded, Windowed, WindowPooling
@@ -254,14 +254,8 @@ def learning(model: BertClassifier) -> Learnt | None:
         return None
     config = model.config
     rates = Rates(config.hidden_dropout_prob, config.attention_probs_dropout_prob)
-    network = Network(_by_name(model), _shape(config), rates, _products())
+    network = Network(_by_name(model), _shape(config), rates, product_type())
     return partial(learnt, model, network)
-
-
-def _products() -> tf.DType:
-    """Returns the type in which a processor multiplies, where the graph's rewriting says which."""
-    rewritten = tf.config.optimizer.get_experimental_options().get("auto_mixed_precision_onednn_bfloat16")
-    return tf.bfloat16 if rewritten else tf.float32
 
 
 def answering(model: BertClassifier) -> Forward | None:
@@ -271,15 +265,18 @@ def answering(model: BertClassifier) -> Forward | None:
     return unpadded(_by_name(model), _shape(model.config), model.join, model.windows)
 
 
-def answering_early(model: BertClassifier, exits: Sequence[Exit], scale: Scale) -> Leaving:
+def answering_early(
+    model: BertClassifier, exits: Sequence[Exit], scale: Scale, beside: Beside | None = None
+) -> Leaving:
     """Returns the forward pass for answers on which texts may leave early.
 
     Args:
         model: with a head for each of the exits.
         exits: when a text may leave by which of them.
         scale: on which all logits are read.
+        beside: the in-graph baseline, where there is one.
     """
-    return leaving(_by_name(model), _shape(model.config), exits, scale, model.windows)
+    return leaving(_by_name(model), _shape(model.config), exits, scale, model.windows, beside)
 
 
 def _fits(config: BertConfig) -> bool:
@@ -337,8 +334,8 @@ def _named(model: BertClassifier) -> Iterator[tuple[tf.Variable, str, bool]]:
         yield from ((variable, name, False) for variable, name in windowing.names_of(model.windows))
     if model.exits is not None:
         yield from names_of_heads(model.exits)
-    own = (model.join, model.windows, model.exits)
-    for layer in (layer for layer in model.layers if not any(layer is each for each in own)):
+    own = {id(each) for each in (model.join, model.windows, model.exits)}
+    for layer in (layer for layer in model.layers if id(layer) not in own):
         for variable in layer.weights:
             name, transpose = convert_tf_weight_name_to_pt_weight_name(variable.name, "", variable.shape)
             yield variable, name, transpose.value == "simple"

@@ -9,7 +9,7 @@ from typing import Any
 import tensorflow as tf
 
 from tfclassify.model.exit_heads import EXIT_PREFIX, SCOPE
-from tfclassify.model.routes import FULL, INPUTS, Pass, Routed, with_a_token
+from tfclassify.model.routes import FULL, INPUTS, SAID, Pass, Routed, with_a_token
 from tfclassify.model.unpadded import (
     Places,
     Shape,
@@ -22,6 +22,9 @@ from tfclassify.model.unpadded import (
     places_of,
 )
 from tfclassify.model.windowing import Folded, WindowPooling
+
+# The name scope, in the graph, of what adds the baseline's logits to the network's.
+STACK = "stacking"
 
 # Logits float32[R, C] of texts, and by which exit each left, int32[R], counted from 0; those that did not come after.
 Left = tuple[tf.Tensor, tf.Tensor]
@@ -36,12 +39,15 @@ class Exit:
         threshold: the least confidence, a calibrated score, with which a text may leave.
         temperature: logits of this exit are divided by it.
         scope_threshold: the least scope score, by this exit's own logits, with which a text may leave; None takes all.
+        stack: what the logits of its head and the baseline's, divided, are weighted with before they are added up, and
+            are the logits of this exit; None leaves those of its head as they are.
     """
 
     layer: int
     threshold: float
     temperature: float = 1.0
     scope_threshold: float | None = None
+    stack: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -60,16 +66,31 @@ class Scale:
 
 
 @dataclass(frozen=True)
+class Beside:
+    """What the in-graph baseline is to a network that texts may leave early.
+
+    Attributes:
+        temperature: that the baseline's logits are divided by.
+        stack: what the logits of a text that goes all the way and the baseline's, divided, are weighted with before
+            they are added up; None leaves the network's as they are.
+    """
+
+    temperature: float
+    stack: tuple[float, float] | None
+
+
+@dataclass(frozen=True)
 class Leaving:
     """A network that texts may leave early.
 
     Attributes:
         run: the pass.
-        numbered: ids, mask and types int32[B, L] to logits float32[B, C] and the places of their routes in ``routes``,
-            int32[B].
+        numbered: ids, mask and types int32[B, L], and with ``beside`` the baseline's logits float64[B, C], to logits
+            float32[B, C] and the places of their routes in ``routes``, int32[B].
         routes: what each route is called.
         exits: when a text may leave, by rising layer.
         variables: the weights.
+        beside: the baseline, where there is one.
     """
 
     run: Pass
@@ -77,19 +98,22 @@ class Leaving:
     routes: tuple[str, ...]
     exits: tuple[Exit, ...]
     variables: Sequence[tf.Variable]
+    beside: Beside | None = None
 
 
 @dataclass(frozen=True)
 class _Still:
     """The texts that are still there: their mask int32[R, L], and places and vectors of their T tokens.
 
-    A text is a row, or several where texts are read in windows; ``folded`` says which.
+    A text is a row, or several where texts are read in windows; ``folded`` says which. ``said`` is what the baseline
+    says of each text, its logits divided by its temperature.
     """
 
     mask: tf.Tensor
     places: Places
     values: tf.Tensor
     folded: Folded | None
+    said: tf.Tensor | None
 
 
 @dataclass(frozen=True)
@@ -99,10 +123,16 @@ class _Network:
     exits: Mapping[int, tuple[int, Exit]]
     scale: Scale
     windows: WindowPooling | None
+    beside: Beside | None
 
 
 def leaving(
-    weights: Weights, shape: Shape, exits: Sequence[Exit], scale: Scale, windows: WindowPooling | None = None
+    weights: Weights,
+    shape: Shape,
+    exits: Sequence[Exit],
+    scale: Scale,
+    windows: WindowPooling | None = None,
+    beside: Beside | None = None,
 ) -> Leaving:
     """Returns the pass with early exits, as one graph.
 
@@ -112,25 +142,36 @@ def leaving(
         exits: by rising layer, each before the last one.
         scale: of the run.
         windows: folds and pools long texts, which have int32[B, K * L] then, and leave with all of their windows.
+        beside: the baseline, where there is one; the pass then needs what it says.
     """
-    network = _Network(weights, shape, {each.layer: (place, each) for place, each in enumerate(exits)}, scale, windows)
+    placed = {each.layer: (place, each) for place, each in enumerate(exits)}
+    network = _Network(weights, shape, placed, scale, windows, beside)
     routes = (*(route_of(each.layer) for each in exits), FULL)
-    tokens = tf.TensorSpec([None, None], tf.int32)
+    tokens, logits = tf.TensorSpec([None, None], tf.int32), tf.TensorSpec([None, None], tf.float64)
+    names = INPUTS if beside is None else (*INPUTS, SAID)
 
-    @tf.function(input_signature=[tokens, tokens, tokens], autograph=False)
-    def numbered(input_ids: tf.Tensor, attention_mask: tf.Tensor, token_type_ids: tf.Tensor) -> Left:
-        given = with_a_token(dict(zip(INPUTS, (input_ids, attention_mask, token_type_ids), strict=True)))
+    @tf.function(input_signature=[*[tokens] * len(INPUTS), logits][: len(names)], autograph=False)
+    def numbered(*inputs: tf.Tensor) -> Left:
+        given = with_a_token(dict(zip(names, inputs, strict=True)))
         folded = None if windows is None else folded_by(windows, weights, given)
         read = given if folded is None else folded.tokens
         places = places_of(read["attention_mask"])
         values = embedded(weights, shape, places, read["input_ids"], read["token_type_ids"])
-        return _onward(network, _Still(read["attention_mask"], places, values, folded), 0)
+        said = None if beside is None else given[SAID] / beside.temperature
+        return _onward(network, _Still(read["attention_mask"], places, values, folded, said), 0)
 
     def run(given: Mapping[str, tf.Tensor]) -> Routed:
-        logits, taken = numbered(*(given[name] for name in INPUTS))
+        logits, taken = numbered(*(given[name] for name in names))
         return Routed(logits, tf.gather(tf.constant(routes), taken))
 
-    return Leaving(run, numbered, routes, tuple(exits), numbered.get_concrete_function().variables)
+    return Leaving(run, numbered, routes, tuple(exits), numbered.get_concrete_function().variables, beside)
+
+
+def weighed(own: tf.Tensor, said: tf.Tensor | None, weights: tuple[float, float] | None) -> tf.Tensor:
+    """Adds up two classifiers' logits, float32[B, C] and float64[B, C], each weighted; float32[B, C]."""
+    if said is None or weights is None:
+        return own
+    return weights[0] * own + tf.cast(weights[1] * said, tf.float32)
 
 
 def route_of(after: int) -> str:
@@ -146,6 +187,9 @@ def _onward(network: _Network, still: _Still, first: int) -> Left:
         if number + 1 in network.exits:
             return _parted(network, still, number + 1)
     logits = head(network.weights, still.values, network.windows, still.folded)[1]
+    if network.beside is not None:
+        with tf.name_scope(f"{STACK}/"):
+            logits = weighed(logits, still.said, network.beside.stack)
     return logits, tf.fill(tf.shape(logits)[:1], len(network.exits))
 
 
@@ -153,7 +197,7 @@ def _parted(network: _Network, still: _Still, after: int) -> Left:
     """Lets those leave who may, and goes on with the others, if there are any."""
     place, exit_ = network.exits[after]
     with tf.name_scope(f"network/{SCOPE}/{after}/"):
-        logits, leaves = _judged(network, _means(still), exit_)
+        logits, leaves = _judged(network, still, exit_)
         gone, stay = (tf.cast(_places(each), tf.int32) for each in (leaves, tf.logical_not(leaves)))
 
     def onward() -> Left:
@@ -190,7 +234,8 @@ def _staying(still: _Still, stay: tf.Tensor, leaves: tf.Tensor) -> _Still:
     # Nobody reads the vectors of padding, so that any will do.
     filling = tf.zeros([tf.size(places.tokens) - tf.size(kept)], tf.int64)
     values = tf.gather(still.values, tf.concat([kept, filling], 0))
-    return _Still(mask, places, values, None if folded is None else folded.of_some(stay))
+    said = None if still.said is None else tf.gather(still.said, stay)
+    return _Still(mask, places, values, None if folded is None else folded.of_some(stay), said)
 
 
 def _places(marks: tf.Tensor) -> tf.Tensor:
@@ -202,10 +247,10 @@ def _rows(still: _Still) -> tf.Tensor:
     return still.places.tokens[: still.places.number] // tf.shape(still.mask, tf.int64)[1]
 
 
-def _judged(network: _Network, means: tf.Tensor, exit_: Exit) -> tuple[tf.Tensor, tf.Tensor]:
+def _judged(network: _Network, still: _Still, exit_: Exit) -> tuple[tf.Tensor, tf.Tensor]:
     """Returns the logits of an exit on the run's scale, and who may leave by it, bool[R]."""
     scale, name = network.scale, f"{EXIT_PREFIX}{exit_.layer}"
-    own = dense(network.weights, f"{name}.classifier", means)
+    own = weighed(dense(network.weights, f"{name}.classifier", _means(still)), still.said, exit_.stack)
     divided = own / tf.constant(exit_.temperature, tf.float32)
     leaves = _confidence(divided, scale) >= tf.constant(exit_.threshold, tf.float32)
     if exit_.scope_threshold is None or scale.scope_threshold is None:

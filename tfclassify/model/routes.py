@@ -17,6 +17,8 @@ INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 # pieces, a ragged int32[B, None] without special tokens, before anything is cut; unknown words may be told apart.
 TEXT, TEXT_B = "text", "text_b"
 PIECES, PIECES_B = "pieces", "pieces_b"
+# And what the in-graph baseline says, where there is one: its undivided logits, float64[B, C].
+SAID = "baseline_logits"
 FULL = "full"
 
 

@@ -68,6 +68,12 @@ class Heads:
     mask: tf.Tensor
 
 
+def product_type() -> tf.DType:
+    """Returns the type in which a processor multiplies, where the graph's rewriting says which."""
+    rewritten = tf.config.optimizer.get_experimental_options().get("auto_mixed_precision_onednn_bfloat16")
+    return tf.bfloat16 if rewritten else tf.float32
+
+
 def learnt(model: Any, network: Network, batch: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
     """Runs a network once, in training, with whatever stands on its encoder.
 

@@ -98,7 +98,8 @@ def _routed(trained: Trained, baseline: NgramOps | None, given: dict[str, tf.Ten
     network = whole(_forward(trained)) if trained.early is None else trained.early.leaving.run
     found = naming_windows(network, windowed_of(trained.settings.text))
     if posts.baseline is not None and baseline is not None:
-        if posts.baseline.stack is not None:
+        # Of a network that texts leave early each way out adds the baseline for itself.
+        if posts.baseline.stack is not None and trained.early is None:
             found = stacked(found, posts.baseline)
         if posts.baseline.margin is not None:
             found = before(answering(posts.baseline, posts.scale), found)

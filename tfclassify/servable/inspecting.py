@@ -11,8 +11,9 @@ from typing import Any
 
 from tensorflow.dtypes import as_dtype
 
-from tfclassify.model import cascades, ngrams, rules, windowing
+from tfclassify.model import ngrams, rules, windowing
 from tfclassify.model.exit_heads import SCOPE as EXITS
+from tfclassify.model.exits import STACK
 from tfclassify.model.joining import SCOPE
 from tfclassify.servable.graph import ANSWERS, PACKING
 from tfclassify.servable.opened import Servable
@@ -167,7 +168,7 @@ def stage_of(name: str) -> str | None:
         f"/{windowing.SCOPE}/": "windows",
         f"/{rules.SCOPE}/": "rules",
         f"/{ngrams.SCOPE}/": "baseline",
-        f"/{cascades.STACK}/": "stack",
+        f"/{STACK}/": "stack",
     }
     return next((stage for scope, stage in scopes.items() if scope in f"/{name}"), None)
 

@@ -281,7 +281,7 @@ class AnswerSettings(BaseModel):
     rules: Annotated[tuple[Rule, ...], AfterValidator(_named_once)] = ()
     """Rules, the first that matches wins: [{name: R1, pattern: "(?i)refund", label: billing}]."""
     stack: Planned[Literal["none", "validation"]] = AUTO
-    """Whether the in-graph baseline is added to the network where validation rows say that this is better."""
+    """Whether the in-graph baseline is added to the network, and to its exits, where validation rows say so."""
     cascade: Planned[Literal["none"] | Share] = AUTO
     """Share of the accuracy, at most, that may be lost where the in-graph baseline answers what it is sure of."""
     cascade_share: Planned[Limit] = AUTO
