@@ -17,10 +17,8 @@ from statistics import median
 from typing import Any
 
 from accelerator import material, network
-from trainers import RECIPE_LENGTH
+from trainers import RECIPE_BATCH, RECIPE_LENGTH
 
-# Half of the recipe's own batch: a step of 32 padded texts takes seconds.
-RECIPE_ROWS = 16
 WARM = 3
 FLOAT32, BFLOAT16 = "float32", "bfloat16"
 
@@ -45,10 +43,10 @@ def main() -> None:
 def training(asked: argparse.Namespace, length: int) -> Iterator[tuple[str, Way]]:
     """Gives ways to make a training step."""
     yield (
-        f"the recipe: {RECIPE_ROWS} texts, padded to {RECIPE_LENGTH}, Keras's layers and AdamW, float32",
-        step(asked.model, RECIPE_ROWS, length, padded=RECIPE_LENGTH),
+        f"the recipe: {RECIPE_BATCH} texts, padded to {RECIPE_LENGTH}, Keras's layers and AdamW, float32",
+        step(asked.model, RECIPE_BATCH, length, padded=RECIPE_LENGTH),
     )
-    yield f"{asked.rows} texts, padded to their own length", step(asked.model, asked.rows, length)
+    yield "padded to their own length", step(asked.model, asked.rows, length)
     yield (
         "an AdamW that touches the rows of words that are there",
         step(asked.model, asked.rows, length, own_adamw=True),

@@ -4,7 +4,7 @@ python benchmarks/exits.py measure --data DIR --sets trec6 sst2_sentences bankin
 python benchmarks/exits.py table
 
 Trains a network, whose exits are fitted afterwards, and exports it. A curve is measured by settling what stands beside
-the network again for other bounds on lost accuracy; at the bound 0 nobody leaves, which is the network without exits.
+the network again for other bounds on lost accuracy; at the bound 0 it is the network without exits.
 All SavedModels answer the same texts in turn, several rounds; a ratio is one within a round.
 """
 
@@ -98,7 +98,7 @@ def _run(name: str, asked: argparse.Namespace) -> Path:
 
 
 def _bounds(run: Path) -> Iterator[tuple[str, tuple[Any, Any]]]:
-    """Plans the exits of a run for each bound; with the bound 0 nobody leaves. The last is the baseline alone."""
+    """Plans the exits of a run for each bound; with the bound 0 there are none. The last is the baseline alone."""
     from tfclassify.display import SILENT
     from tfclassify.learning.routing import baseline_logits
     from tfclassify.learning.score_calibration import calibrated
@@ -132,7 +132,9 @@ def _bounds(run: Path) -> Iterator[tuple[str, tuple[Any, Any]]]:
     for bound in BOUNDS:
         asks = replace(trained, settings=changed(settings, {"answer.exit_loss": bound}))
         made, both = settle_stack(calibrated(asks, alone), alone, said, ngrams)
-        made = without_idle_baseline(settle_exits(made, model, validation, both, said))
+        if bound > 0:
+            made = settle_exits(made, model, validation, both, said)
+        made = without_idle_baseline(made)
         early = made.trained.early
         yield PLAIN if bound == 0 else f"bound {bound}", (made.trained, None if early is None else asdict(early.plan))
     yield ALONE, (baseline_alone(trained, ngrams), None)

@@ -114,12 +114,12 @@ def described(rows: Sequence[Row]) -> dict[str, dict[str, float]]:
 
 
 def table() -> None:
-    """Prints what has been measured, for each set of runs: medians over the rounds."""
-    groups: dict[str, list[dict[str, Any]]] = {}
+    """Prints what has been measured, for each set of runs and of sides: medians over the rounds."""
+    groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}
     for piece in pieces(RESULTS, "prediction"):
         name = f"{', '.join(piece['runs'])}: {piece['rows']} texts, cut at {piece['max_length']} tokens"
-        groups.setdefault(f"{name}, labels of {piece['own']}", []).append(piece)
-    for name, mine in groups.items():
+        groups.setdefault((f"{name}, labels of {piece['own']}", *piece["sides"]), []).append(piece)
+    for (name, *_), mine in groups.items():
         ours = [side for side in mine[0]["sides"] if side not in PEERS]
         print(f"{name}; words: {json.dumps(mine[-1]['words']['all'])}\n")
         print("| side | texts a second | accuracy | same labels | " + " | ".join(f"{side} is" for side in ours) + " |")

@@ -31,7 +31,7 @@ ALL = {
     "text.maps": ["mask_personal_data"],
     "model.exits": [1],
     "answer.exit_loss": 0.05,
-    "answer.stack": "none",
+    "answer.stack": "validation",
     "answer.cascade": 0.02,
     # So certain that the baseline does not answer what is told by nothing.
     "answer.loss_confidence": 0.999,
@@ -43,9 +43,16 @@ ALL = {
 }
 
 
+ROUND = "fgh"
+
+
 def rows(split: str, number: int) -> str:
-    """Toy rows, one in three of which has letters that tell nothing of its label."""
+    """Toy rows, of which one in three has letters that tell nothing of its label, and one in three their order."""
     chance, lines = Random(split), toy_rows(split, number).splitlines()
+    for place in range(2, len(lines), 3):
+        # Of the mean of a layer's tokens it is hard to say in which order they came.
+        label, begin = chance.choice(["bad", "good"]), chance.randrange(3)
+        lines[place] = f"{' '.join(((ROUND if label == 'good' else ROUND[::-1]) * 3)[begin:][:6])} {place},{label}"
     for place in range(3, len(lines), 3):
         letters = " ".join(chance.choices("efgh", k=chance.randint(1, 14)))
         lines[place] = f"{letters} {place},{chance.choice(['bad', 'good'])}"
@@ -55,7 +62,7 @@ def rows(split: str, number: int) -> str:
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("nodes")
-    for split, number in (("train", 240), ("validation", 200), ("test", 60)):
+    for split, number in (("train", 240), ("validation", 200), ("test", 120)):
         (folder / f"{split}.csv").write_text(rows(split, number), encoding="utf-8")
     train({**TOY_SETTINGS, **toy_words(folder), **ALL, "run": str(folder / "run")})
     return folder / "run"
@@ -100,6 +107,14 @@ def test_the_servable_passes_all_gates_and_takes_the_same_routes(run: Path, expo
     assert (exported.facts["windows"], exported.facts["chosen_share"]) == (3, 0.5)
 
 
+def test_the_exit_hears_the_baseline_in_the_run_and_in_the_servable(run: Path, exported: Export) -> None:
+    facts = json.loads((run / "labels.json").read_text(encoding="utf-8"))
+    (head,) = facts["exits"]["heads"]
+    assert head["stack"][1] > 0
+    assert json.loads((exported.folder / "servable.json").read_text(encoding="utf-8"))["exits"] == [head]
+    assert "; early exits that are better with it: after layers 1" in (run / "reasons.md").read_text(encoding="utf-8")
+
+
 def test_its_golden_examples_are_what_it_answers(exported: Export) -> None:
     golden: dict[str, Any] = json.loads((exported.folder / "golden.json").read_text(encoding="utf-8"))
     texts = golden["inputs"]["text"]
@@ -114,7 +129,8 @@ def test_its_picture_has_every_node(exported: Export) -> None:
     stages = {stage["name"]: stage for stage in found["stages"]}
     assert list(stages) == [
         "word pieces", "packing", "rules", "baseline", "window choice", "embeddings", "layer 1", "exit 1", "layer 2",
-        "pooling", "windows", "head", "answer",
+        "pooling", "windows", "head", "stack", "answer",
     ]  # fmt: skip
     assert all(stage["ops"] > 0 for stage in stages.values())
+    assert "baseline logits float64[B, 2]" in stages["exit 1"]["inputs"]
     assert sum(stage["parameters"] for stage in stages.values()) == found["parameters"]

@@ -233,6 +233,9 @@ EXITS = {
 }
 
 
+HEARING = {**EXITS, "heads": [{"layer": 1, "threshold": 0.9, "stack": [0.5, 0.5]}]}
+
+
 def broken(name: str, change: Callable[[dict[str, Any]], Any]) -> Callable[[Run], None]:
     def write(run: Run) -> None:
         path = run.folder / name
@@ -267,6 +270,10 @@ def broken(name: str, change: Callable[[dict[str, Any]], Any]) -> Callable[[Run]
             broken("labels.json", lambda facts: {**facts, "exits": EXITS, "alone": {"multilabel": False}}),
             "LABELS is not what a training writes (ValueError('exits beside a baseline, as an earlier version settled "
             "them')); train again",
+        ),
+        (
+            broken("labels.json", lambda facts: {**facts, "baseline": None, "exits": HEARING}),
+            "LABELS is not what a training writes (ValueError('exits hear a baseline that is not there')); train again",
         ),
     ],
 )

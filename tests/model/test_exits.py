@@ -169,6 +169,12 @@ def test_a_baseline_is_added_as_each_way_out_weighs_it(
     np.testing.assert_allclose(routed.logits, logits, atol=1e-5)
 
 
+def test_an_exit_that_hears_a_baseline_needs_one(model: BertClassifier) -> None:
+    exits = [Exit(AFTER[0], 0.5), Exit(AFTER[1], 0.5, stack=(0.5, 0.5))]
+    with pytest.raises(ValueError, match=r"^the exits after layers \[3\] hear a baseline; expected beside, which is"):
+        answering_early(model, exits, Scale(multilabel=False))
+
+
 def test_beside_a_baseline_too_all_ways_are_taken(beside_a_baseline: Leaving) -> None:
     given_batch = {**batch([8] * 60, 1), SAID: tf.constant(heard(60, 1))}
     routes = beside_a_baseline.run(given_batch).route.numpy().tolist()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +19,8 @@ from tfclassify.model.classifier import (
     load_weights,
     save_weights,
 )
-from tfclassify.model.exits import Exit, Leaving, Scale
-from tfclassify.model.routes import INPUTS
+from tfclassify.model.exits import Beside, Exit, Leaving, Scale
+from tfclassify.model.routes import INPUTS, SAID
 from tfclassify.model.windowing import Windowed, naming_windows
 
 L, K, AFTER = 6, 4, (1, 2)
@@ -68,6 +69,27 @@ def test_gathered_and_masked_computation_agree(known: Known, windows: list[int],
     found, doors = leaving.numbered(*(given_batch[name] for name in INPUTS))
     assert doors.numpy().tolist() == taken.tolist()
     np.testing.assert_allclose(found, logits, atol=1e-5)
+
+
+def test_a_baseline_is_added_to_what_windows_say_together(known: Known) -> None:
+    model, leaving = known
+    given_batch, said = batch(1, [1, 2, 3, 4] * 10), np.random.default_rng(2).normal(0, 3, (40, 3))
+    # The first door stays shut, so that the second and the end are heard of texts that are gathered.
+    exits = [Exit(1, float("inf")), Exit(2, 0.0, stack=(0.5, 1.0))]
+    beside = Beside(2.0, (0.7, 0.3))
+    made = whole(model, given_batch)
+    for last, expected in (
+        (exits[1], 0.5 * made["exits"][:, 1].numpy() + said / 2.0),
+        (replace(exits[1], threshold=float("inf")), 0.7 * made["logits"].numpy() + 0.3 * said / 2.0),
+    ):
+        run = answering_early(model, [exits[0], last], Scale(multilabel=False), beside).run
+        found = run({**given_batch, SAID: tf.constant(said)})
+        np.testing.assert_allclose(found.logits, expected, atol=1e-5)
+    some = [*leaving.exits[:1], replace(exits[1], threshold=float("inf"))]
+    part = answering_early(model, some, Scale(multilabel=False), beside).run({**given_batch, SAID: tf.constant(said)})
+    stayed = part.route.numpy() == b"full"
+    assert 0 < stayed.sum() < 40
+    np.testing.assert_allclose(part.logits.numpy()[stayed], expected[stayed], atol=1e-5)
 
 
 def test_a_text_gets_the_same_whoever_else_is_there(known: Known) -> None:

@@ -237,12 +237,17 @@ def test_a_stock_server_has_all_ops_and_every_node_is_drawn(nodes: Callable[[str
         "data": {"features": {}},
         "rules": SETTINGS["answer.rules"],
         "baseline": {"stack": [0.6, 0.9], "margin": 2.0},
+        "exits": [{"layer": 1, "stack": list(STACK)}, {"layer": 2, "stack": None}],
         "windows": trained.settings.text.windows,
         "chosen_share": trained.settings.text.chosen_share,
     }
-    names = [stage.name for stage in _stages(facts, weights)]
+    stages = {stage.name: stage for stage in _stages(facts, weights)}
+    names = list(stages)
     assert {"rules", "baseline", "stack"} <= set(names)
     assert ("exit 1" in names) == ("exit 2" in names) == bool(trained.settings.model.exits)
+    if "exit 1" in names:
+        heard = "baseline logits float64[B, 3]"
+        assert [heard in stages[f"exit {after}"].inputs for after in AFTER] == [True, False]
     assert ("window choice" in names) == ("windows" in names) == (trained.settings.text.windows > 1)
     assert all(ops[name] > 1 for name in names)
     assert parameters(trained) == sum(int(np.prod(shape)) for shape in weights.values())

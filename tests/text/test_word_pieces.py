@@ -354,6 +354,19 @@ def test_a_vocabulary_file_that_is_none(tmp_path: Path, content: bytes, message:
     assert str(caught.value).replace(str(path), "FILE") == message
 
 
+def test_a_vocabulary_whose_ids_would_be_those_of_unknown_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "vocab.txt"
+    path.write_text("\n".join(["[UNK]", "[CLS]", "[SEP]", *map(str, range(2000))]), encoding="utf-8")
+    monkeypatch.setattr(tfclassify.text.word_pieces, "APART", 2003)
+    assert len(read_vocabulary(path)) == 2003
+    monkeypatch.setattr(tfclassify.text.word_pieces, "APART", 2002)
+    with pytest.raises(UsageError) as caught:
+        read_vocabulary(path)
+    assert str(caught.value) == f"the vocabulary file '{path}' has 2,003 word pieces; expected at most 2,002"
+
+
 @pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
 def test_lines_are_read_as_the_reference_reads_them(tmp_path: Path, line_end: str) -> None:
     expected = [*vocabularies.SPECIAL, "a", "##\u2028", "\x0b", "\u0085", " b ", "##\u0301"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -38,5 +38,20 @@ def early_of(facts: Mapping[str, Any] | None) -> tuple[tuple[Exit, ...], ExitPla
 
 
 def _exit(facts: Mapping[str, Any]) -> Exit:
-    stack = facts.get("stack")
-    return Exit(**{**facts, "stack": None if stack is None else tuple(stack)})
+    given = dict(facts)
+    if given.get("stack") is not None:
+        own, other = given["stack"]
+        given["stack"] = (float(own), float(other))
+    return Exit(**given)
+
+
+def check_beside(exits: Sequence[Exit], facts: Mapping[str, Any]) -> None:
+    """Refuses exits that do not fit what a run says of its baseline.
+
+    Raises:
+        ValueError: the baseline is not there, or an earlier version settled them, which read the network alone.
+    """
+    if exits and facts.get("alone") is not None:
+        raise ValueError("exits beside a baseline, as an earlier version settled them")
+    if facts.get("baseline") is None and any(each.stack for each in exits):
+        raise ValueError("exits hear a baseline that is not there")

@@ -16,7 +16,7 @@ from tfclassify.data.pieces import Pieces, pieces_of
 from tfclassify.data.ragged import Ragged
 from tfclassify.data.rows import Limits, Rows, rows_of, rows_of_pieces, some_rows
 from tfclassify.errors import UsageError
-from tfclassify.learning.early import Early, described, early_of
+from tfclassify.learning.early import Early, check_beside, described, early_of
 from tfclassify.learning.features import Columns, Encode, encoded_given, encoded_rows
 from tfclassify.learning.long_texts import routes_of, windowed_of, windowing_of
 from tfclassify.learning.prediction import Forward, covering, forward, logits_of, quickest, routed_logits
@@ -187,8 +187,7 @@ def _facts(run: Run) -> _Facts:
         scope, baseline = facts["scope_threshold"], facts.get("baseline")
         # Runs from before there were early exits say nothing of them.
         exits, plan = early_of(facts.get("exits"))
-        if exits and facts.get("alone") is not None:
-            raise ValueError("exits beside a baseline, as an earlier version settled them")
+        check_beside(exits, facts)
         return _Facts(
             labels,
             float(facts["temperature"]),

@@ -143,7 +143,12 @@ def leaving(
         scale: of the run.
         windows: folds and pools long texts, which have int32[B, K * L] then, and leave with all of their windows.
         beside: the baseline, where there is one; the pass then needs what it says.
+
+    Raises:
+        ValueError: an exit hears a baseline, and there is none.
     """
+    if beside is None and (hearing := [each.layer for each in exits if each.stack is not None]):
+        raise ValueError(f"the exits after layers {hearing} hear a baseline; expected beside, which is None")
     placed = {each.layer: (place, each) for place, each in enumerate(exits)}
     network = _Network(weights, shape, placed, scale, windows, beside)
     routes = (*(route_of(each.layer) for each in exits), FULL)
@@ -168,7 +173,7 @@ def leaving(
 
 
 def weighed(own: tf.Tensor, said: tf.Tensor | None, weights: tuple[float, float] | None) -> tf.Tensor:
-    """Adds up two classifiers' logits, float32[B, C] and float64[B, C], each weighted; float32[B, C]."""
+    """Adds up two classifiers' logits, float32[B, C] and float64[B, C], each weighted; without weights the first's."""
     if said is None or weights is None:
         return own
     return weights[0] * own + tf.cast(weights[1] * said, tf.float32)

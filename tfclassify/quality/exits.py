@@ -70,7 +70,7 @@ def plan_exits(
     (fixed sequence testing).
 
     Args:
-        exits: by rising layer, what each says of the same N rows of the classes, none of which was trained on.
+        exits: by rising layer, what each says of the same N rows of the classes, on none of which its head was fitted.
         right: bool[N], whether the answer of the whole network is true.
         layers: of the network.
         bound: accuracy, at most, that it may cost.

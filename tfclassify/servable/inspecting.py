@@ -92,8 +92,7 @@ def _stages(facts: Mapping[str, Any], weights: Mapping[str, Sequence[int]]) -> I
     for number in sorted({int(found[1]) for name in weights if (found := LAYER.search(f"/{name}"))}):
         yield Stage(f"layer {number + 1}", "attention and feed-forward", (vectors, tokens), (vectors,))
         if number + 1 in exits:
-            text = "texts that are sure enough of a label leave, the others go on"
-            yield Stage(f"exit {number + 1}", text, (vectors,), (f"logits float32[B, {classes}]", vectors))
+            yield _exit(number + 1, facts, vectors)
     yield Stage("pooling", "the vector of [CLS]", (vectors,), (f"float32[{rows}, {width}]",))
     if windows > 1:
         text = f"up to {windows} of a text, each a row for the encoder; their vectors pooled"
@@ -110,6 +109,15 @@ def _stages(facts: Mapping[str, Any], weights: Mapping[str, Sequence[int]]) -> I
         yield Stage("stack", text, both, both[:1])
     outputs = ("labels", "scores", "label", "score", "in_scope", "scope_score", "route", "rule", "masked")
     yield Stage("answer", "calibration, scope, names by falling score", (f"logits float32[B, {classes}]",), outputs)
+
+
+def _exit(layer: int, facts: Mapping[str, Any], vectors: str) -> Stage:
+    classes = len(facts["labels"])
+    text, given = "texts that are sure enough of a label leave, the others go on", [vectors]
+    if any(each["layer"] == layer and each["stack"] for each in facts.get("exits", ())):
+        text = f"the baseline's logits are added; {text}"
+        given.append(f"baseline logits float64[B, {classes}]")
+    return Stage(f"exit {layer}", text, tuple(given), (f"logits float32[B, {classes}]", vectors))
 
 
 def _before_the_network(

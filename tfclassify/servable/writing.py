@@ -18,6 +18,7 @@ from tfclassify.data.features import NUMBER
 from tfclassify.data.pieces import Pieces
 from tfclassify.display import Display
 from tfclassify.errors import UsageError
+from tfclassify.learning.early import described
 from tfclassify.learning.long_texts import windowed_of
 from tfclassify.learning.trained import Trained, answer
 from tfclassify.model.cascades import baseline_facts
@@ -159,6 +160,7 @@ def describe(trained: Trained, order: Order, proof: Proof, *, folder: Path, run:
         "scope_threshold": trained.scope_threshold,
         "rules": [rule.model_dump() for rule in trained.settings.answer.rules],
         "baseline": None if trained.baseline is None else baseline_facts(trained.baseline),
+        "exits": [] if trained.early is None else described(trained.early)["heads"],
         "target_server": order.server,
         "lowest_server": proof.servers[0],
         "servers": list(proof.servers),

@@ -38,7 +38,7 @@ HOST = "CPU:0"
 MAX_WORD_CHARACTERS = 100
 MAX_CHARACTER_BYTES = 4
 EXPECTED = "expected the vocab.txt of a BERT model, one word piece per line"
-# Words that a vocabulary does not know have ids from here on, where they are told apart; no vocabulary has so many.
+# Words that a vocabulary does not know have ids from here on, where they are told apart.
 APART = MOST_IDS // 2
 
 Tokenize = Callable[[tf.Tensor], tf.RaggedTensor]
@@ -69,7 +69,8 @@ def read_vocabulary(path: Path | str) -> list[str]:
     """Reads a BERT vocabulary: one word piece per line, the id of a piece being its line's number from 0.
 
     Raises:
-        UsageError: there is no such file, it is not UTF-8, it lacks a special token, or a piece is in it twice.
+        UsageError: there is no such file, it is not UTF-8, it lacks a special token, a piece is in it twice, or it
+            has more than 2^21.
     """
     if not Path(path).is_file():
         raise UsageError(f"no vocabulary file '{path}'; {EXPECTED}")
@@ -178,6 +179,10 @@ def _check_vocabulary(vocabulary: Sequence[str], path: Path | str) -> None:
     if missing:
         tokens = f"{UNK}, {CLS} and {SEP}"
         raise UsageError(f"the vocabulary file '{path}' has no {', '.join(missing)}; {EXPECTED}, among them {tokens}")
+    if len(vocabulary) > APART:
+        raise UsageError(
+            f"the vocabulary file '{path}' has {len(vocabulary):,} word pieces; expected at most {APART:,}"
+        )
     lines: dict[str, int] = {}
     for line, piece in enumerate(vocabulary, 1):
         if lines.setdefault(piece, line) != line:
