@@ -14,6 +14,7 @@ from tfclassify.data.batches import Bucket
 from tfclassify.data.rows import Rows
 from tfclassify.learning.early import Early
 from tfclassify.learning.prediction import Forward, logits_of
+from tfclassify.model.cascades import added
 from tfclassify.model.classifier import BertClassifier, answering_early, exit_means
 from tfclassify.model.exit_heads import ExitHeads
 from tfclassify.model.exits import Beside, Exit, Scale
@@ -130,7 +131,10 @@ def early_exits(
     heads, inside = heads_of(model), in_scope(whole)
     made = heads([tf.constant(each) for each in means_of(model, rows, buckets, run=run)]).numpy()
     stacks = [_stack(made[:, place], heard, whole, inside, asked) for place in range(len(heads.after))]
-    said = [_together(made[:, place], heard, stack) for place, stack in enumerate(stacks)]
+    said = [
+        made[:, place] if heard is None else added(made[:, place], heard.divided, stack)
+        for place, stack in enumerate(stacks)
+    ]
     read = [
         replace(_read(after, logits, whole, asked), stack=stack)
         for after, logits, stack in zip(heads.after, said, stacks, strict=True)
@@ -163,14 +167,6 @@ def _stack(
         return None
     found = judge_stacking(logits[inside].astype(np.float64), heard.divided[inside], whole.truth[inside])
     return None if found is None else found.weights
-
-
-def _together(
-    logits: NDArray[np.float32], heard: Heard | None, stack: tuple[float, float] | None
-) -> NDArray[np.float32]:
-    if heard is None or stack is None:
-        return logits
-    return np.float32(stack[0]) * logits + (stack[1] * heard.divided).astype(np.float32)
 
 
 def _read(after: int, logits: NDArray[np.float32], whole: Predictions, asked: AnswerSettings) -> Exit:

@@ -85,10 +85,14 @@ def as_answered(baseline: InGraphBaseline, logits: Logits, scale: Scale) -> NDAr
 
 def together(baseline: InGraphBaseline, network: NDArray[np.float32], logits: Logits) -> NDArray[np.float32]:
     """Returns float32[N, C]: the network's logits, with what the baseline says added where that was settled on."""
-    if baseline.stack is None:
-        return network
-    own, other = baseline.stack
-    return np.float32(own) * network + (other * (logits / baseline.temperature)).astype(np.float32)
+    return added(network, logits / baseline.temperature, baseline.stack)
+
+
+def added(own: NDArray[np.float32], said: Logits, weights: tuple[float, float] | None) -> NDArray[np.float32]:
+    """Adds up two classifiers' logits, [N, C] each, as the graph does; without weights they are the first's."""
+    if weights is None:
+        return own
+    return np.float32(weights[0]) * own + (weights[1] * said).astype(np.float32)
 
 
 def _onto(baseline: InGraphBaseline, scale: Scale) -> tuple[float, float]:
